@@ -1,0 +1,55 @@
+#include "kws_decision.h"
+
+enum { FA_RATE_BYTES = 4 }; /* the uint32 in front of each operating point's thresholds */
+
+static uint32_t point_bytes(uint32_t num_labels)
+{
+    return (uint32_t)FA_RATE_BYTES + ((num_labels + 3u) & ~3u);
+}
+
+static kws_status_t check_header(const kws_decision_config_t *self, uint8_t default_point)
+{
+    if (self->num_labels < 2u || self->num_labels > (uint16_t)KWS_MAX_LABELS) {
+        return KWS_ERROR_BOUNDS;
+    }
+    if (self->smoothing_decisions < 1u || self->smoothing_decisions > (uint16_t)KWS_DECISION_MAX_SMOOTHING) {
+        return KWS_ERROR_BOUNDS;
+    }
+    if (self->num_operating_points < 1u ||
+        self->num_operating_points > (uint8_t)KWS_DECISION_MAX_OPERATING_POINTS ||
+        default_point >= self->num_operating_points) {
+        return KWS_ERROR_BOUNDS;
+    }
+    return KWS_OK;
+}
+
+kws_status_t kws_decision_read(kws_decision_config_t *self, kws_span_t section, int32_t operating_point)
+{
+    const uint8_t *data = section.data;
+    if (data == NULL) {
+        return KWS_ERROR_MISSING;
+    }
+    if (section.size_bytes < (uint32_t)KWS_DECISION_HEADER_BYTES) {
+        return KWS_ERROR_BOUNDS;
+    }
+    self->num_labels = kws_read_u16(data);
+    self->smoothing_decisions = kws_read_u16(data + 2);
+    self->refractory_frames = kws_read_u16(data + 4);
+    self->num_operating_points = data[6];
+    const kws_status_t status = check_header(self, data[7]);
+    if (status != KWS_OK) {
+        return status;
+    }
+    const uint32_t step = point_bytes(self->num_labels);
+    if (section.size_bytes < (uint32_t)KWS_DECISION_HEADER_BYTES + self->num_operating_points * step) {
+        return KWS_ERROR_BOUNDS;
+    }
+    if (operating_point >= (int32_t)self->num_operating_points) {
+        return KWS_ERROR_ARGUMENT;
+    }
+    self->operating_point = (operating_point < 0) ? data[7] : (uint8_t)operating_point;
+    const uint8_t *point = data + KWS_DECISION_HEADER_BYTES + self->operating_point * step;
+    self->milli_fa_per_hour = kws_read_u32(point);
+    self->thresholds = point + FA_RATE_BYTES;
+    return KWS_OK;
+}

@@ -1,0 +1,38 @@
+/* The DECN section: how posteriors become events. Shared by stages 4 (smoothing) and 5 (detection).
+ *
+ *   offset  size  field
+ *        0     2  num_labels                (equals the label count and the model's output size)
+ *        2     2  smoothing_decisions       (moving average over this many posterior vectors, 1 .. 64)
+ *        4     2  refractory_frames         (no second event for this many frames after one; 1 frame = 1 hop)
+ *        6     1  num_operating_points      (1 .. 8)
+ *        7     1  default_operating_point   (index)
+ *        8   ...  operating points, each: uint32 milli_fa_per_hour (false accepts per 1000 h; UINT32_MAX = not
+ *                 measured), then num_labels threshold bytes, padded with zeros to a multiple of 4
+ *
+ * A threshold of 0 marks a label that never fires (silence, unknown). */
+#ifndef KWS_DECISION_H
+#define KWS_DECISION_H
+
+#include "kws_bundle.h"
+
+enum {
+    KWS_DECISION_HEADER_BYTES = 8,
+    KWS_DECISION_MAX_SMOOTHING = 64,
+    KWS_DECISION_MAX_OPERATING_POINTS = 8,
+    KWS_MAX_LABELS = 255
+};
+
+typedef struct {
+    uint16_t num_labels;
+    uint16_t smoothing_decisions;
+    uint16_t refractory_frames;
+    uint8_t num_operating_points;
+    uint8_t operating_point;    /* the one chosen */
+    uint32_t milli_fa_per_hour; /* of the one chosen */
+    const uint8_t *thresholds;  /* num_labels, of the one chosen */
+} kws_decision_config_t;
+
+/* operating_point: an index, or negative for the bundle's default. */
+kws_status_t kws_decision_read(kws_decision_config_t *self, kws_span_t section, int32_t operating_point);
+
+#endif

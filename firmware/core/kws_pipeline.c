@@ -1,0 +1,171 @@
+#include "kws_pipeline.h"
+
+#include <string.h>
+
+static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bundle, int32_t operating_point)
+{
+    kws_status_t status = kws_features_read(&self->features_config, bundle->features);
+    if (status == KWS_OK) {
+        status = kws_model_read(&self->model_config, bundle->model);
+    }
+    if (status == KWS_OK) {
+        status = kws_decision_read(&self->decision_config, bundle->decision, operating_point);
+    }
+    if (status != KWS_OK) {
+        return status;
+    }
+    const int32_t num_labels = kws_bundle_num_labels(bundle);
+    if (num_labels < 0) {
+        return (kws_status_t)num_labels;
+    }
+    /* The stages must fit each other; each was only checked by itself so far. */
+    const bool agree = self->features_config.num_features == self->model_config.num_features &&
+                       self->decision_config.num_labels == self->model_config.num_labels &&
+                       num_labels == (int32_t)self->model_config.num_labels;
+    return agree ? KWS_OK : KWS_ERROR_BOUNDS;
+}
+
+/* Also the counting pass: with arena->base == NULL nothing is written through the pointers taken. */
+static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
+{
+    const uint32_t features_scratch = kws_features_scratch_bytes(&self->features_config);
+    const uint32_t model_scratch = kws_model_scratch_bytes(&self->model_config);
+    void *scratch = kws_arena_take(arena, features_scratch > model_scratch ? features_scratch : model_scratch);
+    self->frame = kws_arena_take(arena, self->features_config.num_features);
+    self->posteriors = kws_arena_take(arena, self->model_config.num_labels);
+    self->smoothed = kws_arena_take(arena, self->model_config.num_labels);
+
+    kws_status_t status = kws_audio_framer_init(&self->audio, self->features_config.window_samples,
+                                                self->features_config.hop_samples, arena);
+    if (status == KWS_OK) {
+        status = kws_features_init(&self->features, &self->features_config, arena, scratch);
+    }
+    if (status == KWS_OK) {
+        status = kws_model_init(&self->model, &self->model_config, arena, scratch);
+    }
+    if (status == KWS_OK) {
+        status = kws_smoothing_init(&self->smoothing, &self->decision_config, arena);
+    }
+    if (status == KWS_OK && !kws_arena_fits(arena)) {
+        status = KWS_ERROR_ARENA;
+    }
+    return status;
+}
+
+int64_t kws_pipeline_arena_bytes(const kws_bundle_t *bundle)
+{
+    kws_pipeline_t counter;
+    memset(&counter, 0, sizeof counter);
+    kws_arena_t arena;
+    kws_arena_init(&arena, NULL, 0u);
+    kws_status_t status = read_sections(&counter, bundle, -1);
+    if (status == KWS_OK) {
+        status = take_memory(&counter, &arena);
+    }
+    return (status == KWS_OK) ? (int64_t)arena.used_bytes : (int64_t)status;
+}
+
+kws_status_t kws_pipeline_init(kws_pipeline_t *self, const kws_bundle_t *bundle, int32_t operating_point,
+                               const kws_pipeline_hooks_t *hooks, void *arena_base, uint32_t arena_bytes)
+{
+    if (arena_base == NULL) {
+        return KWS_ERROR_ARGUMENT;
+    }
+    if ((uintptr_t)arena_base % (uintptr_t)KWS_ARENA_ALIGNMENT != 0u) {
+        return KWS_ERROR_ALIGNMENT;
+    }
+    memset(self, 0, sizeof *self);
+    if (hooks != NULL) {
+        self->hooks = *hooks;
+    }
+    kws_arena_t arena;
+    kws_arena_init(&arena, arena_base, arena_bytes);
+    kws_status_t status = read_sections(self, bundle, operating_point);
+    if (status == KWS_OK) {
+        status = take_memory(self, &arena);
+    }
+    if (status == KWS_OK) {
+        kws_detection_init(&self->detection, &self->decision_config);
+        kws_pipeline_reset(self);
+    }
+    return status;
+}
+
+void kws_pipeline_reset(kws_pipeline_t *self)
+{
+    kws_audio_framer_reset(&self->audio);
+    kws_features_reset(&self->features);
+    kws_model_reset(&self->model);
+    kws_smoothing_reset(&self->smoothing);
+    kws_detection_reset(&self->detection);
+    self->frame_index = 0u;
+    self->last_decision_frame = 0u;
+}
+
+static void mark(const kws_pipeline_t *self, kws_stage_t stage, bool begins)
+{
+    if (self->hooks.on_stage != NULL) {
+        self->hooks.on_stage(self->hooks.user, stage, begins);
+    }
+}
+
+/* One past the newest sample of the newest frame. Frames count in 32 bits: 2^32 hops of 20 ms are 2.7 years. */
+static uint64_t newest_sample(const kws_pipeline_t *self)
+{
+    return (uint64_t)self->frame_index * self->features_config.hop_samples + self->features_config.window_samples;
+}
+
+static void decide(kws_pipeline_t *self)
+{
+    const kws_scores_t scores = {.sample_index = newest_sample(self),
+                                 .frame_index = self->frame_index,
+                                 .posteriors = self->posteriors,
+                                 .smoothed = self->smoothed};
+    mark(self, KWS_STAGE_SMOOTHING, true);
+    kws_smoothing_step(&self->smoothing, self->posteriors, self->smoothed);
+    mark(self, KWS_STAGE_SMOOTHING, false);
+    if (self->hooks.on_scores != NULL) {
+        self->hooks.on_scores(self->hooks.user, &scores);
+    }
+    kws_event_t event;
+    mark(self, KWS_STAGE_DETECTION, true);
+    const bool fired = kws_detection_step(&self->detection, self->frame_index - self->last_decision_frame,
+                                          self->smoothed, scores.sample_index, &event);
+    mark(self, KWS_STAGE_DETECTION, false);
+    self->last_decision_frame = self->frame_index;
+    if (fired && self->hooks.on_event != NULL) {
+        self->hooks.on_event(self->hooks.user, &event);
+    }
+}
+
+static void step_frame(kws_pipeline_t *self)
+{
+    mark(self, KWS_STAGE_FEATURES, true);
+    kws_features_step(&self->features, self->audio.window, self->frame);
+    mark(self, KWS_STAGE_FEATURES, false);
+    if (self->hooks.on_frame != NULL) {
+        self->hooks.on_frame(self->hooks.user, self->frame);
+    }
+    mark(self, KWS_STAGE_MODEL, true);
+    const bool decided = kws_model_step(&self->model, self->frame, self->posteriors);
+    mark(self, KWS_STAGE_MODEL, false);
+    if (decided) {
+        decide(self);
+    }
+    ++self->frame_index;
+}
+
+void kws_pipeline_feed(kws_pipeline_t *self, const int16_t *samples, uint32_t num_samples)
+{
+    while (num_samples > 0u) {
+        bool complete = false;
+        mark(self, KWS_STAGE_AUDIO, true);
+        const uint32_t taken = kws_audio_framer_step(&self->audio, samples, num_samples, &complete);
+        mark(self, KWS_STAGE_AUDIO, false);
+        samples += taken;
+        num_samples -= taken;
+        if (complete) {
+            step_frame(self);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+#include "kws_smoothing.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config_t *config, kws_arena_t *arena)
+{
+    const uint32_t num_labels = config->num_labels;
+    self->config = config;
+    self->ring = kws_arena_take(arena, config->smoothing_decisions * num_labels);
+    self->sums = kws_arena_take(arena, num_labels * (uint32_t)sizeof(uint16_t));
+    if (arena->base == NULL) {
+        return KWS_OK; /* counting only: there is no memory to clear */
+    }
+    if (!kws_arena_fits(arena)) {
+        return KWS_ERROR_ARENA;
+    }
+    kws_smoothing_reset(self);
+    return KWS_OK;
+}
+
+void kws_smoothing_reset(kws_smoothing_t *self)
+{
+    memset(self->sums, 0, self->config->num_labels * sizeof(uint16_t));
+    self->next_row = 0u;
+    self->num_rows = 0u;
+}
+
+void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed)
+{
+    const uint32_t num_labels = self->config->num_labels;
+    const uint16_t capacity = self->config->smoothing_decisions;
+    uint8_t *row = self->ring + self->next_row * num_labels;
+    const bool full = self->num_rows == capacity;
+    if (!full) {
+        ++self->num_rows;
+    }
+    for (uint32_t i = 0u; i < num_labels; ++i) {
+        uint32_t sum = (uint32_t)self->sums[i] + posteriors[i];
+        if (full) {
+            sum -= row[i]; /* the oldest row leaves the average */
+        }
+        row[i] = posteriors[i];
+        self->sums[i] = (uint16_t)sum;
+        smoothed[i] = (uint8_t)((sum + (self->num_rows >> 1)) / self->num_rows);
+    }
+    self->next_row = (uint16_t)((self->next_row + 1u == capacity) ? 0u : self->next_row + 1u);
+}

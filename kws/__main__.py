@@ -1,0 +1,5 @@
+"""``python -m kws`` is the ``kws`` command."""
+
+from kws.cli import main
+
+main()

@@ -1,0 +1,53 @@
+"""The command line: one file per verb, which parses and calls; nothing else lives here.
+
+Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from kws.errors import KwsError
+
+VERBS = {
+    "inspect": "kws.cli.inspect",
+}
+"""Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword)."""
+
+
+def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
+    """Return the typer application with the given verbs (all of them by default)."""
+    app = typer.Typer(
+        name="kws",
+        help="Keyword spotting for microcontrollers: train, quantise, flash, and prove it by replaying audio.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def _root() -> None:
+        """Keep verbs as subcommands even while only one is registered."""
+
+    for verb, module_name in (VERBS if verbs is None else verbs).items():
+        module = importlib.import_module(module_name)
+        name = verb.replace("-", "_")
+        app.command(verb)(getattr(module, name, None) or getattr(module, f"{name}_"))
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exits the process."""
+    given = sys.argv[1:] if arguments is None else arguments
+    wanted = {given[0]: VERBS[given[0]]} if given and given[0] in VERBS else VERBS
+    try:
+        build_app(wanted)(given)
+    except KwsError as error:
+        typer.secho(f"kws: {error}", fg=typer.colors.RED, err=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        typer.secho("kws: interrupted", err=True)
+        raise SystemExit(130) from None

@@ -1,0 +1,68 @@
+"""Build the cffi door to ``firmware/core``: the same C sources the boards run, compiled for this machine.
+
+The declarations are not typed again: the public headers are run through the C preprocessor and handed to cffi.
+Run by ``pip install`` (pyproject's ``cffi_modules``) and by ``make core``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import cffi
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "firmware" / "core"
+FLAGS = ["-std=c11", "-O3", "-Wall"]
+"""Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
+DOOR_HEADERS = ["kws_status.h", "kws_arena.h", "kws_bundle.h", "kws_decision.h", "kws_features.h", "kws_model.h",
+                "kws_audio.h", "kws_smoothing.h", "kws_detection.h", "kws_pipeline.h"]  # fmt: skip
+EXTRA_HEADERS = [Path(__file__).parent / "door.h"]
+"""Batch loops over the core's functions, so that Python never loops over frames."""
+
+
+def core_sources() -> list[str]:
+    """Return the core's C files from the one list that CMake reads too, relative to the repository root."""
+    lines = (CORE / "sources.txt").read_text(encoding="utf-8").split()
+    return [os.path.relpath(CORE / line, ROOT) for line in lines]
+
+
+def declarations() -> str:
+    """Return what the public headers declare, preprocessed, without the system headers' own declarations."""
+    includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS)
+    includes += "".join(f'#include "{path}"\n' for path in EXTRA_HEADERS)
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    command = [compiler, "-std=c11", "-E", "-DKWS_CFFI", f"-I{CORE}", "-"]
+    text = subprocess.run(command, input=includes, capture_output=True, text=True, check=True).stdout
+    kept, ours = [], False
+    for line in text.splitlines():
+        marker = re.match(r'# \d+ "([^"]*)"', line)
+        if marker:
+            ours = str(ROOT) in str(Path(marker[1]).resolve())
+        elif ours:
+            kept.append(line)
+    return re.sub(r"\bvolatile\b", "", "\n".join(kept))
+
+
+def make_ffi() -> cffi.FFI:
+    """Return the configured builder; setuptools calls this through ``cffi_modules``."""
+    ffi = cffi.FFI()
+    ffi.cdef(declarations())
+    includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS) + '#include "door.h"\n'
+    ffi.set_source(
+        "kws.core._core",
+        includes,
+        sources=[*core_sources(), os.path.relpath(Path(__file__).parent / "door.c", ROOT)],
+        include_dirs=[str(CORE), str(Path(__file__).parent)],
+        extra_compile_args=FLAGS,
+    )
+    return ffi
+
+
+ffi = make_ffi()
+
+if __name__ == "__main__":
+    ffi.compile(tmpdir=str(ROOT), verbose=True)

@@ -1,0 +1,172 @@
+"""The five stages in order: feed samples, get detections, from the very C code the boards run.
+
+    audio  ->  features  ->  model  ->  smoothing  ->  detection
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.bundle import Bundle
+from kws.core import aligned_copy, aligned_new, check, ffi, lib
+from kws.errors import AudioError, KwsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """One event of stage 5."""
+
+    label: str
+    """The label that fired."""
+    label_index: int
+    """Its index in the bundle's labels."""
+    sample_index: int
+    """Samples heard when it fired: one past the newest sample of the newest frame."""
+    score: int
+    """The smoothed posterior that fired, 0..255 = 0..1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Every decision of one feed, in order."""
+
+    sample_index: npt.NDArray[np.uint64]
+    """Shape [decisions]: one past the newest sample each decision has seen."""
+    frame_index: npt.NDArray[np.uint32]
+    """Shape [decisions]: the newest frame of each decision."""
+    posteriors: npt.NDArray[np.uint8]
+    """Shape [decisions, labels]: straight from the model, 0..255 = 0..1."""
+    smoothed: npt.NDArray[np.uint8]
+    """Shape [decisions, labels]: after stage 4."""
+
+
+class Pipeline:
+    """A keyword spotter loaded from a bundle; holds the state between calls of :meth:`feed`.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    operating_point : int, optional
+        Index into the bundle's operating points; the bundle's default when omitted.
+
+    Raises
+    ------
+    BundleError
+        If a section does not fit the core (the C reader trusts nothing).
+
+    Examples
+    --------
+    >>> pipeline = Pipeline(Bundle.load("models/speech_commands_12.kws"))   # doctest: +SKIP
+    >>> pipeline.feed(samples)                                              # doctest: +SKIP
+    [Detection(label='yes', label_index=2, sample_index=15520, score=243)]
+    """
+
+    def __init__(self, bundle: Bundle, *, operating_point: int | None = None) -> None:
+        self.bundle = bundle
+        self.labels: tuple[str, ...] = tuple(bundle.labels)
+        data, self._data_owner = aligned_copy(bundle.data)
+        self._c_bundle = ffi.new("kws_bundle_t *")
+        check(lib.kws_bundle_open(self._c_bundle, data, len(bundle.data)), "bundle")
+        arena_bytes = lib.kws_pipeline_arena_bytes(self._c_bundle)
+        check(arena_bytes, "bundle")
+        self.arena_bytes = int(arena_bytes)
+        """Memory the pipeline needs on any board, in bytes."""
+        arena, self._arena_owner = aligned_new(self.arena_bytes)
+        self._door = ffi.new("kws_door_t *")
+        point = -1 if operating_point is None else operating_point
+        status = lib.kws_door_init(self._door, self._c_bundle, point, arena, self.arena_bytes)
+        if status == lib.KWS_ERROR_ARGUMENT:
+            raise KwsError(
+                f"operating point {operating_point}: expected an index below "
+                f"{self._door.pipeline.decision_config.num_operating_points} for this bundle"
+            )
+        check(status, "bundle")
+        self._empty = np.empty((0, len(self.labels)), np.uint8)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all audio heard so far."""
+        lib.kws_pipeline_reset(ffi.addressof(self._door, "pipeline"))
+        self.scores = Scores(
+            sample_index=np.empty(0, np.uint64),
+            frame_index=np.empty(0, np.uint32),
+            posteriors=self._empty,
+            smoothed=self._empty,
+        )
+        """Decisions of the last :meth:`feed`."""
+        self.frames: npt.NDArray[np.int8] = np.empty((0, self.num_features), np.int8)
+        """Feature frames of the last :meth:`feed`, shape [frames, num_features]."""
+
+    @property
+    def num_features(self) -> int:
+        """Values per feature frame."""
+        return int(self._door.pipeline.features_config.num_features)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self._door.pipeline.features_config.hop_samples)
+
+    def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
+        """Hear samples, in chunks of any size.
+
+        Parameters
+        ----------
+        samples : int16 array, shape [n]
+            16 kHz mono (the bundle's sample rate).
+
+        Returns
+        -------
+        list of Detection
+            In order of ``sample_index``, which counts from the last :meth:`reset`. Every decision's posteriors
+            are in :attr:`scores`, every frame's features in :attr:`frames`.
+
+        Raises
+        ------
+        AudioError
+            If the samples are not a one-dimensional int16 array.
+        """
+        if samples.dtype != np.int16 or samples.ndim != 1:
+            raise AudioError(
+                f"samples: expected int16 of shape [n], got {samples.dtype} of shape {list(samples.shape)}; "
+                "read files with kws.audio.read_audio"
+            )
+        chunk = np.ascontiguousarray(samples)
+        logs = self._attach_logs(chunk.size // self.hop_samples + 2)
+        lib.kws_door_feed(self._door, ffi.from_buffer("int16_t[]", chunk), chunk.size)
+        return self._collect(*logs)
+
+    def _attach_logs(self, rows: int) -> tuple[Any, ...]:
+        """Give the door room for ``rows`` frames and decisions; a feed makes no more than one per hop plus one."""
+        labels, door = len(self.labels), self._door
+        samples, frames = np.empty(rows, np.uint64), np.empty(rows, np.uint32)
+        posteriors, smoothed = np.empty((rows, labels), np.uint8), np.empty((rows, labels), np.uint8)
+        features, events = np.empty((rows, self.num_features), np.int8), ffi.new("kws_event_t[]", rows)
+        door.score_samples = ffi.from_buffer("uint64_t[]", samples)
+        door.score_frames = ffi.from_buffer("uint32_t[]", frames)
+        door.score_posteriors = ffi.from_buffer("uint8_t[]", posteriors)
+        door.score_smoothed = ffi.from_buffer("uint8_t[]", smoothed)
+        door.frames = ffi.from_buffer("int8_t[]", features)
+        door.events = events
+        door.score_capacity = door.frame_capacity = door.event_capacity = rows
+        return samples, frames, posteriors, smoothed, features, events
+
+    def _collect(self, samples: Any, frames: Any, posteriors: Any, smoothed: Any, features: Any, events: Any) -> list[Detection]:
+        n = self._door.num_scores
+        self.scores = Scores(
+            sample_index=samples[:n], frame_index=frames[:n], posteriors=posteriors[:n], smoothed=smoothed[:n]
+        )
+        self.frames = features[: self._door.num_frames]
+        return [
+            Detection(
+                label=self.labels[event.label],
+                label_index=int(event.label),
+                sample_index=int(event.sample_index),
+                score=int(event.score),
+            )
+            for event in events[0 : self._door.num_events]
+        ]
