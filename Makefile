@@ -1,0 +1,66 @@
+# The front door. `make help` lists what it can do; every target sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do command -v $$v >/dev/null && { echo $$v; break; }; done)
+BOARD  ?= netduinoplus2
+EXTRAS := train,report,reference,firmware,dev,mic
+CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.PHONY: help setup tools core demo test lint format firmware bench eval clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+tools: ## Install compilers, emulator and speech synthesiser (Debian packages; needs root or sudo, else says what to do)
+	@firmware/install-tools.sh
+
+setup: $(VENV)/.installed ## Tools, virtual environment, Python packages, compiled core
+
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt
+	@firmware/install-tools.sh
+	@echo "== virtual environment in $(VENV) ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "== Python packages (TensorFlow is large: a few minutes on the first run)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip setuptools wheel cffi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.core: $(CORE_SOURCES) | $(VENV)/.installed
+	@echo "== compiling the core for this machine"
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+core: $(VENV)/.core ## Rebuild the C core that Python calls, when its sources changed
+
+demo: core ## Make a keyword spotter for a made-up word and prove it on an emulated Cortex-M4 (8 minutes)
+	@$(BIN)/kws demo
+
+test: core ## Everything that proves the code right (12 minutes)
+	@$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy, clang-format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format --dry-run --Werror
+
+format: setup ## Rewrite sources in the house style
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+	@git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
+
+firmware: core ## Build the firmware for BOARD (netduinoplus2, native) and print its sizes
+	@$(BIN)/python -m kws.device.build $(BOARD)
+
+bench: core ## Cycles, RAM and flash on the emulated Cortex-M4, compared with benchmarks/*.json
+	@$(BIN)/kws bench --check
+
+eval: core ## Accuracy and parity on real recordings: make eval KWS_DATA=DIR
+	@test -n "$(KWS_DATA)" || { echo "make eval: set KWS_DATA=DIR, a folder with Speech Commands (see datasets/README.md)"; exit 2; }
+	@for script in benchmarks/eval_*.py; do echo "== $$script"; $(BIN)/python $$script --data "$(KWS_DATA)" || exit 1; done
+
+clean: ## Remove what was built (keeps the virtual environment)
+	@rm -rf build kws/core/_core.c kws/core/*.so .pytest_cache .mypy_cache .ruff_cache
+	@rm -f $(VENV)/.core
