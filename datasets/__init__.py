@@ -1,0 +1,1 @@
+"""Recipes for data, not data: where to get recordings, how to check them, how to split them."""
