@@ -1,4 +1,4 @@
-"""Reading recordings: exact where nothing must change, converted where it must, refused with advice otherwise."""
+"""Reading recordings: exact where nothing must change, converted where needed, refused with advice."""
 
 from pathlib import Path
 

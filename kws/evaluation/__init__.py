@@ -1,0 +1,1 @@
+"""Measuring a spotter: truth windows, hits and false accepts, intervals, DET curves, operating points."""
