@@ -55,3 +55,25 @@ uint32_t kws_door_sizeof(void)
 {
     return (uint32_t)sizeof(kws_door_t);
 }
+
+uint32_t kws_door_detect(const kws_decision_config_t *config, const uint32_t *frames, const uint64_t *samples,
+                         const uint8_t *smoothed, uint32_t num_decisions, kws_event_t *events,
+                         uint32_t capacity)
+{
+    kws_detection_t detection;
+    kws_detection_init(&detection, config);
+    uint32_t last_frame = 0u;
+    uint32_t num_events = 0u;
+    for (uint32_t i = 0u; i < num_decisions; ++i) {
+        kws_event_t event;
+        const uint8_t *row = smoothed + (size_t)i * config->num_labels;
+        if (kws_detection_step(&detection, frames[i] - last_frame, row, samples[i], &event)) {
+            if (num_events < capacity) {
+                events[num_events] = event;
+            }
+            ++num_events;
+        }
+        last_frame = frames[i];
+    }
+    return num_events;
+}
