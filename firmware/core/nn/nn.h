@@ -1,12 +1,14 @@
-/* Neural network kernels: pure functions on rows. A row is one time step: width x channels int8, channel fastest.
+/* Neural network kernels: pure functions on rows. A row is one time step: width x channels int8, channel
+ * fastest.
  *
- * Every kernel makes one output row from `kernel_height` input rows, given as an array of row pointers, oldest
- * first. The engine (kws_model.c) has done all padding: a missing time step is a pointer to a row that holds the
- * input zero point, and every row already carries pad_left/pad_right columns of zero point. So kernels see VALID
- * convolutions only, and the input zero point is folded into the bias for good:
+ * Every kernel makes one output row from `kernel_height` input rows, given as an array of row pointers,
+ * oldest first. The engine (kws_model.c) has done all padding: a missing time step is a pointer to a row that
+ * holds the input zero point, and every row already carries pad_left/pad_right columns of zero point. So
+ * kernels see VALID convolutions only, and the input zero point is folded into the bias for good:
  *
- *   acc[oc] = bias[oc] + sum over ky, kx, ic of weights * input            int32, wraps nowhere (checked on read)
- *   out[oc] = clamp(zero_point + requantize(acc, multiplier[oc], shift[oc]))
+ *   acc[oc] = bias[oc] + sum over ky, kx, ic of weights * input            int32, cannot overflow: |bias| <
+ * 2^30 and at most 2^16 - 1 products, both checked on read out[oc] = clamp(zero_point + requantize(acc,
+ * multiplier[oc], shift[oc]))
  *
  * `x.c` is the plain C definition; `x_dsp.c` is the Armv7E-M version with the same bits; select.h chooses. */
 #ifndef KWS_NN_H
@@ -16,12 +18,13 @@
 
 /* How `weights` is stored. Both versions of a kernel read every layout that names their operation. */
 typedef enum {
-    KWS_NN_LAYOUT_COMPACT = 0 /* int8 as in TFLite: conv/dense [oc][ky][kx][ic], depthwise [ky][kx][channel] */
+    KWS_NN_LAYOUT_COMPACT =
+        0 /* int8 as in TFLite: conv/dense [oc][ky][kx][ic], depthwise [ky][kx][channel] */
 } kws_nn_layout_t;
 
 /* Per output channel. In the bundle as is: three little-endian words. */
 typedef struct {
-    int32_t bias;       /* scale: input x weight; holds -input_zero_point * sum(weights) too */
+    int32_t bias;       /* |bias| < 2^30; scale: input x weight; holds -input_zero_point * sum(weights) too */
     int32_t multiplier; /* Q31, 0 or 2^30 .. 2^31 - 1 */
     int32_t shift;      /* -31 .. 30: exponent of two, negative shifts right */
 } kws_nn_channel_t;
@@ -44,15 +47,23 @@ typedef struct {
 } kws_nn_layer_t;
 
 /* The signature of conv, pointwise and depthwise.
- *   rows     kernel_height pointers to input_width x input_channels values; pointwise reads rows[0] only. Rows are
- *            aligned to 4 bytes when input_channels is a multiple of 4, else not at all.
- *   output   output_width x output_channels values; never overlaps an input row
- *   scratch  kws_nn_scratch_bytes, aligned to 16 bytes; contents do not outlive the call */
-typedef void kws_nn_kernel_t(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output, void *scratch);
+ *   rows     kernel_height pointers to input_width x input_channels values; pointwise reads rows[0] only.
+ * Rows are aligned to 4 bytes when input_channels is a multiple of 4, else not at all. output   output_width
+ * x output_channels values; never overlaps an input row scratch  kws_nn_scratch_bytes, aligned to 16 bytes;
+ * contents do not outlive the call */
+typedef void kws_nn_kernel_t(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                             void *scratch);
 
-/* Scratch a conv, pointwise or depthwise row may use, plain and DSP alike: the arena a bundle needs must not depend
- * on which was compiled. */
+/* Scratch a conv, pointwise or depthwise row may use, plain and DSP alike: the arena a bundle needs must not
+ * depend on which was compiled. */
 uint32_t kws_nn_scratch_bytes(const kws_nn_layer_t *layer);
+
+/* Bytes the weights of a conv, pointwise or dense layer take in their layout; 0: the operation has no such
+ * layout. */
+uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer);
+
+/* The same for a depthwise layer. */
+uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer);
 
 /* Any kernel, any stride. Dense layers over several time steps are this with output_width 1. */
 kws_nn_kernel_t kws_nn_conv_row_plain;
@@ -66,15 +77,15 @@ kws_nn_kernel_t kws_nn_pointwise_row_dsp;
 kws_nn_kernel_t kws_nn_depthwise_row_plain;
 kws_nn_kernel_t kws_nn_depthwise_row_dsp;
 
-/* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding columns do
- * not count in a pool, so this one gets the bare row (input_width without padding) and pad_left apart.
- * |sum| <= 128 * kernel_width < 2^15: kernel_width <= 255 (checked on read). */
+/* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding
+ * columns do not count in a pool, so this one gets the bare row (input_width without padding) and pad_left
+ * apart. |sum| <= 128 * kernel_width < 2^15: kernel_width <= 255 (checked on read). */
 void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int16_t *sums);
 
-/* Average pool, second half: output = round half away from zero(sums / cells), clamped. sums covers num_rows time
- * steps; the cells under column x are num_rows * (columns of x inside the row). */
-void kws_nn_pool_finish(const kws_nn_layer_t *layer, uint32_t pad_left, const int32_t *sums, uint32_t num_rows,
-                        int8_t *output);
+/* Average pool, second half: output = round half away from zero(sums / cells), clamped. sums covers num_rows
+ * time steps; the cells under column x are num_rows * (columns of x inside the row). */
+void kws_nn_pool_finish(const kws_nn_layer_t *layer, uint32_t pad_left, const int32_t *sums,
+                        uint32_t num_rows, int8_t *output);
 
 /* TFLite's int8 softmax over output_channels values, output scale 1/256, zero point -128. channels[0] holds
  * { bias = smallest difference to the maximum that still counts, multiplier, shift } of the input scale. */

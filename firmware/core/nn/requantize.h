@@ -3,10 +3,11 @@
 #ifndef KWS_NN_REQUANTIZE_H
 #define KWS_NN_REQUANTIZE_H
 
-#include <stdint.h>
+#include "nn.h"
 
-/* round(value * multiplier / 2^31), ties upwards. TFLite's sign-dependent nudge with truncating division gives the
- * same number; its one saturating case (both -2^31) cannot occur because multipliers are not negative. */
+/* round(value * multiplier / 2^31), ties upwards. TFLite's sign-dependent nudge with truncating division
+ * gives the same number; its one saturating case (both -2^31) cannot occur because multipliers are not
+ * negative. */
 static inline int32_t kws_nn_high_multiply(int32_t value, int32_t multiplier)
 {
     return (int32_t)(((int64_t)value * multiplier + ((int64_t)1 << 30)) >> 31);
@@ -32,6 +33,16 @@ static inline int32_t kws_nn_scale(int32_t value, int32_t multiplier, int32_t sh
 static inline int32_t kws_nn_clamp(int32_t value, int32_t low, int32_t high)
 {
     return value < low ? low : (value > high ? high : value);
+}
+
+/* One finished int8 output. Clamping before the zero point is added cannot overflow. */
+static inline int8_t kws_nn_requantize(int32_t accumulator, const kws_nn_channel_t *channel,
+                                       const kws_nn_layer_t *layer)
+{
+    const int32_t zero_point = layer->output_zero_point;
+    const int32_t scaled = kws_nn_scale(accumulator, channel->multiplier, channel->shift);
+    return (int8_t)(kws_nn_clamp(scaled, layer->output_min - zero_point, layer->output_max - zero_point) +
+                    zero_point);
 }
 
 #endif

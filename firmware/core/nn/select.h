@@ -1,4 +1,5 @@
-/* The one place that chooses between the plain C kernels and their Armv7E-M versions (same bits, other speed). */
+/* The one place that chooses between the plain C kernels and their Armv7E-M versions (same bits, other
+ * speed). */
 #ifndef KWS_NN_SELECT_H
 #define KWS_NN_SELECT_H
 

@@ -1,0 +1,113 @@
+/* TFLite's integer softmax, bit for bit. Its fixed-point numbers are int32 with a stated number of integer
+ * bits: Q0.31 for values in [-1, 1), Q5.26 for scaled differences, Q12.19 for the sum, Q2.29 inside the
+ * reciprocal. */
+#include "nn.h"
+#include "requantize.h"
+
+enum {
+    ONE_Q0_31 = 0x7FFFFFFF,
+    ONE_Q2_29 = 1 << 29,
+    SUM_INTEGER_BITS = 12
+};
+
+/* 2^exponent * value with saturation; exponent > 0 */
+static int32_t saturating_shift_left(int32_t value, int32_t exponent)
+{
+    const int64_t shifted = (int64_t)value * ((int64_t)1 << exponent);
+    return (int32_t)(shifted > INT32_MAX ? INT32_MAX : (shifted < INT32_MIN ? INT32_MIN : shifted));
+}
+
+/* exp(x) for x in [-1/4, 0), Q0.31 -> Q0.31: Taylor series around -1/8 */
+static int32_t exp_small(int32_t x)
+{
+    const int32_t exp_of_minus_one_eighth = 1895147668;
+    const int32_t one_third = 715827883;
+    const int32_t y = x + (1 << 28);
+    const int32_t y2 = kws_nn_high_multiply(y, y);
+    const int32_t y3 = kws_nn_high_multiply(y2, y);
+    const int32_t y4 = kws_nn_high_multiply(y2, y2);
+    const int32_t tail = kws_nn_high_multiply(kws_nn_shift_right(y4, 2) + y3, one_third) + y2;
+    const int32_t series = y + kws_nn_shift_right(tail, 1);
+    return exp_of_minus_one_eighth + kws_nn_high_multiply(exp_of_minus_one_eighth, series);
+}
+
+/* exp(x) for x <= 0, Q5.26 -> Q0.31 */
+static int32_t exp_of_negative(int32_t x)
+{
+    static const int32_t exp_of_minus_powers[7] = {1672461947, 1302514674, 790015084, 290630308,
+                                                   39332535,   720401,     242}; /* exp(-2^(i - 2)) */
+    const int32_t quarter = 1 << 24;
+    if (x == 0) {
+        return ONE_Q0_31;
+    }
+    const int32_t fraction = (x & (quarter - 1)) - quarter; /* x modulo 1/4, minus 1/4 */
+    const int32_t quarters = fraction - x;                  /* a multiple of 1/4 */
+    int32_t result = exp_small(saturating_shift_left(fraction, 5));
+    for (int32_t bit = 0; bit < 7; ++bit) {
+        if ((quarters & (quarter << bit)) != 0) {
+            result = kws_nn_high_multiply(result, exp_of_minus_powers[bit]);
+        }
+    }
+    return result;
+}
+
+/* 1 / (1 + x) for x in [0, 1), Q0.31 -> Q0.31: three Newton-Raphson steps from 48/17 - 32/17 d, d = (1 + x) /
+ * 2 */
+static int32_t reciprocal_of_one_plus(int32_t x)
+{
+    const int32_t d = (int32_t)(((int64_t)x + ONE_Q0_31 + 1) / 2);
+    int32_t r = 1515870810 + kws_nn_high_multiply(d, -1010580540); /* Q2.29 */
+    for (int32_t step = 0; step < 3; ++step) {
+        const int32_t error = ONE_Q2_29 - kws_nn_high_multiply(d, r);
+        r += saturating_shift_left(kws_nn_high_multiply(r, error), 2);
+    }
+    return saturating_shift_left(r, 1); /* 1/d in Q2.29 is 1/(1 + x) in Q1.30 */
+}
+
+static int32_t leading_zeros(uint32_t value)
+{
+    int32_t count = 0;
+    while ((value & 0x80000000u) == 0u && count < 32) {
+        value <<= 1;
+        ++count;
+    }
+    return count;
+}
+
+static int32_t maximum(const int8_t *values, uint32_t length)
+{
+    int32_t largest = values[0];
+    for (uint32_t i = 1u; i < length; ++i) {
+        largest = (values[i] > largest) ? values[i] : largest;
+    }
+    return largest;
+}
+
+void kws_nn_softmax(const kws_nn_layer_t *layer, const int8_t *input, int8_t *output)
+{
+    const kws_nn_channel_t *scaling = &layer->channels[0];
+    const uint32_t length = layer->output_channels;
+    const int32_t largest = maximum(input, length);
+    int32_t sum = 0; /* Q12.19; at most 65535 / 2^12 < 1 ... see the check on read: length <= 255 */
+    for (uint32_t i = 0u; i < length; ++i) {
+        const int32_t difference = input[i] - largest;
+        if (difference >= scaling->bias) {
+            sum += kws_nn_shift_right(
+                exp_of_negative(kws_nn_scale(difference, scaling->multiplier, scaling->shift)),
+                SUM_INTEGER_BITS);
+        }
+    }
+    const int32_t headroom = leading_zeros((uint32_t)sum);
+    const int32_t reciprocal = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u));
+    const int32_t exponent = SUM_INTEGER_BITS - headroom + 31 - 8; /* output scale is 2^-8 */
+    for (uint32_t i = 0u; i < length; ++i) {
+        const int32_t difference = input[i] - largest;
+        int32_t value = INT8_MIN;
+        if (difference >= scaling->bias) {
+            const int32_t exponential =
+                exp_of_negative(kws_nn_scale(difference, scaling->multiplier, scaling->shift));
+            value += kws_nn_shift_right(kws_nn_high_multiply(reciprocal, exponential), exponent);
+        }
+        output[i] = (int8_t)kws_nn_clamp(value, INT8_MIN, INT8_MAX);
+    }
+}
