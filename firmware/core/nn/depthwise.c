@@ -37,7 +37,6 @@ void kws_nn_depthwise_row_plain(const kws_nn_layer_t *layer, const int8_t *const
         const uint32_t column = x * layer->stride_width * layer->input_channels;
         for (uint32_t first = 0u; first < num_channels; first += BLOCK_CHANNELS) {
             const uint32_t left = num_channels - first;
-            /* The constant lets the compiler unroll the common case completely. */
             const uint32_t count = (left < BLOCK_CHANNELS) ? left : BLOCK_CHANNELS;
             depthwise_block(layer, rows, column, first, count, sums);
             for (uint32_t c = 0u; c < count; ++c) {

@@ -6,9 +6,10 @@
  * holds the input zero point, and every row already carries pad_left/pad_right columns of zero point. So
  * kernels see VALID convolutions only, and the input zero point is folded into the bias for good:
  *
- *   acc[oc] = bias[oc] + sum over ky, kx, ic of weights * input            int32, cannot overflow: |bias| <
- * 2^30 and at most 2^16 - 1 products, both checked on read out[oc] = clamp(zero_point + requantize(acc,
- * multiplier[oc], shift[oc]))
+ *   acc[oc] = bias[oc] + sum over ky, kx, ic of weights * input
+ *   out[oc] = clamp(zero_point + requantize(acc, multiplier[oc], shift[oc]))
+ *
+ * The int32 accumulator cannot overflow: |bias| <= 2^30 and at most 2^16 - 1 products, both checked on read.
  *
  * `x.c` is the plain C definition; `x_dsp.c` is the Armv7E-M version with the same bits; select.h chooses. */
 #ifndef KWS_NN_H
@@ -18,13 +19,13 @@
 
 /* How `weights` is stored. Both versions of a kernel read every layout that names their operation. */
 typedef enum {
-    KWS_NN_LAYOUT_COMPACT =
-        0 /* int8 as in TFLite: conv/dense [oc][ky][kx][ic], depthwise [ky][kx][channel] */
+    /* int8 as in TFLite: conv, pointwise, dense [oc][ky][kx][ic]; depthwise [ky][kx][channel] */
+    KWS_NN_LAYOUT_COMPACT = 0
 } kws_nn_layout_t;
 
 /* Per output channel. In the bundle as is: three little-endian words. */
 typedef struct {
-    int32_t bias;       /* |bias| < 2^30; scale: input x weight; holds -input_zero_point * sum(weights) too */
+    int32_t bias; /* |bias| <= 2^30; scale: input x weight; holds -input_zero_point * sum(weights) too */
     int32_t multiplier; /* Q31, 0 or 2^30 .. 2^31 - 1 */
     int32_t shift;      /* -31 .. 30: exponent of two, negative shifts right */
 } kws_nn_channel_t;
@@ -48,9 +49,9 @@ typedef struct {
 
 /* The signature of conv, pointwise and depthwise.
  *   rows     kernel_height pointers to input_width x input_channels values; pointwise reads rows[0] only.
- * Rows are aligned to 4 bytes when input_channels is a multiple of 4, else not at all. output   output_width
- * x output_channels values; never overlaps an input row scratch  kws_nn_scratch_bytes, aligned to 16 bytes;
- * contents do not outlive the call */
+ *            Aligned to 4 bytes when input_channels is a multiple of 4, else not at all.
+ *   output   output_width x output_channels values; never overlaps an input row; aligned like rows
+ *   scratch  kws_nn_scratch_bytes, aligned to 16 bytes; contents do not outlive the call */
 typedef void kws_nn_kernel_t(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                              void *scratch);
 

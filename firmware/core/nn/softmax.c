@@ -88,7 +88,7 @@ void kws_nn_softmax(const kws_nn_layer_t *layer, const int8_t *input, int8_t *ou
     const kws_nn_channel_t *scaling = &layer->channels[0];
     const uint32_t length = layer->output_channels;
     const int32_t largest = maximum(input, length);
-    int32_t sum = 0; /* Q12.19; at most 65535 / 2^12 < 1 ... see the check on read: length <= 255 */
+    int32_t sum = 0; /* Q12.19: up to 4095 values of 1.0 fit, read allows 255 */
     for (uint32_t i = 0u; i < length; ++i) {
         const int32_t difference = input[i] - largest;
         if (difference >= scaling->bias) {
