@@ -16,6 +16,7 @@
  *   MODL  layer table, quantisation, weights kws_model.h      required
  *   LABL  labels: uint16 count, uint16 reserved, then count strings, each NUL-terminated UTF-8   required
  *   DECN  smoothing and operating points     kws_decision.h   required
+ *   GATE  level gate in front of the model         kws_gate.h       optional: without it the network always runs
  *   META  UTF-8 JSON: provenance, data hashes, training config, measured accuracy; the board never reads it
  *
  * Nothing is copied: the views below point into the file, which must stay in place (flash, or a buffer of the
@@ -49,6 +50,7 @@ typedef struct {
     kws_span_t model;    /* MODL */
     kws_span_t labels;   /* LABL */
     kws_span_t decision; /* DECN */
+    kws_span_t gate;     /* GATE; may be absent */
     kws_span_t metadata; /* META; may be absent */
     uint32_t total_bytes;
     uint32_t crc32; /* identifies the bundle on the wire and in reports */

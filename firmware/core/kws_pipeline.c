@@ -9,6 +9,9 @@ static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bund
         status = kws_model_read(&self->model_config, bundle->model);
     }
     if (status == KWS_OK) {
+        status = kws_gate_read(&self->gate_config, bundle->gate);
+    }
+    if (status == KWS_OK) {
         status = kws_decision_read(&self->decision_config, bundle->decision, operating_point);
     }
     if (status != KWS_OK) {
@@ -25,6 +28,12 @@ static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bund
     return agree ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
+/* A decision sees window_frames frames: the newest one and this many before it. */
+static uint32_t history_frames(const kws_pipeline_t *self)
+{
+    return (uint32_t)self->model_config.window_frames - 1u;
+}
+
 /* Also the counting pass: with arena->base == NULL nothing is written through the pointers taken. */
 static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
 {
@@ -34,6 +43,9 @@ static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
     self->frame = kws_arena_take(arena, self->features_config.num_features);
     self->posteriors = kws_arena_take(arena, self->model_config.num_labels);
     self->smoothed = kws_arena_take(arena, self->model_config.num_labels);
+    if (self->gate_config.enabled) {
+        self->history = kws_arena_take(arena, history_frames(self) * self->features_config.num_features);
+    }
 
     kws_status_t status = kws_audio_framer_init(&self->audio, self->features_config.window_samples,
                                                 self->features_config.hop_samples, arena);
@@ -85,6 +97,7 @@ kws_status_t kws_pipeline_init(kws_pipeline_t *self, const kws_bundle_t *bundle,
         status = take_memory(self, &arena);
     }
     if (status == KWS_OK) {
+        kws_gate_init(&self->gate, &self->gate_config);
         kws_detection_init(&self->detection, &self->decision_config);
         kws_pipeline_reset(self);
     }
@@ -95,11 +108,14 @@ void kws_pipeline_reset(kws_pipeline_t *self)
 {
     kws_audio_framer_reset(&self->audio);
     kws_features_reset(&self->features);
+    kws_gate_reset(&self->gate);
     kws_model_reset(&self->model);
     kws_smoothing_reset(&self->smoothing);
     kws_detection_reset(&self->detection);
     self->frame_index = 0u;
     self->last_decision_frame = 0u;
+    self->gated_frames = 0u;
+    self->asleep = false;
 }
 
 static void mark(const kws_pipeline_t *self, kws_stage_t stage, bool begins)
@@ -138,6 +154,45 @@ static void decide(kws_pipeline_t *self)
     }
 }
 
+static int8_t *history_row(const kws_pipeline_t *self, uint32_t frame_index)
+{
+    return self->history + (frame_index % history_frames(self)) * self->features_config.num_features;
+}
+
+/* The gate has opened: bring the model to the state it would have had, had it never slept. Its state depends on the
+ * last window_frames frames; starting at a multiple of decision_frames keeps its strides in step. */
+static void wake_model(kws_pipeline_t *self)
+{
+    const uint32_t stride = self->model_config.decision_frames;
+    const uint32_t window = self->model_config.window_frames;
+    const uint32_t oldest = (self->frame_index + 1u > window) ? self->frame_index + 1u - window : 0u;
+    kws_model_reset(&self->model);
+    kws_smoothing_reset(&self->smoothing);
+    for (uint32_t i = (oldest + stride - 1u) / stride * stride; i < self->frame_index; ++i) {
+        (void)kws_model_step(&self->model, history_row(self, i), self->posteriors); /* too few for a decision */
+    }
+    self->asleep = false;
+}
+
+/* True when the model must hear this frame. */
+static bool pass_gate(kws_pipeline_t *self)
+{
+    const uint32_t hop = self->features_config.hop_samples;
+    const bool open =
+        kws_gate_step(&self->gate, self->audio.window + self->features_config.window_samples - hop, hop);
+    if (open && self->asleep) {
+        wake_model(self);
+    }
+    if (history_frames(self) > 0u) {
+        memcpy(history_row(self, self->frame_index), self->frame, self->features_config.num_features);
+    }
+    if (!open) {
+        self->asleep = true;
+        ++self->gated_frames;
+    }
+    return open;
+}
+
 static void step_frame(kws_pipeline_t *self)
 {
     mark(self, KWS_STAGE_FEATURES, true);
@@ -147,7 +202,8 @@ static void step_frame(kws_pipeline_t *self)
         self->hooks.on_frame(self->hooks.user, self->frame);
     }
     mark(self, KWS_STAGE_MODEL, true);
-    const bool decided = kws_model_step(&self->model, self->frame, self->posteriors);
+    const bool decided = (!self->gate_config.enabled || pass_gate(self)) &&
+                         kws_model_step(&self->model, self->frame, self->posteriors);
     mark(self, KWS_STAGE_MODEL, false);
     if (decided) {
         decide(self);

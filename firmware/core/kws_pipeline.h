@@ -1,6 +1,6 @@
 /* The five stages in order: feed samples, get events. The same object runs on the board and in the host library.
  *
- *   audio -> features -> model -> smoothing -> detection
+ *   audio -> features -> (gate) -> model -> smoothing -> detection
  *
  * The caller gives one bundle (read-only, stays in place) and one arena (kws_pipeline_arena_bytes says how large).
  * Results do not depend on how the audio was cut into chunks. Not reentrant; call from the main loop. */
@@ -10,6 +10,7 @@
 #include "kws_audio.h"
 #include "kws_detection.h"
 #include "kws_features.h"
+#include "kws_gate.h"
 #include "kws_model.h"
 #include "kws_smoothing.h"
 
@@ -42,9 +43,11 @@ typedef struct {
 typedef struct {
     kws_features_config_t features_config;
     kws_model_config_t model_config;
+    kws_gate_config_t gate_config;
     kws_decision_config_t decision_config;
     kws_audio_framer_t audio;
     kws_features_t features;
+    kws_gate_t gate;
     kws_model_t model;
     kws_smoothing_t smoothing;
     kws_detection_t detection;
@@ -54,6 +57,9 @@ typedef struct {
     uint8_t *smoothed;    /* num_labels */
     uint32_t frame_index; /* frames since reset */
     uint32_t last_decision_frame;
+    uint32_t gated_frames; /* frames since reset that the model did not see */
+    int8_t *history;       /* the newest window_frames - 1 frames, a ring by frame index; only with a gate */
+    bool asleep;           /* the gate is closed: the model's state is stale */
 } kws_pipeline_t;
 
 /* Arena the bundle needs, or a negative kws_status_t. */

@@ -19,7 +19,7 @@ CORE = ROOT / "firmware" / "core"
 FLAGS = ["-std=c11", "-O3", "-Wall"]
 """Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
 DOOR_HEADERS = ["kws_status.h", "kws_arena.h", "kws_bundle.h", "kws_decision.h", "kws_features.h", "kws_model.h",
-                "kws_audio.h", "kws_smoothing.h", "kws_detection.h", "kws_pipeline.h"]  # fmt: skip
+                "kws_audio.h", "kws_gate.h", "kws_smoothing.h", "kws_detection.h", "kws_pipeline.h"]  # fmt: skip
 EXTRA_HEADERS = [Path(__file__).parent / "door.h"]
 """Batch loops over the core's functions, so that Python never loops over frames."""
 
