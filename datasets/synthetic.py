@@ -1,0 +1,304 @@
+"""Synthetic speech: words in, labelled clips of many speakers out; engines are plug-ins.
+
+The default engine is espeak-ng (`datasets.synthetic_espeak`); Piper can be used as an external program
+(`datasets.synthetic_piper`). Everything is deterministic: the same words, seed and engine version give the
+same samples. Speakers are split between training, validation and testing by the rule of Speech Commands (a
+hash of the speaker's name), so no voice that trained a model also judges it.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.corpus import Split
+from datasets.speech_commands import which_set
+from kws.audio import SAMPLE_RATE_HZ, write_wav
+from kws.errors import AudioError, DatasetError, SpeechEngineError
+
+_TRIM_FRAME_SAMPLES = 160
+_TRIM_THRESHOLD_DB = -45.0
+_TRIM_MARGIN_SAMPLES = 320
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """One speaker of one engine."""
+
+    engine: str
+    """Name of the engine that owns the voice."""
+    name: str
+    """What the engine calls it."""
+    speaker: str
+    """Identity for splitting: voices that share a vocal tract share it."""
+    accent: str = ""
+    """Language or accent, where the engine has such a notion."""
+    definition: str = field(default="", repr=False)
+    """Engine-specific description of a voice that is made, not stored (an espeak-ng voice file)."""
+
+    @property
+    def split(self) -> Split:
+        """Where this speaker belongs, from its name alone."""
+        return which_set(f"{self.speaker}_nohash_0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One thing to say and how to say it."""
+
+    text: str
+    """Plain text, or phonemes of the engine in double brackets: ``[[k@mpj'u:t3]]``."""
+    voice: Voice
+    pitch: int = 50
+    """0..99; 50 is the voice's own."""
+    rate_wpm: int = 175
+    """Words per minute."""
+    amplitude: int = 100
+    """0..200; 100 is the engine's own."""
+    word_gap_ms: int = 0
+    """Extra pause between words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pronunciation:
+    """How an engine reads a phrase; edit `phonemes` and hand it back in double brackets."""
+
+    text: str
+    phonemes: str
+    ipa: str
+
+
+class SpeechEngine(Protocol):
+    """The one small interface of every synthesiser."""
+
+    @property
+    def name(self) -> str:
+        """Engine and version: part of the recipe, so a new version makes a new set."""
+
+    def voices(self, count: int, *, seed: int) -> list[Voice]:
+        """Return `count` voices by as many different speakers as the engine has."""
+
+    def pronounce(self, text: str) -> Pronunciation:
+        """Return how `text` is read; `SpeechEngineError` if it cannot be spoken."""
+
+    def synthesize(self, utterance: Utterance) -> NDArray[np.int16]:
+        """Return int16 samples at 16 kHz, silence at both ends trimmed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechClip:
+    """One synthesised word with its label and speaker."""
+
+    samples: NDArray[np.int16] = field(repr=False)
+    """At 16 kHz, trimmed to the word."""
+    word: str
+    speaker: str
+    split: Split
+
+
+def default_engine() -> SpeechEngine:
+    """Return the espeak-ng engine; `ToolMissingError` with what to install if there is none."""
+    from datasets.synthetic_espeak import EspeakEngine
+
+    return EspeakEngine()
+
+
+def trim_silence(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Cut samples to where the level is within 45 dB of the loudest 10 ms, plus 20 ms on either side.
+
+    Parameters
+    ----------
+    samples : int16 [samples]
+
+    Returns
+    -------
+    int16 [samples]
+        Empty when the input holds nothing but silence.
+    """
+    num_frames = len(samples) // _TRIM_FRAME_SAMPLES
+    if num_frames == 0 or not samples.any():
+        return samples[:0]
+    frames = samples[: num_frames * _TRIM_FRAME_SAMPLES].astype(np.float64).reshape(num_frames, -1)
+    level_db = 10.0 * np.log10(np.mean(frames**2, axis=1) + 1e-9)
+    loud = np.flatnonzero(level_db >= level_db.max() + _TRIM_THRESHOLD_DB)
+    start = max(int(loud[0]) * _TRIM_FRAME_SAMPLES - _TRIM_MARGIN_SAMPLES, 0)
+    stop = (int(loud[-1]) + 1) * _TRIM_FRAME_SAMPLES + _TRIM_MARGIN_SAMPLES
+    return samples[start:stop]
+
+
+def vary(
+    texts: Sequence[str], voices: Sequence[Voice], count: int, rng: np.random.Generator
+) -> list[Utterance]:
+    """Draw `count` utterances: texts and voices in turn, pitch, rate and gaps at random.
+
+    Every text is said equally often and by as many different voices as possible.
+    """
+    order = rng.permutation(len(voices))
+    utterances = []
+    for index in range(count):
+        voice = voices[int(order[(index // len(texts)) % len(voices)])]
+        utterances.append(
+            Utterance(
+                text=texts[index % len(texts)],
+                voice=voice,
+                pitch=int(rng.integers(25, 76)),
+                rate_wpm=int(rng.integers(120, 221)),
+                word_gap_ms=int(rng.choice([0, 0, 20, 50, 100])),
+            )
+        )
+    return utterances
+
+
+def synthesize_utterances(
+    engine: SpeechEngine,
+    utterances: Sequence[Utterance],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[NDArray[np.int16]]:
+    """Speak every utterance, in order, on all cores.
+
+    Parameters
+    ----------
+    engine : SpeechEngine
+    utterances : sequence of Utterance
+    on_progress : callable, optional
+        Called with (done, total) from the calling thread.
+
+    Raises
+    ------
+    SpeechEngineError
+        If the engine stays silent for one of them.
+    """
+    spoken: list[NDArray[np.int16]] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for samples in pool.map(engine.synthesize, utterances):
+            spoken.append(samples)
+            if on_progress is not None:
+                on_progress(len(spoken), len(utterances))
+    for utterance, samples in zip(utterances, spoken, strict=True):
+        if len(samples) == 0:
+            raise SpeechEngineError(
+                f"{engine.name} spoke nothing but silence for {utterance.text!r} with voice "
+                f"{utterance.voice.name}; try another spelling, or phonemes in [[ ]]"
+            )
+    return spoken
+
+
+def synthesize_words(
+    words: Sequence[str],
+    *,
+    clips_per_word: int,
+    num_voices: int = 200,
+    seed: int = 0,
+    engine: SpeechEngine | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[SpeechClip]:
+    """Make a whole labelled set: every word, by many speakers, at many speeds and pitches.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Labels and texts; a word may be a phrase.
+    clips_per_word : int
+    num_voices : int
+        Voices to draw; about 80 % of them train, 10 % validate, 10 % test.
+    seed : int
+        Same words, seed and engine: same samples.
+    engine : SpeechEngine, optional
+        espeak-ng when not given.
+    on_progress : callable, optional
+        Called with (done, total).
+
+    Returns
+    -------
+    list of SpeechClip
+        ``len(words) * clips_per_word``, ordered by word.
+    """
+    engine = default_engine() if engine is None else engine
+    for word in words:
+        engine.pronounce(word)
+    voices = engine.voices(num_voices, seed=seed)
+    utterances: list[Utterance] = []
+    for index, word in enumerate(words):
+        rng = np.random.default_rng([seed, index])
+        utterances += vary([word], voices, clips_per_word, rng)
+    spoken = synthesize_utterances(engine, utterances, on_progress=on_progress)
+    return [
+        SpeechClip(
+            samples=samples,
+            word=words[index // clips_per_word],
+            speaker=utterance.voice.speaker,
+            split=utterance.voice.split,
+        )
+        for index, (utterance, samples) in enumerate(zip(utterances, spoken, strict=True))
+    ]
+
+
+def place_in_window(
+    samples: NDArray[np.int16], num_samples: int, rng: np.random.Generator
+) -> NDArray[np.int16]:
+    """Put a word at a random place of `num_samples` of silence; a longer one loses both ends evenly."""
+    excess = len(samples) - num_samples
+    if excess >= 0:
+        return samples[excess // 2 : excess // 2 + num_samples]
+    window = np.zeros(num_samples, dtype=np.int16)
+    start = int(rng.integers(0, -excess + 1))
+    window[start : start + len(samples)] = samples
+    return window
+
+
+def write_speech_commands_folder(
+    clips: Iterable[SpeechClip], folder: Path, *, num_samples: int = SAMPLE_RATE_HZ, seed: int = 0
+) -> Path:
+    """Write clips in the layout of Speech Commands: ``<word>/<speaker>_nohash_<n>.wav`` and ``manifest.csv``.
+
+    Parameters
+    ----------
+    clips : iterable of SpeechClip
+    folder : Path
+        Made if missing; files of the same names are replaced.
+    num_samples : int
+        Length of every clip; the word lies at a random place inside.
+    seed : int
+        Of those places.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    DatasetError
+        If the folder cannot be written.
+    """
+    rng = np.random.default_rng(seed)
+    takes: dict[tuple[str, str], int] = {}
+    rows = []
+    try:
+        for clip in clips:
+            take = takes.get((clip.word, clip.speaker), 0)
+            takes[clip.word, clip.speaker] = take + 1
+            path = folder / clip.word.replace(" ", "_") / f"{clip.speaker}_nohash_{take}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_wav(path, place_in_window(clip.samples, num_samples, rng))
+            relative = path.relative_to(folder).as_posix()
+            rows.append([relative, clip.word, clip.speaker, clip.split, str(num_samples)])
+        manifest = folder / "manifest.csv"
+        with manifest.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["path", "word", "speaker", "split", "num_samples"])
+            writer.writerows(rows)
+    except (OSError, AudioError) as error:
+        raise DatasetError(
+            f"{folder}: the synthetic set cannot be written ({error}); choose a writable folder"
+        ) from error
+    return manifest
