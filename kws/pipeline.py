@@ -1,6 +1,6 @@
 """The five stages in order: feed samples, get detections, from the very C code the boards run.
 
-    audio  ->  features  ->  model  ->  smoothing  ->  detection
+audio  ->  features  ->  model  ->  smoothing  ->  detection
 """
 
 from __future__ import annotations
@@ -155,7 +155,9 @@ class Pipeline:
         door.score_capacity = door.frame_capacity = door.event_capacity = rows
         return samples, frames, posteriors, smoothed, features, events
 
-    def _collect(self, samples: Any, frames: Any, posteriors: Any, smoothed: Any, features: Any, events: Any) -> list[Detection]:
+    def _collect(
+        self, samples: Any, frames: Any, posteriors: Any, smoothed: Any, features: Any, events: Any
+    ) -> list[Detection]:
         n = self._door.num_scores
         self.scores = Scores(
             sample_index=samples[:n], frame_index=frames[:n], posteriors=posteriors[:n], smoothed=smoothed[:n]
