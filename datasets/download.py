@@ -90,9 +90,7 @@ def extract(archive_path: Path, folder: Path) -> None:
             tar.extractall(staging, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
         shutil.rmtree(staging, ignore_errors=True)
-        raise DatasetError(
-            f"{archive_path}: cannot be unpacked ({error}); delete it and download it again"
-        ) from error
+        raise DatasetError(f"{archive_path}: cannot be unpacked ({error}); delete it and download it again") from error
     staging.rename(folder)
 
 
@@ -113,9 +111,7 @@ def _fetch(url: str, part: Path) -> None:
 def _receive(response: HTTPResponse, part: Path, have_bytes: int) -> None:
     length = response.headers.get("Content-Length")
     total_bytes = have_bytes + int(length) if length else None
-    bar = Progress(
-        TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-    )
+    bar = Progress(TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with part.open("ab" if have_bytes else "wb") as file, bar as progress:
         task = progress.add_task("download", total=total_bytes, completed=have_bytes)
         while block := response.read(_BLOCK_BYTES):

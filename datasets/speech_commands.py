@@ -87,9 +87,7 @@ def fetch(version: str, folder: Path) -> Corpus:
         If the version is unknown, the download fails or the archive is not the published one.
     """
     if version not in ARCHIVES:
-        raise DatasetError(
-            f"version: expected one of {', '.join(ARCHIVES)}, got {version!r}; use --version 0.02"
-        )
+        raise DatasetError(f"version: expected one of {', '.join(ARCHIVES)}, got {version!r}; use --version 0.02")
     unpacked = folder / f"speech_commands_v{version}"
     if not unpacked.exists():
         extract(download(ARCHIVES[version], folder), unpacked)
@@ -105,9 +103,7 @@ def open_folder(folder: Path) -> Corpus:
         If the folder is missing, or holds no clips in a known layout.
     """
     if not folder.is_dir():
-        raise DatasetError(
-            f"{folder}: no such folder; get the data with: kws dataset download --out {folder}"
-        )
+        raise DatasetError(f"{folder}: no such folder; get the data with: kws dataset download --out {folder}")
     if (folder / "speech_commands").is_dir():
         folder = folder / "speech_commands"
     clips = _from_manifest(folder) if (folder / _MANIFEST).is_file() else _from_archive(folder)
@@ -150,9 +146,7 @@ def _manifest_row(manifest: Path, line: int, row: dict[str, str]) -> Clip:
     if not path.resolve().is_relative_to(manifest.parent.resolve()):
         raise DatasetError(f"{manifest} line {line}: {row['path']} leaves the folder; restore the file")
     if not path.is_file():
-        raise DatasetError(
-            f"{manifest} line {line}: {row['path']} is missing; the copy is incomplete, get it again"
-        )
+        raise DatasetError(f"{manifest} line {line}: {row['path']} is missing; the copy is incomplete, get it again")
     return Clip(path=path, word=row["word"], speaker=row["speaker"], split=cast(Split, row["split"]))
 
 

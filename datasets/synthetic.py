@@ -134,9 +134,7 @@ def trim_silence(samples: NDArray[np.int16]) -> NDArray[np.int16]:
     return samples[start:stop]
 
 
-def vary(
-    texts: Sequence[str], voices: Sequence[Voice], count: int, rng: np.random.Generator
-) -> list[Utterance]:
+def vary(texts: Sequence[str], voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list[Utterance]:
     """Draw `count` utterances: texts and voices in turn, pitch, rate and gaps at random.
 
     Every text is said equally often and by as many different voices as possible.
@@ -242,9 +240,7 @@ def synthesize_words(
     ]
 
 
-def place_in_window(
-    samples: NDArray[np.int16], num_samples: int, rng: np.random.Generator
-) -> NDArray[np.int16]:
+def place_in_window(samples: NDArray[np.int16], num_samples: int, rng: np.random.Generator) -> NDArray[np.int16]:
     """Put a word at a random place of `num_samples` of silence; a longer one loses both ends evenly."""
     excess = len(samples) - num_samples
     if excess >= 0:

@@ -1,7 +1,7 @@
 """Piper as a speech engine: an external program with voice files of your own.
 
-Piper and its voices have licences and downloads of their own, so nothing of it is in this package: install the
-program, download voices (``NAME.onnx`` beside ``NAME.onnx.json``) and name their folder.
+Piper and its voices have licences and downloads of their own, so nothing of it is in this package: install
+the program, download voices (``NAME.onnx`` beside ``NAME.onnx.json``) and name their folder.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PiperEngine:
         found = shutil.which(program)
         if found is None:
             raise ToolMissingError(
-                f"{program} is not installed; install Piper yourself (its licence is its own), or use espeak-ng"
+                f"{program} is not installed; install Piper (its licence is its own), or use espeak-ng"
             )
         self._program = found
         self._models = sorted(voices_folder.glob("*.onnx"))
@@ -104,6 +104,4 @@ def _speakers(model: Path) -> list[Voice]:
     except (OSError, ValueError) as error:
         raise ToolMissingError(f"{settings}: cannot be read ({error}); download the voice again") from error
     names = [str(model)] if num_speakers < 2 else [f"{model}#{index}" for index in range(num_speakers)]
-    return [
-        Voice(engine="piper", name=name, speaker=f"{model.stem}_{index}") for index, name in enumerate(names)
-    ]
+    return [Voice(engine="piper", name=name, speaker=f"{model.stem}_{index}") for index, name in enumerate(names)]
