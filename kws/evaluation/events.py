@@ -78,9 +78,7 @@ def match_events(events: Sequence[Event], truth: Truth) -> Matching:
     false_accepts, wrong_words, repeats = [], [], []
     for event in sorted(events, key=lambda event: event.sample_index):
         if event.sample_index > truth.num_samples:
-            raise ValueError(
-                f"event at sample {event.sample_index} of {truth.num_samples}: another recording's?"
-            )
+            raise ValueError(f"event at sample {event.sample_index} of {truth.num_samples}: another recording's?")
         around = list(_windows_around(event, truth))
         own = [window for window in around if window.label == event.label]
         fresh = [window for window in own if window not in answered]

@@ -65,9 +65,7 @@ def binomial_interval(count: int, total: int, *, confidence: float = CONFIDENCE)
     def at_most(limit: int, share: float) -> float:
         if share <= 0.0 or share >= 1.0:
             return 1.0 if share <= 0.0 else float(limit >= total)
-        return _sum_of_exponentials(
-            (log_choices + i * np.log(share) + (total - i) * np.log1p(-share))[: limit + 1]
-        )
+        return _sum_of_exponentials((log_choices + i * np.log(share) + (total - i) * np.log1p(-share))[: limit + 1])
 
     low = 0.0 if count == 0 else _solve(lambda share: 1.0 - at_most(count - 1, share) - tail, 0.0, 1.0)
     high = 1.0 if count == total else _solve(lambda share: tail - at_most(count, share), 0.0, 1.0)

@@ -102,10 +102,7 @@ def read_truth(path: Path | str, *, label: str | None = None) -> dict[str, tuple
             f"{path}: expected a truth file (CSV with file,label,start_s,end_s; JSON of kws or MLPerf Tiny) "
             f"and got something else ({type(error).__name__}: {error})"
         ) from error
-    return {
-        name: tuple(sorted(windows, key=lambda window: window.start_sample))
-        for name, windows in found.items()
-    }
+    return {name: tuple(sorted(windows, key=lambda window: window.start_sample)) for name, windows in found.items()}
 
 
 def write_truth(path: Path | str, truths: Mapping[str, Truth]) -> None:
@@ -116,8 +113,7 @@ def write_truth(path: Path | str, truths: Mapping[str, Truth]) -> None:
             "num_samples": truth.num_samples,
             "sample_rate_hz": truth.sample_rate_hz,
             "windows": [
-                {"label": w.label, "start_sample": w.start_sample, "end_sample": w.end_sample}
-                for w in truth.windows
+                {"label": w.label, "start_sample": w.start_sample, "end_sample": w.end_sample} for w in truth.windows
             ],
         }
         for name, truth in truths.items()
@@ -171,15 +167,11 @@ def _mlperf_windows(entry: Mapping[str, Any], label: str | None) -> list[Window]
         raise EvaluationError(
             "MLPerf Tiny's truth format does not name the keyword; say which label its windows are of"
         )
-    return [
-        _window_from_seconds(label, float(start), float(end)) for start, end in entry["detection_windows"]
-    ]
+    return [_window_from_seconds(label, float(start), float(end)) for start, end in entry["detection_windows"]]
 
 
 def _window_from_seconds(label: str, start_s: float, end_s: float) -> Window:
-    return Window(
-        label=label, start_sample=round(start_s * SAMPLE_RATE_HZ), end_sample=round(end_s * SAMPLE_RATE_HZ)
-    )
+    return Window(label=label, start_sample=round(start_s * SAMPLE_RATE_HZ), end_sample=round(end_s * SAMPLE_RATE_HZ))
 
 
 def _first_few(names: Sequence[str]) -> str:

@@ -1,0 +1,132 @@
+"""One-second clips: the accuracy and the confusion of the network alone, as Speech Commands results are reported.
+
+Each clip is one decision: its features through the model from a clean state, the highest posterior wins. Smoothing
+and thresholds, which belong to streams, play no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import Samples
+from kws.bundle import Bundle
+from kws.evaluation.metrics import Proportion
+from kws.features import Features
+from kws.model import Model
+
+SILENCE = "silence"
+UNKNOWN = "unknown"
+_BATCH_CLIPS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipScore:
+    """The verdict over labelled clips."""
+
+    labels: tuple[str, ...]
+    expected: NDArray[np.intp]
+    """Label index of each clip."""
+    posteriors: NDArray[np.uint8]
+    """Shape [clips, labels], 0..255 = 0..1."""
+
+    @property
+    def predicted(self) -> NDArray[np.intp]:
+        """Label index the model gave each clip: the highest posterior, the lower index on a tie."""
+        return np.argmax(self.posteriors, axis=1)
+
+    @property
+    def accuracy(self) -> Proportion:
+        """Share of clips given their own label."""
+        return Proportion(count=int((self.predicted == self.expected).sum()), total=len(self.expected))
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Shape [labels, labels]: clips of label (row) that were given label (column)."""
+        return confusion_matrix(self.expected, self.predicted, len(self.labels))
+
+
+def confusion_matrix(expected: NDArray[np.intp], predicted: NDArray[np.intp], num_labels: int) -> NDArray[np.int64]:
+    """Count clips by expected (row) and predicted (column) label index."""
+    confusion = np.zeros((num_labels, num_labels), dtype=np.int64)
+    np.add.at(confusion, (expected, predicted), 1)
+    return confusion
+
+
+def evaluate_clips(bundle: Bundle, clips: NDArray[np.int16], expected: Sequence[int]) -> ClipScore:
+    """Classify clips with the C core.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    clips : numpy.ndarray
+        int16 ``[clips, samples]``, see `fit_clip`; at least one model window long.
+    expected : sequence of int
+        Label index of each clip.
+
+    Returns
+    -------
+    ClipScore
+
+    Raises
+    ------
+    ValueError
+        If clips and labels do not match, or a clip is shorter than the model's window.
+    """
+    if clips.ndim != 2 or len(clips) != len(expected) or len(clips) == 0:
+        raise ValueError(f"expected clips [n, samples] with a label each, got {clips.shape} and {len(expected)} labels")
+    features, model = Features(bundle), Model(bundle)
+    parts = []
+    for start in range(0, len(clips), _BATCH_CLIPS):
+        frames = features.compute_batch(clips[start : start + _BATCH_CLIPS])
+        if frames.shape[1] < model.window_frames:
+            raise ValueError(
+                f"clips of {clips.shape[1]} samples make {frames.shape[1]} frames, the model's window is "
+                f"{model.window_frames}; pad them with fit_clip"
+            )
+        parts.append(model.run_batch(frames[:, : model.window_frames]))
+    return ClipScore(
+        labels=tuple(bundle.labels),
+        expected=np.asarray(expected, dtype=np.intp),
+        posteriors=np.concatenate(parts),
+    )
+
+
+def fit_clip(samples: Samples, num_samples: int) -> Samples:
+    """Cut or pad with silence at the end, as Speech Commands' own loader does."""
+    clip = np.zeros(num_samples, dtype=np.int16)
+    kept = min(num_samples, samples.size)
+    clip[:kept] = samples[:kept]
+    return clip
+
+
+def label_of_word(word: str, labels: Sequence[str]) -> str | None:
+    """Map a folder's name to a label: itself, silence for noise folders, unknown for any other word.
+
+    None when the bundle has no such label, so the clip cannot be judged.
+    """
+    if word in labels:
+        return word
+    wanted = SILENCE if word.strip("_") in {"background_noise", "silence", "noise"} else UNKNOWN
+    return wanted if wanted in labels else None
+
+
+def silence_clips(noise: Sequence[Samples], count: int, num_samples: int, *, seed: int = 1) -> NDArray[np.int16]:
+    """Cut clips at random places, with a random gain of 0..1, from noise recordings: the silence label.
+
+    Returns
+    -------
+    numpy.ndarray
+        int16 ``[count, num_samples]``; the same for the same seed.
+    """
+    random = np.random.default_rng(seed)
+    clips = np.zeros((count, num_samples), dtype=np.int16)
+    for clip in clips:
+        source = noise[int(random.integers(len(noise)))]
+        start = int(random.integers(max(1, source.size - num_samples)))
+        piece = source[start : start + num_samples]
+        clip[: piece.size] = np.rint(piece * random.uniform(0.0, 1.0)).astype(np.int16)
+    return clips

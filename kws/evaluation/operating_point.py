@@ -1,0 +1,149 @@
+"""Thresholds for a wanted rate of false accepts, chosen on negative audio, with no promise the audio cannot keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kws.errors import EvaluationError
+from kws.evaluation.det import ALL_THRESHOLDS, det_curve, score_tracks
+from kws.evaluation.metrics import Rate, StreamScore
+from kws.evaluation.tracks import ScoreTrack
+
+LOWEST_THRESHOLD = 64
+"""Never choose less than this (0.25), however quiet the negative audio was: it would fire on the next noise."""
+RULE_OF_THREE = -math.log(0.05)
+"""No event in n hours bounds the rate below 3 / n per hour with 95 % confidence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Chosen thresholds and what they were chosen on."""
+
+    thresholds: tuple[int, ...]
+    """One per label; 0 for labels that never fire."""
+    wanted_fa_per_hour: float
+    score: StreamScore
+    """Of all keywords together at these thresholds, on the audio they were chosen on."""
+
+    @property
+    def false_accepts(self) -> Rate:
+        """Measured on the audio the thresholds were chosen on."""
+        return self.score.false_accepts
+
+
+def hours_needed(fa_per_hour: float) -> float:
+    """Hours of negative audio that can support a rate: with less, even silence proves nothing (rule of three).
+
+    Raises
+    ------
+    ValueError
+        If the rate is not positive.
+    """
+    if not fa_per_hour > 0.0:
+        raise ValueError(f"false accepts per hour: expected > 0 and got {fa_per_hour}")
+    return RULE_OF_THREE / fa_per_hour
+
+
+def calibrate(
+    tracks: Sequence[ScoreTrack],
+    keywords: Sequence[str],
+    refractory_frames: int,
+    *,
+    fa_per_hour: float,
+    lowest_threshold: int = LOWEST_THRESHOLD,
+) -> Calibration:
+    """Choose a threshold per keyword so that all keywords together stay within a rate of false accepts.
+
+    Each word starts at its lowest threshold without a false accept; then the false accepts that the rate allows
+    are spent one by one where they lower a threshold most.
+
+    Parameters
+    ----------
+    tracks : sequence of ScoreTrack
+        Recordings with much audio outside their truth windows (no windows at all is best).
+    keywords : sequence of str
+        Labels that may fire.
+    refractory_frames : int
+        Of the bundle's decision settings.
+    fa_per_hour : float
+        The rate to stay within, for all keywords together.
+    lowest_threshold : int
+        No threshold is chosen below this.
+
+    Returns
+    -------
+    Calibration
+        Thresholds, and the rate they have on this audio with its interval.
+
+    Raises
+    ------
+    EvaluationError
+        If there is too little negative audio for the rate, or the keywords exceed it at every threshold.
+    """
+    hours = sum(track.truth.negative_hours for track in tracks)
+    _check_hours(hours, fa_per_hour)
+    allowed = math.floor(fa_per_hour * hours)
+    limits = {
+        keyword: _lowest_within(tracks, keyword, refractory_frames, allowed, lowest_threshold) for keyword in keywords
+    }
+    # Words alone add up to a little more or less than words together, which share the refractory time: spend less
+    # until the whole keeps the rate.
+    for budget in range(allowed, -1, -1):
+        chosen = _spend(limits, budget)
+        thresholds = tuple(chosen.get(label, 0) for label in tracks[0].labels)
+        score = score_tracks(tracks, thresholds, refractory_frames)
+        if score.false_accepts.count <= allowed:
+            return Calibration(thresholds=thresholds, wanted_fa_per_hour=fa_per_hour, score=score)
+    raise EvaluationError(
+        f"{fa_per_hour} false accepts per hour are out of reach: {score.false_accepts} even at the highest "
+        "thresholds; train with these recordings as negatives, or ask for a higher rate"
+    )
+
+
+def _check_hours(hours: float, fa_per_hour: float) -> None:
+    needed = hours_needed(fa_per_hour)
+    if hours < needed:
+        raise EvaluationError(
+            f"{fa_per_hour} false accepts per hour cannot be promised from {hours:.2f} h of audio: {needed:.1f} h "
+            f"without the keyword are needed (rule of three); add {needed - hours:.1f} h, or ask for "
+            f"{RULE_OF_THREE / hours:.1f} per hour or more"
+            if hours > 0.0
+            else f"no audio without the keyword: {needed:.1f} h are needed for {fa_per_hour} false accepts per hour"
+        )
+
+
+def _lowest_within(
+    tracks: Sequence[ScoreTrack], keyword: str, refractory_frames: int, allowed: int, lowest_threshold: int
+) -> list[int]:
+    """Element n: the lowest threshold from which on the keyword has at most n false accepts."""
+    alone = [track.only(keyword) for track in tracks]
+    lowest = [ALL_THRESHOLDS[-1]] * (allowed + 1)
+    worst = 0
+    for threshold in range(ALL_THRESHOLDS[-1], lowest_threshold - 1, -1):
+        (point,) = det_curve(alone, [keyword], refractory_frames, thresholds=[threshold])
+        worst = max(worst, point.score.false_accepts.count)
+        if worst > allowed:
+            break
+        lowest[worst:] = [threshold] * (allowed + 1 - worst)
+    return lowest
+
+
+def _spend(limits: Mapping[str, Sequence[int]], allowed: int) -> dict[str, int]:
+    """Give out ``allowed`` false accepts over the keywords, each time to the steepest fall of a threshold."""
+    spent = dict.fromkeys(limits, 0)
+    left = allowed
+    while left > 0:
+        falls = [
+            ((limits[word][spent[word]] - limits[word][spent[word] + cost]) / cost, -cost, word)
+            for word in limits
+            for cost in range(1, left + 1)
+            if spent[word] + cost <= allowed
+        ]
+        fall, negative_cost, word = max(falls, default=(0.0, 0, ""))
+        if fall <= 0.0:
+            break
+        spent[word] -= negative_cost
+        left += negative_cost
+    return {word: limits[word][spent[word]] for word in limits}
