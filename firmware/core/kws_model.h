@@ -1,11 +1,29 @@
 /* Stage 3 of 5: int8 feature frames -> posteriors, over the layer table of the bundle.
  *
- * CONTRACT (the owner of this stage fills in the MODL layout and the state). One engine, rows in, rows out: every
- * layer keeps a ring of the input rows (time steps) its kernel spans and emits an output row as soon as it can.
- *   streaming models  (time padding VALID everywhere): each frame computes only new rows; the average pool runs
- *                     over the last pool rows. A decision every product of the time strides, once warm.
- *   window models     (any time padding, e.g. SAME): the last window_frames frames are run through the same
- *                     engine from a clean state every decision_frames frames. */
+ * One engine, rows in, rows out. A row is one time step (width x channels int8). Every layer keeps a ring of the
+ * input rows its kernel spans, and emits an output row as soon as the kernel is covered and the stride says so; that
+ * row goes straight into the ring of the next layer, so a frame flows depth first down the whole chain.
+ *   streaming models  (no padding in time): each frame computes only new rows; the average pool is a running sum.
+ *                     A decision every product of the time strides, once the rings are full.
+ *   window models     (any padding, e.g. SAME): the last window_frames frames are run through the same engine from
+ *                     a clean state every decision_frames frames.
+ *
+ * The MODL section (offsets relative to its start; everything little-endian):
+ *
+ *   offset  size  field
+ *        0     2  num_layers        (1 .. KWS_MODEL_MAX_LAYERS)
+ *        2     2  flags             (bit 0: streaming; others zero)
+ *        4     2  num_features      (values per input frame = input_width * input_channels of layer 0)
+ *        6     2  num_labels        (1 .. 255 = output_width * output_channels of the last layer)
+ *        8     2  window_frames     (input_height of layer 0)
+ *       10     2  decision_frames   (streaming: the product of the layers' stride_height)
+ *       12    20  reserved, zero
+ *       32  48*n  layer table: kws_model_layer_t, in order of execution
+ *      ...   ...  weights and channel tables, each at a multiple of 16
+ *
+ * Shapes are those of one window: height is time. For streaming models a layer with output_height 1 has
+ * stride_height 1: it emits at every row once warm. The output of a layer is the input of the next one; only
+ * width and channels may be regrouped in between (a flattened row), never time. */
 #ifndef KWS_MODEL_H
 #define KWS_MODEL_H
 
@@ -14,22 +32,100 @@
 #include "kws_arena.h"
 #include "kws_bundle.h"
 
+enum {
+    KWS_MODEL_MAX_LAYERS = 64,
+    KWS_MODEL_MAX_LABELS = 255,
+    KWS_MODEL_MAX_FRAMES = 4096,    /* window_frames, and every layer's height */
+    KWS_MODEL_MAX_ROW_BYTES = 65535 /* one padded row; also the number of products in one accumulator */
+};
+
+enum {
+    KWS_MODEL_STREAMING = 1
+}; /* flags */
+
+typedef enum {
+    KWS_MODEL_CONV = 0,
+    KWS_MODEL_POINTWISE = 1,    /* 1 x 1 kernel, stride 1 */
+    KWS_MODEL_DEPTHWISE = 2,    /* channel multiplier 1 */
+    KWS_MODEL_AVERAGE_POOL = 3, /* no weights, no channel table */
+    KWS_MODEL_DENSE = 4,        /* the kernel covers the whole input */
+    KWS_MODEL_SOFTMAX = 5       /* one entry in the channel table, see kws_nn_softmax; no weights */
+} kws_model_op_t;
+
+/* One record of the layer table, as it lies in the bundle. */
+typedef struct {
+    uint8_t op;            /* kws_model_op_t */
+    uint8_t weight_layout; /* kws_nn_layout_t: 0 = compact, as in TFLite */
+    uint8_t stride_height;
+    uint8_t stride_width;
+    uint8_t pad_top; /* each smaller than the kernel */
+    uint8_t pad_bottom;
+    uint8_t pad_left;
+    uint8_t pad_right;
+    uint16_t input_height; /* without padding */
+    uint16_t input_width;
+    uint16_t input_channels;
+    uint16_t output_height;
+    uint16_t output_width;
+    uint16_t output_channels;
+    uint16_t kernel_height;  /* 1 .. 255 */
+    uint16_t kernel_width;   /* 1 .. 255, dense: input_width */
+    int8_t input_zero_point; /* fills the padding; folded into the biases by the writer of the bundle */
+    int8_t output_zero_point;
+    int8_t output_min; /* fused activation: clamp bounds, inclusive */
+    int8_t output_max;
+    uint32_t weights_offset; /* zero when there are no weights */
+    uint32_t weights_bytes;
+    uint32_t channels_offset; /* kws_nn_channel_t x output_channels */
+    uint32_t reserved[2];     /* zero */
+} kws_model_layer_t;
+
+/* Parsed and checked MODL section. */
 typedef struct {
     uint16_t num_features;    /* values per input frame */
     uint16_t num_labels;      /* output size */
     uint16_t window_frames;   /* frames one decision sees */
     uint16_t decision_frames; /* frames between decisions */
     bool streaming;
+    uint16_t num_layers;
+    const kws_model_layer_t *layers; /* in the bundle */
+    const uint8_t *section;
+    uint32_t row_bytes[2];  /* scratch: input rows of layers without a ring, even and odd ones */
+    uint32_t taps_bytes;    /* scratch: row pointers of the tallest kernel, 8 bytes each on every target */
+    uint32_t scratch_bytes; /* all of it, with what the kernels need */
 } kws_model_config_t;
+
+/* What one layer carries from row to row. */
+typedef struct {
+    uint32_t ring_offset; /* in kws_model_t.memory: int8 input rows, or int16 row sums of an average pool */
+    uint32_t sums_offset; /* average pool: int32 running sums */
+    uint16_t next_slot;   /* of the ring: where the next row goes, which is also the oldest row */
+    uint16_t rows_until_output;
+    uint16_t output_row; /* emitted since the start of the window */
+    uint16_t reserved;
+} kws_model_layer_state_t;
+
+/* Told about every row a layer emits: how host tests see all tensors. num_values = output width x channels. */
+typedef void kws_model_on_row_t(void *user, uint32_t layer, const int8_t *row, uint32_t num_values);
 
 typedef struct {
     const kws_model_config_t *config;
-    void *scratch;
+    uint8_t *memory; /* in the arena: layer states, rings, running sums, the frames of a window model */
+    uint8_t *scratch;
+    kws_model_on_row_t *on_row; /* NULL after init; set it to watch */
+    void *on_row_user;
+    uint32_t frames_offset;         /* window models: ring of window_frames frames, in memory */
+    uint16_t next_frame;            /* window models: where the next frame goes, which is also the oldest */
+    uint16_t frames_until_decision; /* window models */
 } kws_model_t;
 
 kws_status_t kws_model_read(kws_model_config_t *self, kws_span_t section);
 uint32_t kws_model_scratch_bytes(const kws_model_config_t *config);
-kws_status_t kws_model_init(kws_model_t *self, const kws_model_config_t *config, kws_arena_t *arena, void *scratch);
+
+/* scratch: kws_model_scratch_bytes, aligned to 16; its contents do not outlive a step. With a counting arena
+ * nothing but the arena is touched. */
+kws_status_t kws_model_init(kws_model_t *self, const kws_model_config_t *config, kws_arena_t *arena,
+                            void *scratch);
 void kws_model_reset(kws_model_t *self);
 
 /* One frame of num_features values. posteriors: num_labels values, 0..255 (the int8 output + 128); written only

@@ -1,0 +1,280 @@
+/* Reads the MODL section. It comes from outside: nothing in it is believed until it was checked here, and the
+ * engine checks nothing again. */
+#include <stddef.h>
+#include <string.h>
+
+#include "kws_model_layer.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the layer table and the weights are read in place: little-endian targets only"
+#endif
+
+enum {
+    HEADER_BYTES = 32,
+    MAX_KERNEL = 255,
+    MAX_BIAS = 1 << 30,
+    SCRATCH_ALIGNMENT = 16,
+    POINTER_BYTES = 8 /* of the widest target, so that the arena need is the same on all */
+};
+
+_Static_assert(sizeof(kws_model_layer_t) == 48, "the record in the bundle");
+_Static_assert(offsetof(kws_model_layer_t, input_zero_point) == 24, "the record in the bundle");
+_Static_assert(offsetof(kws_model_layer_t, weights_offset) == 28, "the record in the bundle");
+_Static_assert(sizeof(kws_nn_channel_t) == 12, "the channel table in the bundle");
+
+/* True when count items of item_bytes lie inside the section at an aligned offset behind the header. */
+static bool inside(kws_span_t section, uint32_t offset, uint32_t size_bytes)
+{
+    return offset >= HEADER_BYTES && offset % SCRATCH_ALIGNMENT == 0u && offset <= section.size_bytes &&
+           size_bytes <= section.size_bytes - offset;
+}
+
+/* One direction of a sliding kernel: does it give `output` positions over `input` cells? */
+static bool slides(uint32_t input, uint32_t output, uint32_t kernel, uint32_t stride, uint32_t pad_before,
+                   uint32_t pad_after)
+{
+    const uint32_t padded = pad_before + input + pad_after;
+    return input > 0u && kernel > 0u && kernel <= MAX_KERNEL && stride > 0u && pad_before < kernel &&
+           pad_after < kernel && padded >= kernel && output == (padded - kernel) / stride + 1u;
+}
+
+static bool shapes_fit(const kws_model_layer_t *record)
+{
+    const uint64_t columns = (uint64_t)record->pad_left + record->input_width + record->pad_right;
+    const uint64_t products = (uint64_t)record->kernel_height * record->kernel_width * record->input_channels;
+    return record->input_channels > 0u && record->output_channels > 0u &&
+           record->input_height <= KWS_MODEL_MAX_FRAMES &&
+           columns * record->input_channels <= KWS_MODEL_MAX_ROW_BYTES &&
+           products <= KWS_MODEL_MAX_ROW_BYTES &&
+           (uint64_t)record->output_width * record->output_channels <= KWS_MODEL_MAX_ROW_BYTES &&
+           record->output_min <= record->output_max &&
+           slides(record->input_height, record->output_height, record->kernel_height, record->stride_height,
+                  record->pad_top, record->pad_bottom) &&
+           slides(record->input_width, record->output_width, record->kernel_width, record->stride_width,
+                  record->pad_left, record->pad_right);
+}
+
+static bool unpadded(const kws_model_layer_t *record)
+{
+    return (record->pad_top | record->pad_bottom | record->pad_left | record->pad_right) == 0;
+}
+
+static bool has_unit_kernel(const kws_model_layer_t *record)
+{
+    return record->kernel_height == 1u && record->kernel_width == 1u && record->stride_height == 1u &&
+           record->stride_width == 1u && unpadded(record);
+}
+
+static kws_status_t check_operation(const kws_model_layer_t *record)
+{
+    bool fits;
+    switch (record->op) {
+    case KWS_MODEL_CONV: fits = true; break;
+    case KWS_MODEL_POINTWISE: fits = has_unit_kernel(record); break;
+    case KWS_MODEL_DEPTHWISE:
+    case KWS_MODEL_AVERAGE_POOL: fits = record->input_channels == record->output_channels; break;
+    case KWS_MODEL_DENSE:
+        fits = record->kernel_height == record->input_height && record->kernel_width == record->input_width &&
+               unpadded(record);
+        break;
+    case KWS_MODEL_SOFTMAX:
+        fits = has_unit_kernel(record) && record->output_width == 1u &&
+               record->input_channels == record->output_channels &&
+               record->output_channels <= KWS_MODEL_MAX_LABELS;
+        break;
+    default: return KWS_ERROR_UNSUPPORTED;
+    }
+    return fits ? KWS_OK : KWS_ERROR_BOUNDS;
+}
+
+static kws_status_t check_weights(const kws_model_layer_t *record, kws_span_t section)
+{
+    if (record->op == KWS_MODEL_AVERAGE_POOL || record->op == KWS_MODEL_SOFTMAX) {
+        return (record->weights_offset == 0u && record->weights_bytes == 0u) ? KWS_OK : KWS_ERROR_BOUNDS;
+    }
+    const kws_nn_layer_t layer = kws_model_kernel_view(section.data, record);
+    const bool depthwise = record->op == KWS_MODEL_DEPTHWISE;
+    /* No product of these can exceed 32 bits: shapes_fit bounds one accumulator, this the number of them. */
+    const uint32_t needed = depthwise ? kws_nn_depthwise_weights_bytes(&layer) : kws_nn_weights_bytes(&layer);
+    if (needed == 0u) {
+        return KWS_ERROR_UNSUPPORTED;
+    }
+    return (record->weights_bytes == needed && inside(section, record->weights_offset, needed))
+               ? KWS_OK
+               : KWS_ERROR_BOUNDS;
+}
+
+static bool is_multiplier(int32_t multiplier)
+{
+    return multiplier == 0 || multiplier >= (1 << 30);
+}
+
+static bool softmax_fits(const kws_nn_channel_t *scaling)
+{
+    const int64_t lowest = (scaling->bias < -255) ? -255 : scaling->bias; /* no difference of int8 is lower */
+    return scaling->bias <= 0 && is_multiplier(scaling->multiplier) && scaling->shift >= 0 &&
+           scaling->shift <= 30 && lowest * ((int64_t)1 << scaling->shift) >= INT32_MIN;
+}
+
+static bool channels_fit(const kws_nn_channel_t *channels, uint32_t num_channels)
+{
+    for (uint32_t i = 0u; i < num_channels; ++i) {
+        const kws_nn_channel_t *channel = &channels[i];
+        if (channel->bias < -MAX_BIAS || channel->bias > MAX_BIAS || !is_multiplier(channel->multiplier) ||
+            channel->shift < -31 || channel->shift > 30) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static kws_status_t check_channels(const kws_model_layer_t *record, kws_span_t section)
+{
+    if (record->op == KWS_MODEL_AVERAGE_POOL) {
+        return (record->channels_offset == 0u) ? KWS_OK : KWS_ERROR_BOUNDS;
+    }
+    const uint32_t num_channels = (record->op == KWS_MODEL_SOFTMAX) ? 1u : record->output_channels;
+    if (!inside(section, record->channels_offset, num_channels * (uint32_t)sizeof(kws_nn_channel_t))) {
+        return KWS_ERROR_BOUNDS;
+    }
+    const kws_nn_channel_t *channels =
+        (const kws_nn_channel_t *)(const void *)(section.data + record->channels_offset);
+    const bool fits =
+        (record->op == KWS_MODEL_SOFTMAX) ? softmax_fits(channels) : channels_fit(channels, num_channels);
+    return fits ? KWS_OK : KWS_ERROR_BOUNDS;
+}
+
+/* Streaming needs a clean chain: nothing invented at the edges in time, and a decision per row at its end. */
+static bool streams(const kws_model_layer_t *record)
+{
+    return record->pad_top == 0u && record->pad_bottom == 0u &&
+           (record->output_height > 1u || record->stride_height == 1u);
+}
+
+static kws_status_t check_layer(const kws_model_config_t *self, const kws_model_layer_t *record,
+                                kws_span_t section)
+{
+    if (record->reserved[0] != 0u || record->reserved[1] != 0u || !shapes_fit(record) ||
+        (self->streaming && !streams(record))) {
+        return KWS_ERROR_BOUNDS;
+    }
+    kws_status_t status = check_operation(record);
+    if (status == KWS_OK) {
+        status = check_weights(record, section);
+    }
+    if (status == KWS_OK) {
+        status = check_channels(record, section);
+    }
+    return status;
+}
+
+/* Do the layers fit together, the first to the frames and the last to the labels? */
+static bool chain_fits(const kws_model_config_t *self)
+{
+    uint32_t height = self->window_frames;
+    uint32_t values = self->num_features;
+    uint32_t stride = 1u;
+    for (uint32_t i = 0u; i < self->num_layers; ++i) {
+        const kws_model_layer_t *record = &self->layers[i];
+        if (record->input_height != height ||
+            (uint32_t)record->input_width * record->input_channels != values) {
+            return false;
+        }
+        height = record->output_height;
+        values = kws_model_output_values(record);
+        stride *=
+            (record->output_height > 1u) ? record->stride_height : 1u; /* each divides a height <= 4096 */
+        if (stride > KWS_MODEL_MAX_FRAMES) {
+            return false;
+        }
+    }
+    return height == 1u && values == self->num_labels &&
+           (!self->streaming || self->decision_frames == stride);
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return (a > b) ? a : b;
+}
+
+static uint32_t align(uint32_t size_bytes)
+{
+    return (size_bytes + SCRATCH_ALIGNMENT - 1u) & ~(SCRATCH_ALIGNMENT - 1u);
+}
+
+static void measure_scratch(kws_model_config_t *self)
+{
+    uint32_t tallest = 1u;
+    uint32_t kernel_bytes = 0u;
+    for (uint32_t i = 0u; i < self->num_layers; ++i) {
+        const kws_model_layer_t *record = &self->layers[i];
+        const kws_nn_layer_t layer = kws_model_kernel_view(self->section, record);
+        if (record->op == KWS_MODEL_AVERAGE_POOL) {
+            kernel_bytes = larger(kernel_bytes, kws_model_output_values(record) * (uint32_t)sizeof(int16_t));
+        } else if (record->op != KWS_MODEL_SOFTMAX) {
+            kernel_bytes = larger(kernel_bytes, kws_nn_scratch_bytes(&layer));
+        }
+        if (!kws_model_uses_ring(record)) {
+            self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(kws_model_row_bytes(record)));
+        } else {
+            tallest = larger(tallest, record->kernel_height);
+        }
+    }
+    const uint32_t last = self->num_layers % 2u;
+    self->row_bytes[last] = larger(self->row_bytes[last], align(self->num_labels));
+    self->taps_bytes = align(tallest * POINTER_BYTES);
+    self->scratch_bytes = self->row_bytes[0] + self->row_bytes[1] + self->taps_bytes + align(kernel_bytes);
+}
+
+static kws_status_t read_header(kws_model_config_t *self, kws_span_t section)
+{
+    if (section.data == NULL) {
+        return KWS_ERROR_MISSING;
+    }
+    if ((uintptr_t)section.data % KWS_BUNDLE_ALIGNMENT != 0u) {
+        return KWS_ERROR_ALIGNMENT;
+    }
+    if (section.size_bytes < HEADER_BYTES) {
+        return KWS_ERROR_BOUNDS;
+    }
+    const uint32_t flags = kws_read_u16(section.data + 2);
+    self->num_layers = kws_read_u16(section.data);
+    self->streaming = (flags & KWS_MODEL_STREAMING) != 0u;
+    self->num_features = kws_read_u16(section.data + 4);
+    self->num_labels = kws_read_u16(section.data + 6);
+    self->window_frames = kws_read_u16(section.data + 8);
+    self->decision_frames = kws_read_u16(section.data + 10);
+    self->section = section.data;
+    self->layers = (const kws_model_layer_t *)(const void *)(section.data + HEADER_BYTES);
+    uint32_t reserved = flags & ~(uint32_t)KWS_MODEL_STREAMING;
+    for (uint32_t i = 12u; i < HEADER_BYTES; ++i) {
+        reserved |= section.data[i];
+    }
+    const bool fits = reserved == 0u && self->num_layers > 0u && self->num_layers <= KWS_MODEL_MAX_LAYERS &&
+                      self->num_labels > 0u && self->num_labels <= KWS_MODEL_MAX_LABELS &&
+                      self->window_frames > 0u && self->decision_frames > 0u &&
+                      inside(section, HEADER_BYTES, self->num_layers * (uint32_t)sizeof(kws_model_layer_t));
+    return fits ? KWS_OK : KWS_ERROR_BOUNDS;
+}
+
+kws_status_t kws_model_read(kws_model_config_t *self, kws_span_t section)
+{
+    memset(self, 0, sizeof *self);
+    kws_status_t status = read_header(self, section);
+    for (uint32_t i = 0u; status == KWS_OK && i < self->num_layers; ++i) {
+        status = check_layer(self, &self->layers[i], section);
+    }
+    if (status != KWS_OK) {
+        return status;
+    }
+    if (!chain_fits(self)) {
+        return KWS_ERROR_BOUNDS;
+    }
+    measure_scratch(self);
+    return KWS_OK;
+}
+
+uint32_t kws_model_scratch_bytes(const kws_model_config_t *config)
+{
+    return config->scratch_bytes;
+}
