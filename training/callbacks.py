@@ -1,0 +1,148 @@
+"""What happens beside the gradient steps: weight averaging, validation, checkpoints, the progress bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from training import checkpoint
+
+_PREDICT_CLIPS = 256
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """Keeps ``averaged`` as the exponential moving average of the model, batch-norm statistics included.
+
+    The decay rises from 0.1 to its value, ``(1 + step) / (10 + step)`` at most, so that the random start is
+    forgotten at once.
+    """
+
+    def __init__(self, averaged: keras.Model, decay: float) -> None:
+        super().__init__()
+        self.averaged = averaged
+        self._decay = decay
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Pair the variables once."""
+        pairs = list(zip(self.averaged.weights, self.model.weights, strict=True))
+
+        @tf.function
+        def update(step: tf.Tensor) -> None:
+            step = tf.cast(step, tf.float32)
+            decay = tf.minimum(self._decay, (1.0 + step) / (10.0 + step))
+            for average, weight in pairs:
+                average.assign(weight + decay * (average - weight))
+
+        self._update = update
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the average."""
+        self._update(self.model.optimizer.iterations)
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds ``val_accuracy`` and ``val_loss`` of the averaged network to an epoch's figures."""
+
+    def __init__(self, averaged: keras.Model, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+        super().__init__()
+        self._averaged, self._inputs, self._labels = averaged, inputs, labels
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure."""
+        logits = predict(self._averaged, self._inputs)
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        log_posteriors = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        if logs is not None:
+            logs["val_accuracy"] = float((logits.argmax(axis=1) == self._labels).mean())
+            logs["val_loss"] = float(-log_posteriors[np.arange(len(self._labels)), self._labels].mean())
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves after every epoch all that the next one depends on."""
+
+    def __init__(
+        self, path: Path, averaged: keras.Model, run_digest: str, history: tuple[dict[str, float], ...]
+    ) -> None:
+        super().__init__()
+        self._path, self._averaged, self._digest = path, averaged, run_digest
+        self.history = list(history)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Append the figures and write."""
+        self.history.append({key: float(value) for key, value in (logs or {}).items()})
+        progress = checkpoint.Progress(epochs_done=epoch + 1, history=tuple(self.history))
+        checkpoint.save(self._path, state_of(self.model, self._averaged), progress, self._digest)
+
+
+class RichProgress(keras.callbacks.Callback):
+    """One line for the whole run: epoch, loss, accuracies, time left."""
+
+    def __init__(self, epochs: int, steps_per_epoch: int, first_epoch: int) -> None:
+        super().__init__()
+        self._epochs, self._steps, self._first = epochs, steps_per_epoch, first_epoch
+        self._figures: dict[str, float] = {}
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._task: TaskID
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Show the bar."""
+        self._bar.start()
+        total, done = self._epochs * self._steps, self._first * self._steps
+        self._task = self._bar.add_task("training", total=total, completed=done, figures="")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Name the epoch."""
+        self._bar.update(self._task, description=f"epoch {epoch + 1}/{self._epochs}")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Advance by one step."""
+        self._figures |= {key: float((logs or {})[key]) for key in ("loss", "accuracy") if key in (logs or {})}
+        self._bar.update(self._task, advance=1, figures=self._text())
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the validation accuracy."""
+        self._figures |= {key: float(value) for key, value in (logs or {}).items()}
+        self._bar.update(self._task, figures=self._text())
+
+    def close(self) -> None:
+        """Leave the last state on the screen; safe to call twice."""
+        self._bar.stop()
+
+    def _text(self) -> str:
+        text = f"loss {self._figures.get('loss', 0.0):.3f}  train {self._figures.get('accuracy', 0.0):6.2%}"
+        if "val_accuracy" in self._figures:
+            text += f"  validation [bold green]{self._figures['val_accuracy']:.2%}[/]"
+        return text
+
+
+def state_of(model: keras.Model, averaged: keras.Model) -> list[list[Any]]:
+    """Return all variables a run's future depends on: weights, seeds, optimizer moments, averages."""
+    return [list(model.variables), list(model.optimizer.variables), list(averaged.variables)]
+
+
+def predict(model: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs ``[clips, labels]`` of a network for inputs ``[clips, frames, num_features, 1]``."""
+    chunks = range(0, len(inputs), _PREDICT_CLIPS)
+    run = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    return np.concatenate([run(tf.constant(inputs[i : i + _PREDICT_CLIPS])).numpy() for i in chunks])

@@ -1,0 +1,112 @@
+"""Post-training int8 quantisation through TensorFlow Lite, with the calibration clips on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from kws.errors import TrainingError
+from training.architectures import with_softmax
+from training.pipeline import FeatureScale
+
+_SEED = 0xCA
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedModel:
+    """An int8 TFLite network whose input takes the front end's features unchanged."""
+
+    tflite: bytes
+    calibration_positions: tuple[int, ...]
+    """Which of the given clips set the ranges."""
+
+
+def choose_calibration(num_clips: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Draw positions of calibration clips, sorted."""
+    rng = np.random.default_rng([seed, _SEED])
+    return np.sort(rng.choice(num_clips, size=min(count, num_clips), replace=False))
+
+
+def quantize(
+    model: keras.Model, features: NDArray[np.int8], scale: FeatureScale, positions: NDArray[np.int64]
+) -> QuantizedModel:
+    """Turn a trained float network into int8.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Features in real units to logits; softmax is added here.
+    features : int8 array, shape [clips, frames, num_features]
+        Augmented or plain training clips, as the front end gives them.
+    scale : FeatureScale
+        What one step of a feature means; becomes the network's input quantisation, exactly.
+    positions : int64 array
+        Which of ``features`` set the ranges of the activations.
+
+    Raises
+    ------
+    TrainingError
+        If the converter chose another input quantisation than the front end's.
+    """
+    frozen = _freeze(with_softmax(model))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _calibration(features[positions], scale)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    tflite = converter.convert()
+    _check_input(tflite, scale)
+    return QuantizedModel(tflite=tflite, calibration_positions=tuple(int(p) for p in positions))
+
+
+def _freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:
+    """One clip a call, weights as constants: what leads to the plainest TFLite graph."""
+    signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    function = tf.function(lambda clip: model(clip, training=False)).get_concrete_function(signature)
+    return convert_variables_to_constants_v2(function)
+
+
+def _calibration(features: NDArray[np.int8], scale: FeatureScale) -> Iterator[list[NDArray[np.float32]]]:
+    """Yield the clips one by one.
+
+    The converter takes the input's range from its smallest and largest value. Two values of the first clip are
+    therefore set to the ends of int8, which makes input scale and zero point those of the front end.
+    """
+    ends = features.copy()
+    ends[0].flat[:2] = -128, 127
+    for clip in ends:
+        yield [scale.to_real(clip)[None, ..., None]]
+
+
+def _check_input(tflite: bytes, scale: FeatureScale) -> None:
+    got_scale, got_zero_point = _interpreter(tflite).get_input_details()[0]["quantization"]
+    if got_zero_point != scale.zero_point or not np.isclose(got_scale, scale.scale, rtol=1e-6):
+        raise TrainingError(
+            f"quantisation: expected input scale {scale.scale:g}, zero point {scale.zero_point}, and the "
+            f"converter chose {got_scale:g}, {got_zero_point}; use a tested TensorFlow version (constraints.txt)"
+        )
+
+
+def run_tflite(tflite: bytes, features: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Posteriors ``[clips, labels]`` (0..255) of TFLite's reference kernels for ``[clips, frames, num_features]``."""
+    interpreter = _interpreter(tflite)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    sink = interpreter.get_output_details()[0]["index"]
+    outputs = []
+    for clip in features:
+        interpreter.set_tensor(source, clip[None, ..., None])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(sink)[0].astype(np.int16) + 128)
+    return np.array(outputs).astype(np.uint8)
+
+
+def _interpreter(tflite: bytes) -> tf.lite.Interpreter:
+    reference = tf.lite.experimental.OpResolverType.BUILTIN_REF
+    return tf.lite.Interpreter(model_content=tflite, experimental_op_resolver_type=reference)

@@ -1,0 +1,130 @@
+"""Gradient descent on one run's network: AdamW, cosine schedule, weight averaging, resumable, deterministic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from kws.errors import TrainingError
+from training import checkpoint, settings
+from training.architectures import build_logits_model
+from training.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
+from training.config import OptimizerConfig, RunConfig
+from training.dataset import TrainingData
+from training.pipeline import BatchMaker, compute_features
+
+CHECKPOINT_NAME = "checkpoint.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """The averaged network of a finished run."""
+
+    model: keras.Model
+    """Features in real units to logits."""
+    history: tuple[dict[str, float], ...]
+    """One row of figures per epoch."""
+
+
+def make_deterministic(seed: int) -> None:
+    """Same seed, same bits: seeds everything and forbids operations whose result depends on timing."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def train(
+    data: TrainingData,
+    run: RunConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    maker: BatchMaker | None = None,
+) -> TrainedModel:
+    """Train the network a configuration describes.
+
+    Parameters
+    ----------
+    data : TrainingData
+    run : RunConfig
+    folder : Path
+        Gets ``checkpoint.npz`` after every epoch and TensorBoard logs in ``tensorboard/``.
+    resume : bool
+        Go on after the checkpoint in ``folder``, if there is one.
+    maker : BatchMaker, optional
+        Where batches come from, if not straight from ``data``.
+
+    Raises
+    ------
+    TrainingError
+        If the checkpoint does not belong to this run, or the loss stops being a number.
+    """
+    make_deterministic(run.seed)
+    maker = maker or BatchMaker(data, run)
+    model, averaged = (_build(run, maker, len(data.labels)) for _ in range(2))
+    _compile(model, run.optimizer, maker.steps_per_epoch)
+    path = folder / CHECKPOINT_NAME
+    run_digest = checkpoint.digest(settings.to_dict(run), data.sha256)
+    done = checkpoint.Progress(epochs_done=0, history=())
+    if resume and path.exists():
+        done = checkpoint.load(path, state_of(model, averaged), run_digest)
+    saver = Checkpoint(path, averaged, run_digest, done.history)
+    inputs = maker.scale.to_real(compute_features(data.validation, run))[..., None]
+    progress = RichProgress(run.optimizer.epochs, maker.steps_per_epoch, done.epochs_done)
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        WeightAverage(averaged, run.optimizer.ema_decay),
+        Validation(averaged, inputs, data.validation.labels),
+        saver,
+        progress,
+        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+    ]
+    try:
+        _fit(model, maker, run.optimizer.epochs, done.epochs_done, callbacks)
+    finally:
+        progress.close()
+    if len(saver.history) < run.optimizer.epochs:
+        raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
+    return TrainedModel(model=averaged, history=tuple(saver.history))
+
+
+def _fit(
+    model: keras.Model,
+    maker: BatchMaker,
+    epochs: int,
+    first_epoch: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    if first_epoch >= epochs:
+        return
+    model.fit(
+        maker.dataset(first_epoch, epochs),
+        initial_epoch=first_epoch,
+        epochs=epochs,
+        steps_per_epoch=maker.steps_per_epoch,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def _build(run: RunConfig, maker: BatchMaker, num_labels: int) -> keras.Model:
+    return build_logits_model(run.model, input_shape=maker.input_shape, num_labels=num_labels, seed=run.seed)
+
+
+def _compile(model: keras.Model, config: OptimizerConfig, steps_per_epoch: int) -> None:
+    warmup = round(config.warmup_epochs * steps_per_epoch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else config.learning_rate,
+        decay_steps=max(1, config.epochs * steps_per_epoch - warmup),
+        alpha=config.final_learning_rate / config.learning_rate,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    optimizer.build(model.trainable_variables)
