@@ -71,11 +71,8 @@ static kws_span_t *place_of(kws_bundle_t *self, const uint8_t *type)
     const struct {
         char type[5];
         kws_span_t *span;
-    } places[] = {{"FEAT", &self->features},
-                  {"MODL", &self->model},
-                  {"LABL", &self->labels},
-                  {"DECN", &self->decision},
-                  {"META", &self->metadata}};
+    } places[] = {{"FEAT", &self->features}, {"MODL", &self->model}, {"LABL", &self->labels},
+                  {"DECN", &self->decision}, {"GATE", &self->gate},  {"META", &self->metadata}};
     for (size_t i = 0u; i < sizeof places / sizeof places[0]; ++i) {
         if (memcmp(type, places[i].type, 4) == 0) {
             return places[i].span;

@@ -20,7 +20,7 @@ FLAGS = ["-std=c11", "-O3", "-Wall"]
 """Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
 DOOR_HEADERS = ["kws_status.h", "kws_arena.h", "kws_bundle.h", "kws_decision.h", "kws_features.h", "kws_model.h",
                 "kws_audio.h", "kws_gate.h", "kws_smoothing.h", "kws_detection.h", "kws_pipeline.h"]  # fmt: skip
-EXTRA_HEADERS = [Path(__file__).parent / "door.h"]
+EXTRA_HEADERS = [Path(__file__).parent / "door.h", Path(__file__).parent / "door_model.h"]
 """Batch loops over the core's functions, so that Python never loops over frames."""
 
 
@@ -51,11 +51,11 @@ def make_ffi() -> cffi.FFI:
     """Return the configured builder; setuptools calls this through ``cffi_modules``."""
     ffi = cffi.FFI()
     ffi.cdef(declarations())
-    includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS) + '#include "door.h"\n'
+    includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS) + '#include "door.h"\n#include "door_model.h"\n'
     ffi.set_source(
         "kws.core._core",
         includes,
-        sources=[*core_sources(), os.path.relpath(Path(__file__).parent / "door.c", ROOT)],
+        sources=[*core_sources(), *(os.path.relpath(path.with_suffix(".c"), ROOT) for path in EXTRA_HEADERS)],
         include_dirs=[str(CORE), str(Path(__file__).parent)],
         extra_compile_args=FLAGS,
     )
