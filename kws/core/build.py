@@ -16,12 +16,14 @@ import cffi
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "firmware" / "core"
+PROTOCOL = ROOT / "firmware" / "protocol"
 FLAGS = ["-std=c11", "-O3", "-Wall"]
 """Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
 DOOR_HEADERS = ["kws_status.h", "kws_arena.h", "kws_bundle.h", "kws_decision.h", "kws_features.h", "kws_model.h",
                 "kws_audio.h", "kws_gate.h", "kws_smoothing.h", "kws_detection.h", "kws_pipeline.h"]  # fmt: skip
-EXTRA_HEADERS = [Path(__file__).parent / "door.h", Path(__file__).parent / "door_model.h"]
-"""Batch loops over the core's functions, so that Python never loops over frames."""
+EXTRA_HEADERS = [Path(__file__).parent / "door.h", Path(__file__).parent / "door_model.h",
+                 PROTOCOL / "kws_frame.h", PROTOCOL / "kws_protocol.h"]  # fmt: skip
+"""Batch loops over the core's functions, so that Python never loops over frames; and the line to the boards."""
 
 
 def core_sources() -> list[str]:
@@ -35,7 +37,7 @@ def declarations() -> str:
     includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS)
     includes += "".join(f'#include "{path}"\n' for path in EXTRA_HEADERS)
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
-    command = [compiler, "-std=c11", "-E", "-DKWS_CFFI", f"-I{CORE}", "-"]
+    command = [compiler, "-std=c11", "-E", "-DKWS_CFFI", f"-I{CORE}", f"-I{PROTOCOL}", "-"]
     text = subprocess.run(command, input=includes, capture_output=True, text=True, check=True).stdout
     kept, ours = [], False
     for line in text.splitlines():
@@ -51,12 +53,12 @@ def make_ffi() -> cffi.FFI:
     """Return the configured builder; setuptools calls this through ``cffi_modules``."""
     ffi = cffi.FFI()
     ffi.cdef(declarations())
-    includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS) + '#include "door.h"\n#include "door_model.h"\n'
+    includes = "".join(f'#include "{name}"\n' for name in [*DOOR_HEADERS, *(path.name for path in EXTRA_HEADERS)])
     ffi.set_source(
         "kws.core._core",
         includes,
         sources=[*core_sources(), *(os.path.relpath(path.with_suffix(".c"), ROOT) for path in EXTRA_HEADERS)],
-        include_dirs=[str(CORE), str(Path(__file__).parent)],
+        include_dirs=[str(CORE), str(PROTOCOL), str(Path(__file__).parent)],
         extra_compile_args=FLAGS,
     )
     return ffi

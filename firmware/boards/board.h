@@ -1,0 +1,76 @@
+/* What a board is to the applications. A board folder implements these functions and nothing else:
+ * firmware/boards/README.md says how to add one.
+ *
+ * Interrupts only move bytes and set flags; all of this is called from the main loop. */
+#ifndef KWS_BOARD_H
+#define KWS_BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A block of memory that the board lends. */
+typedef struct {
+    void *data;
+    uint32_t size_bytes;
+} board_memory_t;
+
+/* Where and why the processor gave up. */
+typedef struct {
+    uint32_t exception; /* the processor's number of it */
+    uint32_t status;    /* the processor's fault status register */
+    uint32_t pc;        /* of the faulting instruction; 0 when unknown (the stack overflowed) */
+    uint32_t lr;
+} board_fault_t;
+
+/* Clocks, pins, serial port, cycle counter. argc and argv are those of main: a process takes its settings there,
+ * a microcontroller has none. */
+void board_init(int argc, char **argv);
+
+/* Short name as in `KWS_BOARD=name`. */
+const char *board_name(void);
+
+/* Frequency of the core, which is that of board_cycles. */
+uint32_t board_clock_hz(void);
+
+/* Free-running cycle counter that wraps at 2^32. */
+uint32_t board_cycles(void);
+
+/* Sleeps until an interrupt has come since the call before; returns at once when one already has. */
+void board_sleep(void);
+
+/* Up to max_bytes received bytes. Never waits. */
+uint32_t board_serial_read(uint8_t *bytes, uint32_t max_bytes);
+
+/* Bytes that board_serial_write takes now without loss. */
+uint32_t board_serial_write_room(void);
+
+/* num_bytes <= board_serial_write_room(). Sent in the background. */
+void board_serial_write(const uint8_t *bytes, uint32_t num_bytes);
+
+/* Size of the buffer that interrupts fill: the host never has more than this on its way. */
+uint32_t board_serial_receive_bytes(void);
+
+/* Received bytes lost since board_init because that buffer was full, or the line too fast. */
+uint32_t board_serial_overruns(void);
+
+/* For board_on_fault: sends and waits, with interrupts off. */
+void board_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes);
+
+/* The region that holds the bundle, read-only, aligned to 16. size_bytes is the size of the region (the bundle
+ * says its own size); 0 when the board was given none. */
+board_memory_t board_bundle(void);
+
+/* Memory left for the pipeline's arena, aligned to 16. */
+board_memory_t board_arena(void);
+
+/* RAM taken at link time by data and buffers, without stack and arena; 0 when the board cannot tell. */
+uint32_t board_static_bytes(void);
+
+/* Deepest the stack has been since reset; 0 when the board cannot tell. */
+uint32_t board_stack_peak_bytes(void);
+
+/* The one function that the application gives: called by the board when the processor faults. It may report;
+ * the board is reset when it returns. */
+void board_on_fault(const board_fault_t *fault);
+
+#endif

@@ -1,0 +1,26 @@
+/* The few things of a Cortex-M core that C cannot say. */
+#ifndef KWS_CORTEX_M_H
+#define KWS_CORTEX_M_H
+
+#include <stdint.h>
+
+/* Returns the state to hand to cortex_m_interrupts_restore. Nests. */
+uint32_t cortex_m_interrupts_off(void);
+void cortex_m_interrupts_restore(uint32_t state);
+
+void cortex_m_enable_interrupt(uint32_t number);
+
+/* Interrupts that give the main loop work call cortex_m_wake; cortex_m_sleep returns once one has since it
+ * returned last. */
+void cortex_m_wake(void);
+void cortex_m_sleep(void);
+
+/* Free-running cycle counter (DWT). */
+void cortex_m_start_cycle_counter(void);
+uint32_t cortex_m_cycles(void);
+
+/* Bytes of the reserved stack that were ever used, and RAM taken by data and bss. */
+uint32_t cortex_m_stack_peak_bytes(void);
+uint32_t cortex_m_static_bytes(void);
+
+#endif

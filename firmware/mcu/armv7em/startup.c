@@ -1,0 +1,68 @@
+#include "startup.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "board.h"
+#include "layout.h"
+
+#define REGISTER(address)      (*(volatile uint32_t *)(address))
+#define SCB_AIRCR              REGISTER(0xE000ED0Cu)
+#define SCB_AIRCR_SYSTEM_RESET (0x05FA0004u)
+#define SCB_CFSR               REGISTER(0xE000ED28u)
+
+/* What the core pushes when it takes an exception. */
+typedef struct {
+    uint32_t r0, r1, r2, r3, r12, lr, pc, xpsr;
+} exception_frame_t;
+
+int main(int argc, char **argv);
+
+static void paint_stack(void)
+{
+    /* Up to this function's own frame; everything above is in use. */
+    uint32_t *here = __builtin_frame_address(0);
+    for (uint32_t *word = kws_stack_start; word < here - 8; ++word) {
+        *word = KWS_STACK_PAINT;
+    }
+}
+
+void Reset_Handler(void)
+{
+    const uint32_t *load = kws_data_load;
+    for (uint32_t *word = kws_data_start; word < kws_data_end; ++word) {
+        *word = *load++;
+    }
+    for (uint32_t *word = kws_bss_start; word < kws_bss_end; ++word) {
+        *word = 0u;
+    }
+    paint_stack();
+    main(0, 0);
+    for (;;) {
+    }
+}
+
+/* Called from Fault_Handler with the stack pointer of the moment of the fault, on a fresh stack. */
+__attribute__((used, noreturn)) static void report_fault(uintptr_t stack_pointer)
+{
+    const uintptr_t last = (uintptr_t)kws_stack_end - sizeof(exception_frame_t);
+    board_fault_t fault = {.status = SCB_CFSR};
+    __asm volatile("mrs %0, ipsr" : "=r"(fault.exception));
+    if (stack_pointer >= (uintptr_t)kws_stack_start && stack_pointer <= last) {
+        const exception_frame_t *frame = (const exception_frame_t *)stack_pointer;
+        fault.pc = frame->pc;
+        fault.lr = frame->lr;
+    } /* else the stack itself overflowed: nothing was pushed, pc stays 0 */
+    board_on_fault(&fault);
+    SCB_AIRCR = SCB_AIRCR_SYSTEM_RESET;
+    for (;;) {
+    }
+}
+
+__attribute__((naked)) void Fault_Handler(void)
+{
+    __asm volatile("mov r0, sp\n\t"
+                   "ldr r1, =kws_stack_end\n\t"
+                   "mov sp, r1\n\t"
+                   "b report_fault");
+}

@@ -1,0 +1,108 @@
+#include "kws_frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+_Static_assert(sizeof(kws_frame_header_t) == KWS_FRAME_HEADER_BYTES, "header without padding");
+_Static_assert(sizeof(kws_frame_t) == KWS_FRAME_MAX_BYTES, "frame without padding");
+
+enum {
+    CRC16_START = 0xFFFF
+};
+
+uint16_t kws_crc16(uint16_t crc, const uint8_t *bytes, uint32_t num_bytes)
+{
+    /* A byte at a time without a table: the polynomial x^16 + x^12 + x^5 + 1 folded into shifts. */
+    uint32_t value = crc;
+    for (uint32_t i = 0; i < num_bytes; ++i) {
+        uint32_t fold = ((value >> 8) ^ bytes[i]) & 0xFFu;
+        fold ^= fold >> 4;
+        value = ((value << 8) ^ (fold << 12) ^ (fold << 5) ^ fold) & 0xFFFFu;
+    }
+    return (uint16_t)value;
+}
+
+uint32_t kws_frame_write(kws_frame_t *frame, uint32_t payload_bytes, uint8_t *line)
+{
+    uint8_t *bytes = (uint8_t *)frame;
+    uint32_t num_bytes = KWS_FRAME_HEADER_BYTES + payload_bytes;
+    const uint32_t crc = kws_crc16(CRC16_START, bytes, num_bytes);
+    bytes[num_bytes++] = (uint8_t)(crc & 0xFFu);
+    bytes[num_bytes++] = (uint8_t)(crc >> 8);
+
+    uint32_t code_at = 0; /* where the length of the block being written goes */
+    uint32_t length = 1;
+    for (uint32_t i = 0; i < num_bytes; ++i) {
+        if (bytes[i] != 0u) {
+            line[length++] = bytes[i];
+        } else {
+            line[code_at] = (uint8_t)(length - code_at);
+            code_at = length++;
+        }
+    }
+    line[code_at] = (uint8_t)(length - code_at);
+    line[length++] = 0u;
+    return length;
+}
+
+void kws_frame_reader_init(kws_frame_reader_t *self)
+{
+    self->num_bytes = 0u;
+    self->block_left = 0u;
+    self->zero_due = 0u;
+    self->too_long = 0u;
+}
+
+static void append(kws_frame_reader_t *self, uint8_t byte)
+{
+    if (self->num_bytes < KWS_FRAME_MAX_BYTES) {
+        ((uint8_t *)&self->frame)[self->num_bytes++] = byte;
+    } else {
+        self->too_long = 1u;
+    }
+}
+
+static kws_frame_result_t finish(kws_frame_reader_t *self)
+{
+    const uint32_t num_bytes = self->num_bytes;
+    const bool empty = num_bytes == 0u && self->block_left == 0u && self->zero_due == 0u;
+    const bool whole = self->block_left == 0u && self->too_long == 0u &&
+                       num_bytes >= KWS_FRAME_HEADER_BYTES + KWS_FRAME_CRC_BYTES;
+    kws_frame_reader_init(self);
+    if (empty) {
+        return KWS_FRAME_NONE; /* zeros in a row: a host makes sure that a frame begins */
+    }
+    if (!whole) {
+        return KWS_FRAME_BAD;
+    }
+    const uint8_t *bytes = (const uint8_t *)&self->frame;
+    const uint32_t crc = bytes[num_bytes - 2u] | ((uint32_t)bytes[num_bytes - 1u] << 8);
+    self->payload_bytes = num_bytes - KWS_FRAME_HEADER_BYTES - KWS_FRAME_CRC_BYTES;
+    return kws_crc16(CRC16_START, bytes, num_bytes - KWS_FRAME_CRC_BYTES) == crc ? KWS_FRAME_GOOD
+                                                                                 : KWS_FRAME_BAD;
+}
+
+uint32_t kws_frame_reader_read(kws_frame_reader_t *self, const uint8_t *bytes, uint32_t num_bytes,
+                               kws_frame_result_t *result)
+{
+    *result = KWS_FRAME_NONE;
+    for (uint32_t i = 0; i < num_bytes; ++i) {
+        const uint8_t byte = bytes[i];
+        if (byte == 0u) {
+            *result = finish(self);
+            if (*result != KWS_FRAME_NONE) {
+                return i + 1u;
+            }
+        } else if (self->block_left > 0u) {
+            append(self, byte);
+            --self->block_left;
+        } else {
+            if (self->zero_due != 0u) {
+                append(self, 0u);
+            }
+            self->block_left = (uint8_t)(byte - 1u);
+            self->zero_due = byte != 0xFFu;
+        }
+    }
+    return num_bytes;
+}
