@@ -128,17 +128,6 @@ def _emulate(folder: Path) -> CycleReport:
     watch = Watch(functions=[*SEQUENCES, *SPECIAL, "not_in_the_image"], kernels=["in_region"], regions=regions)
     machine = ["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "none"]
     emulator = ["qemu-system-arm", *machine, "-semihosting"]
-        "qemu-system-arm",
-        "-M",
-        "netduinoplus2",
-        "-display",
-        "none",
-        "-monitor",
-        "none",
-        "-serial",
-        "none",
-        "-semihosting",
-    ]
     command = [*emulator, "-kernel", str(elf), *plugin_arguments(elf, folder, watch)]
     subprocess.run(command, check=True, timeout=30)
     return read_report(elf, folder)
