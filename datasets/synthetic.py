@@ -24,6 +24,10 @@ from datasets.speech_commands import which_set
 from kws.audio import SAMPLE_RATE_HZ, write_wav
 from kws.errors import AudioError, DatasetError, SpeechEngineError
 
+_PITCHES = (20, 81)
+_RATES_WPM = (95, 211)
+"""Real people say single words slower than espeak-ng's usual 175 words per minute."""
+_WORD_GAPS_MS = (0, 0, 0, 30, 80)
 _TRIM_FRAME_SAMPLES = 160
 _TRIM_THRESHOLD_DB = -45.0
 _TRIM_MARGIN_SAMPLES = 320
@@ -135,24 +139,18 @@ def trim_silence(samples: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def vary(texts: Sequence[str], voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list[Utterance]:
-    """Draw `count` utterances: texts and voices in turn, pitch, rate and gaps at random.
-
-    Every text is said equally often and by as many different voices as possible.
-    """
-    order = rng.permutation(len(voices))
-    utterances = []
-    for index in range(count):
-        voice = voices[int(order[(index // len(texts)) % len(voices)])]
-        utterances.append(
-            Utterance(
-                text=texts[index % len(texts)],
-                voice=voice,
-                pitch=int(rng.integers(25, 76)),
-                rate_wpm=int(rng.integers(120, 221)),
-                word_gap_ms=int(rng.choice([0, 0, 20, 50, 100])),
-            )
+    """Draw `count` utterances: texts in turn, every voice as often as any other, pitch, rate and gaps at random."""
+    order = np.concatenate([rng.permutation(len(voices)) for _ in range(-(-count // len(voices)))])
+    return [
+        Utterance(
+            text=texts[index % len(texts)],
+            voice=voices[int(order[index])],
+            pitch=int(rng.integers(*_PITCHES)),
+            rate_wpm=int(rng.integers(*_RATES_WPM)),
+            word_gap_ms=int(rng.choice(_WORD_GAPS_MS)),
         )
-    return utterances
+        for index in range(count)
+    ]
 
 
 def synthesize_utterances(
