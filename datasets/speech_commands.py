@@ -103,7 +103,7 @@ def open_folder(folder: Path) -> Corpus:
         If the folder is missing, or holds no clips in a known layout.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; get the data with: kws dataset download --out {folder}")
+        raise DatasetError(f"{folder}: no such folder; get the data with: kws dataset download {folder}")
     if (folder / "speech_commands").is_dir():
         folder = folder / "speech_commands"
     clips = _from_manifest(folder) if (folder / _MANIFEST).is_file() else _from_archive(folder)

@@ -1,0 +1,21 @@
+"""``kws train``: one configuration and a folder of recordings in, one bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Option(help="Run to make, a TOML file as in training/configs/.")],
+    data: Annotated[Path, typer.Option(help="Speech Commands: the unpacked archive or a folder with manifest.csv.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/runs/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Throw an unfinished run away.")] = False,
+) -> None:
+    """Train, quantise, evaluate and export one model."""
+    from training.run import execute
+
+    execute(config, data, out, resume=resume, restart=restart)

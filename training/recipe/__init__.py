@@ -1,0 +1,1 @@
+"""The recipe of the shipped model: more unknown words, harder acoustics, and a teacher."""

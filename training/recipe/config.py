@@ -1,0 +1,120 @@
+"""The ``[recipe]`` table of a run: which clips beside the data set's own, and how hard they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SOURCES = (
+    "keywords",
+    "unknown",
+    "synthetic_keywords",
+    "synthetic_unknown",
+    "continuous",
+    "chimeras",
+    "reversed",
+    "silence",
+)
+"""Pools that a batch is drawn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticConfig:
+    """Words spoken by espeak-ng."""
+
+    num_voices: int = 600
+    clips_per_word: int = 8
+    """Of each word in ``words.txt``."""
+    clips_per_vocabulary_word: int = 40
+    """Of each word of the published data set that is not a keyword: the commonest unknown words in tests."""
+    clips_per_keyword: int = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcousticsConfig:
+    """How far an augmented clip lies from the recording."""
+
+    speed_spread: float = 0.08
+    """Standard deviation of the logarithm of the playback speed: size of the speaker and tempo together."""
+    shift_ms: float = 60.0
+    """Standard deviation of the displacement in time; clipped at twice that."""
+    reverberation_probability: float = 0.25
+    gain_spread_db: float = 5.0
+    noise_probability: float = 0.8
+    snr_db: tuple[float, float] = (0.0, 35.0)
+    """Loudest 200 ms of speech over noise, uniform."""
+    babble_probability: float = 0.06
+    """Share of clips whose noise is another speaker, at 8 to 25 dB."""
+    silence_level_db: tuple[float, float] = (-90.0, -22.0)
+    """Level of noise-only clips against full scale, uniform."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskingConfig:
+    """What is done to features when a batch is made."""
+
+    equalizer: float = 0.25
+    """Standard deviation of each term of a smooth curve over the bands, in units of the natural logarithm."""
+    time_masks: int = 2
+    time_mask_frames: int = 7
+    """Longest run of blanked frames."""
+    band_masks: int = 2
+    band_mask_width: int = 6
+    mixup_alpha: float = 0.0
+    """Beta distribution of the share of the weaker of two mixed clips; 0 = none are mixed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """A residual network trained first; its posteriors are half of the truth for the network that ships."""
+
+    width: int = 32
+    """Channels of the first stage; doubled in each of two further ones."""
+    blocks_per_stage: int = 2
+    epochs: int = 40
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    mixup_alpha: float = 0.4
+    weight: float = 0.7
+    """Share of the teacher in the targets; the rest is the label."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeConfig:
+    """Everything beyond the plain pipeline."""
+
+    clips_per_epoch: int = 25_600
+    variants: int = 12
+    """Augmented copies of every clip, computed once and drawn from at random."""
+    shares: dict[str, float] = field(
+        default_factory=lambda: {
+            "keywords": 0.55,
+            "unknown": 0.12,
+            "synthetic_keywords": 0.05,
+            "synthetic_unknown": 0.08,
+            "continuous": 0.05,
+            "chimeras": 0.06,
+            "reversed": 0.02,
+            "silence": 0.07,
+        }
+    )
+    """Share of a batch each source gets; a source without a share is not made."""
+    continuous_folders: tuple[str, ...] = ()
+    """Folders of recordings without any keyword, beside the data set; every fifth file is left for evaluation."""
+    continuous_clips: int = 3000
+    chimera_clips: int = 3000
+    reversed_clips: int = 1200
+    silence_clips: int = 1500
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    teacher: TeacherConfig | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse sources nobody knows and shares that do not make a whole."""
+        stray = set(self.shares) - set(SOURCES)
+        if stray:
+            raise ValueError(f"shares: {', '.join(sorted(stray))} is no source; known: {', '.join(SOURCES)}")
+        if abs(sum(self.shares.values()) - 1.0) > 1e-6:
+            raise ValueError(f"shares: expected a sum of 1, got {sum(self.shares.values()):g}")
+        if self.variants < 1:
+            raise ValueError(f"variants: expected at least 1, got {self.variants}")

@@ -1,0 +1,1 @@
+"""A wake word from a typed phrase: synthetic speech, near-misses, mining, calibration; one folder per project."""

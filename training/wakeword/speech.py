@@ -1,0 +1,182 @@
+"""Stage 1 of a word project: everything that is synthesised, in one bank.
+
+Three kinds of takes: ``word`` (what to wake at), ``near`` (like-sounding words, invented words, parts of the
+phrase) and ``other`` (a few English words in a row).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets import phonetics
+from datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
+from datasets.synthetic_espeak import EspeakEngine
+from kws.errors import ConfigError, SpeechEngineError
+from training.wakeword.config import SpeechConfig, WordProject
+
+Kind = Literal["word", "near", "other"]
+Progress = Callable[[int, int], None]
+
+_INTONATIONS = ("", "", ".", "!", "?", ",")
+"""Punctuation changes the melody of a phrase."""
+_TEXTS, _MISSES, _SENTENCES = 1, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechBank:
+    """Takes of all kinds, end to end in one array."""
+
+    samples: NDArray[np.int16]
+    ends: NDArray[np.int64]
+    """``[takes]``: one past the last sample of each take."""
+    kinds: NDArray[np.str_]
+    """``[takes]``: word, near or other."""
+    labels: NDArray[np.int64]
+    """``[takes]``: label number in the bundle; 0 for what is no word."""
+    texts: NDArray[np.str_]
+    validates: NDArray[np.bool_]
+    """``[takes]``: spoken by a speaker who validates and does not train."""
+
+    def __len__(self) -> int:
+        """Return the number of takes."""
+        return len(self.ends)
+
+    def take(self, index: int) -> NDArray[np.int16]:
+        """Samples of one take."""
+        start = int(self.ends[index - 1]) if index else 0
+        return self.samples[start : int(self.ends[index])]
+
+    def find(self, kind: Kind, *, validates: bool) -> NDArray[np.int64]:
+        """Take numbers of one kind on one side of the split."""
+        return np.flatnonzero((self.kinds == kind) & (self.validates == validates))
+
+    def save(self, path: Path) -> None:
+        """Write as ``.npz``."""
+        np.savez(path, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> SpeechBank:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(**{name: file[name] for name in file.files})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What will be said, before it is: cheap to make, and the whole recipe of the bank."""
+
+    utterances: tuple[Utterance, ...]
+    kinds: tuple[Kind, ...]
+    labels: tuple[int, ...]
+    near_misses: tuple[phonetics.NearMiss, ...]
+
+
+def open_engine(config: SpeechConfig) -> SpeechEngine:
+    """Return the engine a project asks for.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such engine, or Piper lacks its folder of voices.
+    """
+    if config.engine == "espeak-ng":
+        return EspeakEngine()
+    if config.engine == "piper" and config.piper_voices is not None:
+        from datasets.synthetic_piper import PiperEngine
+
+        return PiperEngine(config.piper_voices)
+    raise ConfigError(f"speech: expected engine espeak-ng, or piper with piper_voices = FOLDER; got {config.engine!r}")
+
+
+def write_script(project: WordProject, engine: SpeechEngine) -> Script:
+    """Decide who says what.
+
+    Raises
+    ------
+    SpeechEngineError
+        If a phrase cannot be spoken or is too short to be told from anything.
+    """
+    phonemizer = EspeakEngine()
+    texts = [text for word in project.words for text in word.texts]
+    for text in texts:
+        engine.pronounce(text)
+    config, seed = project.speech, project.seed
+    ranked = phonetics.near_words(
+        phonemizer.phonemes_of(texts), phonetics.english_words(), phonemizer, len(phonetics.english_words())
+    )
+    misses = phonetics.near_misses(
+        texts, phonemizer, num_words=config.near_words, num_mutations=config.near_mutations, seed=seed
+    )
+    if config.engine == "piper":
+        misses = [miss for miss in misses if "[[" not in miss.text]
+    voices = engine.voices(config.num_voices, seed=seed)
+    script: list[tuple[Utterance, Kind, int]] = []
+    for label, word in enumerate(project.words, start=1):
+        rng = np.random.default_rng([seed, _TEXTS, label])
+        for spoken in vary(_intoned(word.texts), voices, config.takes_per_word, rng):
+            script.append((spoken, "word", label))
+    rng = np.random.default_rng([seed, _MISSES])
+    near_texts = [miss.text for miss in misses]
+    script += [(spoken, "near", 0) for spoken in vary(near_texts, voices, config.near_takes, rng)]
+    rng = np.random.default_rng([seed, _SENTENCES])
+    sentences = _sentences([miss.text for miss in ranked], config.sentences, rng)
+    script += [(spoken, "other", 0) for spoken in vary(sentences, voices, config.sentences, rng)]
+    utterances, kinds, labels = zip(*script, strict=True)
+    return Script(utterances=utterances, kinds=kinds, labels=labels, near_misses=tuple(misses))
+
+
+def speak(script: Script, engine: SpeechEngine, on_progress: Progress | None = None) -> SpeechBank:
+    """Say everything in the script."""
+    takes = synthesize_utterances(engine, script.utterances, on_progress=on_progress)
+    return SpeechBank(
+        samples=np.concatenate(takes),
+        ends=np.cumsum([len(take) for take in takes]),
+        kinds=np.array(script.kinds),
+        labels=np.array(script.labels, dtype=np.int64),
+        texts=np.array([utterance.text for utterance in script.utterances]),
+        validates=np.array([utterance.voice.split != "training" for utterance in script.utterances]),
+    )
+
+
+def check_length(bank: SpeechBank, labels: Sequence[str], *, longest_s: float) -> None:
+    """Refuse phrases that do not fit a wake word's window.
+
+    Raises
+    ------
+    SpeechEngineError
+        If the usual take of a phrase is longer than `longest_s`.
+    """
+    for label, name in enumerate(labels):
+        durations_s = word_durations_s(bank, label)
+        if label and durations_s.size and float(np.median(durations_s)) > longest_s:
+            raise SpeechEngineError(
+                f"{name!r} takes {np.median(durations_s):.1f} s to say; a wake word may take {longest_s:.1f} s: "
+                "choose a shorter phrase"
+            )
+
+
+def word_durations_s(bank: SpeechBank, label: int) -> NDArray[np.float64]:
+    """Length of every take of a word."""
+    from kws.audio import SAMPLE_RATE_HZ
+
+    lengths = np.diff(bank.ends, prepend=0)
+    chosen: NDArray[Any] = lengths[(bank.kinds == "word") & (bank.labels == label)]
+    return np.asarray(chosen / SAMPLE_RATE_HZ, dtype=np.float64)
+
+
+def _intoned(texts: Sequence[str]) -> list[str]:
+    return [text + mark for mark in _INTONATIONS for text in texts]
+
+
+def _sentences(words: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    chosen = []
+    for _ in range(count):
+        length = int(rng.integers(2, 7))
+        chosen.append(" ".join(str(word) for word in rng.choice(words, size=length)))
+    return chosen
