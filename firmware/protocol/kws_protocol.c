@@ -14,7 +14,7 @@ SIZE_IS(kws_message_reset_t, 8);
 SIZE_IS(kws_message_audio_t, 4);
 SIZE_IS(kws_message_flush_t, 4);
 SIZE_IS(kws_message_status_t, 28);
-SIZE_IS(kws_message_statistics_t, 96);
+SIZE_IS(kws_message_statistics_t, 104);
 SIZE_IS(kws_message_error_t, 8);
 SIZE_IS(kws_message_fault_t, 16);
 SIZE_IS(kws_message_event_t, 16);

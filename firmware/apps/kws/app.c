@@ -1,0 +1,145 @@
+#include "app.h"
+
+#include <string.h>
+
+#include "board.h"
+
+enum {
+    SLICE_SAMPLES = 64
+}; /* fed at a time, between looks at the serial line */
+
+static void on_stage(void *user, kws_stage_t stage, bool begins)
+{
+    app_t *self = user;
+    statistics_stage(&self->statistics, stage, begins);
+}
+
+static void on_frame(void *user, const int8_t *features)
+{
+    app_t *self = user;
+    if ((self->wanted & KWS_WANTED_FEATURES) != 0u) {
+        const kws_message_features_t message = {.frame_index = self->pipeline.frame_index};
+        kws_outbox_push(&self->link.outbox, KWS_MESSAGE_FEATURES, &message, sizeof message, features,
+                        self->pipeline.features_config.num_features);
+    }
+}
+
+static void on_scores(void *user, const kws_scores_t *scores)
+{
+    app_t *self = user;
+    if ((self->wanted & KWS_WANTED_SCORES) == 0u) {
+        return;
+    }
+    const uint32_t num_labels = self->pipeline.decision_config.num_labels;
+    uint8_t both[2 * KWS_PROTOCOL_MAX_LABELS];
+    memcpy(both, scores->posteriors, num_labels);
+    memcpy(both + num_labels, scores->smoothed, num_labels);
+    const kws_message_scores_t message = {.sample_index = scores->sample_index,
+                                          .frame_index = scores->frame_index,
+                                          .num_labels = (uint8_t)num_labels};
+    kws_outbox_push(&self->link.outbox, KWS_MESSAGE_SCORES, &message, sizeof message, both, 2u * num_labels);
+}
+
+static void on_event(void *user, const kws_event_t *event)
+{
+    app_t *self = user;
+    const kws_message_event_t message = {
+        .sample_index = event->sample_index, .label = event->label, .score = event->score};
+    kws_outbox_push(&self->link.outbox, KWS_MESSAGE_EVENT, &message, sizeof message, NULL, 0u);
+}
+
+static kws_status_t open_bundle(app_t *self)
+{
+    const board_memory_t region = board_bundle();
+    kws_status_t status = KWS_ERROR_MAGIC;
+    if (region.size_bytes > 0u) {
+        status = kws_bundle_open(&self->bundle, region.data, region.size_bytes);
+    }
+    if (status == KWS_OK) {
+        const int64_t needed = kws_pipeline_arena_bytes(&self->bundle);
+        status = needed < 0 ? (kws_status_t)needed : KWS_OK;
+        self->arena_needed_bytes = needed < 0 ? 0u : (uint32_t)needed;
+    }
+    return status;
+}
+
+static kws_status_t start_pipeline(app_t *self, int32_t operating_point)
+{
+    const kws_pipeline_hooks_t hooks = {.user = self,
+                                        .on_stage = on_stage,
+                                        .on_frame = on_frame,
+                                        .on_scores = on_scores,
+                                        .on_event = on_event};
+    const board_memory_t arena = board_arena();
+    const kws_status_t status = kws_pipeline_init(&self->pipeline, &self->bundle, operating_point, &hooks,
+                                                  arena.data, arena.size_bytes);
+    if (status != KWS_OK) {
+        return status;
+    }
+    const bool fits_messages = self->pipeline.decision_config.num_labels <= KWS_PROTOCOL_MAX_LABELS &&
+                               self->pipeline.features_config.num_features <= KWS_PROTOCOL_MAX_FEATURES;
+    return fits_messages ? KWS_OK : KWS_ERROR_UNSUPPORTED;
+}
+
+void app_start(app_t *self, int32_t operating_point)
+{
+    kws_audio_ring_init(&self->audio, self->samples, BOARD_AUDIO_RING_SAMPLES);
+    statistics_reset(&self->statistics);
+    self->flush_due = false;
+    self->resend_due = false;
+    self->gap_told = false;
+    if (self->bundle.total_bytes > 0u) {
+        self->status = start_pipeline(self, operating_point);
+    }
+}
+
+void app_init(app_t *self)
+{
+    memset(self, 0, sizeof *self);
+    kws_link_init(&self->link, self->outbox, BOARD_OUTBOX_BYTES);
+    self->status = open_bundle(self);
+    if (self->status != KWS_OK) {
+        self->bundle.total_bytes = 0u; /* nothing to start */
+    }
+    app_start(self, -1);
+}
+
+/* Room for all that one slice can produce: it completes at most one frame, that at most one decision, and that
+ * at most one event; and a DRAINED behind them. */
+static bool outbox_has_room(const app_t *self)
+{
+    const uint32_t num_labels = self->pipeline.decision_config.num_labels;
+    const uint32_t num_features = self->pipeline.features_config.num_features;
+    const uint32_t needed =
+        kws_outbox_record_bytes((uint32_t)sizeof(kws_message_features_t) + num_features) +
+        kws_outbox_record_bytes((uint32_t)sizeof(kws_message_scores_t) + 2u * num_labels) +
+        kws_outbox_record_bytes(sizeof(kws_message_event_t)) +
+        kws_outbox_record_bytes(sizeof(kws_message_drained_t));
+    return kws_outbox_room(&self->link.outbox) >= needed;
+}
+
+static bool feed_slice(app_t *self)
+{
+    if (self->status != KWS_OK || !outbox_has_room(self)) {
+        return false;
+    }
+    int16_t slice[SLICE_SAMPLES];
+    const uint32_t hop = self->pipeline.features_config.hop_samples;
+    const uint32_t num_samples =
+        kws_audio_ring_read(&self->audio, slice, hop < SLICE_SAMPLES ? hop : SLICE_SAMPLES);
+    kws_pipeline_feed(&self->pipeline, slice, num_samples);
+    if (self->flush_due && self->audio.read == self->flush_position) {
+        const kws_message_drained_t message = {.position = self->flush_position};
+        kws_outbox_push(&self->link.outbox, KWS_MESSAGE_DRAINED, &message, sizeof message, NULL, 0u);
+        self->flush_due = false;
+    }
+    return num_samples > 0u;
+}
+
+bool app_step(app_t *self)
+{
+    const bool served = app_serve(self);
+    const bool fed = feed_slice(self);
+    const bool sent = kws_link_send_record(&self->link);
+    return served || fed || sent;
+}

@@ -1,0 +1,24 @@
+#include "app.h"
+#include "board.h"
+
+static app_t app;
+
+void board_on_fault(const board_fault_t *fault)
+{
+    const kws_message_fault_t message = {
+        .exception = fault->exception, .status = fault->status, .pc = fault->pc, .lr = fault->lr};
+    kws_link_send_last(&app.link, KWS_MESSAGE_FAULT, &message, sizeof message);
+}
+
+int main(int argc, char **argv)
+{
+    board_init(argc, argv);
+    app_init(&app);
+    for (;;) {
+        if (!app_step(&app)) {
+            statistics_sleep(&app.statistics);
+            board_sleep();
+            statistics_wake(&app.statistics);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+#include <string.h>
+
+#include "app.h"
+#include "board.h"
+
+/* Line bytes kept free of audio in the receive buffer, for requests that come on top of it. */
+enum {
+    REQUEST_RESERVE_BYTES = 256
+};
+
+typedef struct {
+    const uint8_t *payload;
+    uint32_t payload_bytes;
+    kws_frame_header_t header;
+} request_t;
+
+/* The host may send up to here: what fits the audio ring, and, while the pipeline keeps the main loop from
+ * looking, the buffer that the interrupt fills. */
+static uint32_t allowed_samples(const app_t *self)
+{
+    const uint32_t line_frames =
+        (board_serial_receive_bytes() - REQUEST_RESERVE_BYTES) / KWS_FRAME_MAX_LINE_BYTES;
+    const uint32_t by_line = self->audio.written + line_frames * KWS_AUDIO_FRAME_SAMPLES;
+    const uint32_t by_ring = self->audio.read + self->audio.capacity_samples;
+    return (int32_t)(by_line - by_ring) < 0 ? by_line : by_ring;
+}
+
+static void send_error(const app_t *self, kws_link_error_t error, uint32_t detail)
+{
+    const kws_message_error_t message = {.error = (uint32_t)error, .detail = detail};
+    kws_link_send(&self->link, KWS_MESSAGE_ERROR, &message, sizeof message);
+}
+
+static void send_status(app_t *self)
+{
+    self->told_allowed = allowed_samples(self);
+    const kws_message_status_t message = {.status = self->status,
+                                          .accepted_samples = self->audio.written,
+                                          .allowed_samples = self->told_allowed,
+                                          .consumed_samples = self->audio.read,
+                                          .bad_frames = self->link.bad_frames,
+                                          .overruns = board_serial_overruns(),
+                                          .resend = self->resend_due ? 1u : 0u};
+    self->status_due = false;
+    self->resend_due = false;
+    kws_link_send(&self->link, KWS_MESSAGE_STATUS, &message, sizeof message);
+}
+
+static void serve_hello(app_t *self, const request_t *request)
+{
+    (void)request; /* the host compares versions: it knows how to say what to do about them */
+    kws_message_info_t message = {.version = KWS_PROTOCOL_VERSION,
+                                  .clock_hz = board_clock_hz(),
+                                  .bundle_crc32 = self->bundle.crc32,
+                                  .bundle_status = self->status,
+                                  .arena_bytes = board_arena().size_bytes,
+                                  .arena_needed_bytes = self->arena_needed_bytes,
+                                  .static_bytes = board_static_bytes()};
+    strncpy(message.board, board_name(), KWS_BOARD_NAME_BYTES - 1);
+    if (self->status == KWS_OK) {
+        message.sample_rate_hz = self->pipeline.features_config.sample_rate_hz;
+        message.window_samples = self->pipeline.features_config.window_samples;
+        message.hop_samples = self->pipeline.features_config.hop_samples;
+        message.num_features = self->pipeline.features_config.num_features;
+        message.num_labels = self->pipeline.decision_config.num_labels;
+    }
+    kws_link_send(&self->link, KWS_MESSAGE_INFO, &message, sizeof message);
+}
+
+static void serve_label(app_t *self, const request_t *request)
+{
+    kws_message_label_t label;
+    memcpy(&label, request->payload, sizeof label);
+    const char *text = self->status == KWS_OK ? kws_bundle_label(&self->bundle, label.index) : NULL;
+    if (text == NULL) {
+        send_error(self, KWS_LINK_ERROR_LABEL, label.index);
+        return;
+    }
+    kws_message_label_text_t message = {.index = label.index};
+    strncpy(message.text, text, KWS_LABEL_BYTES - 1);
+    kws_link_send(&self->link, KWS_MESSAGE_LABEL_TEXT, &message, sizeof message);
+}
+
+static void serve_reset(app_t *self, const request_t *request)
+{
+    kws_message_reset_t reset;
+    memcpy(&reset, request->payload, sizeof reset);
+    kws_link_begin_session(&self->link, request->header.session);
+    self->wanted = reset.wanted;
+    app_start(self, reset.operating_point);
+    send_status(self);
+}
+
+static bool session_runs(const app_t *self, const request_t *request)
+{
+    return self->status == KWS_OK && request->header.session == self->link.session;
+}
+
+static void serve_audio(app_t *self, const request_t *request)
+{
+    kws_message_audio_t audio;
+    memcpy(&audio, request->payload, sizeof audio);
+    int16_t samples[KWS_AUDIO_FRAME_SAMPLES];
+    const uint32_t num_samples =
+        (request->payload_bytes - (uint32_t)sizeof audio) / (uint32_t)sizeof samples[0];
+    memcpy(samples, request->payload + sizeof audio, num_samples * sizeof samples[0]);
+
+    /* Sent again after a loss, a message may overlap what was accepted; beyond that there is a gap. */
+    const uint32_t known = self->audio.written - audio.position;
+    const bool gap = (int32_t)known < 0;
+    uint32_t stored = 0u;
+    if (!gap && known < num_samples) {
+        stored = kws_audio_ring_write(&self->audio, samples + known, num_samples - known);
+    }
+    const bool lost = gap || (known < num_samples && stored < num_samples - known);
+    if (lost && !self->gap_told) {
+        self->status_due = true;
+        self->resend_due = true;
+    }
+    self->gap_told = lost;
+}
+
+static void serve_flush(app_t *self, const request_t *request)
+{
+    kws_message_flush_t flush;
+    memcpy(&flush, request->payload, sizeof flush);
+    if (flush.position == self->audio.written) {
+        self->flush_due = true;
+        self->flush_position = flush.position;
+    } else {
+        self->status_due = true;
+        self->resend_due = true;
+    }
+}
+
+static void serve_poll(app_t *self, const request_t *request)
+{
+    (void)request;
+    kws_outbox_rewind(&self->link.outbox);
+    self->status_due = true;
+}
+
+static void serve_acknowledge(app_t *self, const request_t *request)
+{
+    (void)self; /* kws_link_receive has read the header */
+    (void)request;
+}
+
+static void serve_statistics(app_t *self, const request_t *request)
+{
+    (void)request;
+    kws_message_statistics_t message;
+    statistics_write(&self->statistics, &message);
+    message.frames = self->pipeline.frame_index;
+    message.gated_frames = self->pipeline.gated_frames;
+    kws_link_send(&self->link, KWS_MESSAGE_STATISTICS_REPORT, &message, sizeof message);
+}
+
+typedef struct {
+    uint8_t type;
+    bool in_session; /* means something only to the session of its header */
+    uint16_t min_bytes;
+    uint16_t max_bytes;
+    void (*serve)(app_t *self, const request_t *request);
+} service_t;
+
+enum {
+    AUDIO_MIN_BYTES = sizeof(kws_message_audio_t) + sizeof(int16_t)
+};
+enum {
+    AUDIO_MAX_BYTES = sizeof(kws_message_audio_t) + KWS_AUDIO_FRAME_SAMPLES * sizeof(int16_t)
+};
+
+#define EXACTLY(type) sizeof(type), sizeof(type)
+
+static const service_t services[] = {
+    {KWS_MESSAGE_HELLO, false, EXACTLY(kws_message_hello_t), serve_hello},
+    {KWS_MESSAGE_LABEL, false, EXACTLY(kws_message_label_t), serve_label},
+    {KWS_MESSAGE_RESET, false, EXACTLY(kws_message_reset_t), serve_reset},
+    {KWS_MESSAGE_AUDIO, true, AUDIO_MIN_BYTES, AUDIO_MAX_BYTES, serve_audio},
+    {KWS_MESSAGE_FLUSH, true, EXACTLY(kws_message_flush_t), serve_flush},
+    {KWS_MESSAGE_POLL, false, 0, 0, serve_poll},
+    {KWS_MESSAGE_ACKNOWLEDGE, false, 0, 0, serve_acknowledge},
+    {KWS_MESSAGE_STATISTICS, false, 0, 0, serve_statistics},
+};
+
+static void serve_request(app_t *self, const request_t *request)
+{
+    const uint8_t type = request->header.type;
+    for (uint32_t i = 0; i < sizeof services / sizeof services[0]; ++i) {
+        const service_t *service = &services[i];
+        if (service->type != type) {
+            continue;
+        }
+        if (request->payload_bytes < service->min_bytes || request->payload_bytes > service->max_bytes) {
+            send_error(self, KWS_LINK_ERROR_LENGTH, type);
+        } else if (service->in_session && !session_runs(self, request)) {
+            send_error(self, KWS_LINK_ERROR_SESSION, self->link.session);
+        } else {
+            service->serve(self, request);
+        }
+        return;
+    }
+    send_error(self, KWS_LINK_ERROR_MESSAGE, type);
+}
+
+bool app_serve(app_t *self)
+{
+    if (!kws_link_can_send()) {
+        return false; /* every request may need an answer: it waits until there is room for one */
+    }
+    const bool in_session = self->link.session != 0u && self->status == KWS_OK;
+    if (self->status_due ||
+        (in_session && allowed_samples(self) - self->told_allowed >= KWS_AUDIO_FRAME_SAMPLES)) {
+        send_status(self);
+        return true;
+    }
+    const kws_frame_result_t result = kws_link_receive(&self->link);
+    if (result == KWS_FRAME_GOOD) {
+        const request_t request = {.payload = self->link.reader.frame.payload,
+                                   .payload_bytes = self->link.reader.payload_bytes,
+                                   .header = self->link.reader.frame.header};
+        serve_request(self, &request);
+    } else if (result == KWS_FRAME_BAD) {
+        self->status_due = true;
+        self->resend_due = true;
+    }
+    return result != KWS_FRAME_NONE;
+}

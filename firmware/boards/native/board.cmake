@@ -1,0 +1,2 @@
+# Read by firmware/CMakeLists.txt: what this board is made of.
+set(KWS_BOARD_SOURCES boards/native/board.c)

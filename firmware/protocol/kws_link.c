@@ -1,0 +1,99 @@
+#include "kws_link.h"
+
+#include <string.h>
+
+#include "board.h"
+
+void kws_link_init(kws_link_t *self, uint8_t *outbox_bytes, uint32_t capacity_bytes)
+{
+    memset(self, 0, sizeof *self);
+    kws_frame_reader_init(&self->reader);
+    kws_outbox_init(&self->outbox, outbox_bytes, capacity_bytes);
+}
+
+void kws_link_begin_session(kws_link_t *self, uint8_t session)
+{
+    self->session = session;
+    kws_outbox_clear(&self->outbox);
+}
+
+/* A header speaks of records only within the running session. */
+static void acknowledge(kws_link_t *self)
+{
+    const kws_frame_header_t *header = &self->reader.frame.header;
+    if (header->session == self->session) {
+        kws_outbox_acknowledge(&self->outbox, header->number);
+    }
+}
+
+kws_frame_result_t kws_link_receive(kws_link_t *self)
+{
+    kws_frame_result_t result = KWS_FRAME_NONE;
+    while (result == KWS_FRAME_NONE) {
+        if (self->chunk_at == self->chunk_bytes) {
+            self->chunk_at = 0u;
+            self->chunk_bytes = board_serial_read(self->chunk, KWS_LINK_CHUNK_BYTES);
+            if (self->chunk_bytes == 0u) {
+                return KWS_FRAME_NONE;
+            }
+        }
+        self->chunk_at += kws_frame_reader_read(&self->reader, self->chunk + self->chunk_at,
+                                                self->chunk_bytes - self->chunk_at, &result);
+    }
+    if (result == KWS_FRAME_GOOD) {
+        acknowledge(self);
+    } else {
+        ++self->bad_frames;
+    }
+    return result;
+}
+
+bool kws_link_can_send(void)
+{
+    return board_serial_write_room() >= KWS_FRAME_MAX_LINE_BYTES;
+}
+
+/* Frame and line live on the stack, not in the link: the pipeline needs a deeper stack than this at other times,
+ * so they cost no memory. */
+static uint32_t write_reply(const kws_link_t *self, kws_message_type_t type, const void *payload,
+                            uint32_t payload_bytes, uint8_t *line)
+{
+    kws_frame_t frame;
+    frame.header = (kws_frame_header_t){
+        .type = (uint8_t)type, .session = self->session, .number = self->outbox.unsent_number};
+    memcpy(frame.payload, payload, payload_bytes);
+    return kws_frame_write(&frame, payload_bytes, line);
+}
+
+void kws_link_send(const kws_link_t *self, kws_message_type_t type, const void *payload,
+                   uint32_t payload_bytes)
+{
+    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
+    board_serial_write(line, write_reply(self, type, payload, payload_bytes, line));
+}
+
+bool kws_link_send_record(kws_link_t *self)
+{
+    if (!kws_link_can_send()) {
+        return false;
+    }
+    kws_frame_t frame;
+    const int32_t payload_bytes =
+        kws_outbox_next(&self->outbox, &frame.header.type, &frame.header.number, frame.payload);
+    if (payload_bytes < 0) {
+        return false;
+    }
+    frame.header.session = self->session;
+    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
+    board_serial_write(line, kws_frame_write(&frame, (uint32_t)payload_bytes, line));
+    return true;
+}
+
+void kws_link_send_last(const kws_link_t *self, kws_message_type_t type, const void *payload,
+                        uint32_t payload_bytes)
+{
+    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
+    const uint8_t end_of_cut_frame = 0u;
+    board_serial_write_polled(&end_of_cut_frame, 1);
+    board_serial_write_polled(line, write_reply(self, type, payload, payload_bytes, line));
+}
