@@ -122,6 +122,11 @@ class BatchMaker:
         steps = tf.data.Dataset.range(first_epoch * self.steps_per_epoch, epochs * self.steps_per_epoch)
         return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
 
+    def validation(self) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+        """Features ``[clips, frames, num_features]`` and label numbers of the validation clips, nothing added."""
+        clips = self._data.validation
+        return compute_features(clips, self._run), clips.labels
+
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Frames, features, 1."""

@@ -14,7 +14,7 @@ from training.architectures import build_logits_model
 from training.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from training.config import OptimizerConfig, RunConfig
 from training.dataset import TrainingData
-from training.pipeline import BatchMaker, compute_features
+from training.pipeline import BatchMaker
 
 CHECKPOINT_NAME = "checkpoint.npz"
 
@@ -42,6 +42,7 @@ def train(
     *,
     resume: bool = False,
     maker: BatchMaker | None = None,
+    start: keras.Model | None = None,
 ) -> TrainedModel:
     """Train the network a configuration describes.
 
@@ -54,7 +55,9 @@ def train(
     resume : bool
         Go on after the checkpoint in ``folder``, if there is one.
     maker : BatchMaker, optional
-        Where batches come from, if not straight from ``data``.
+        Where batches and validation come from, if not straight from ``data``.
+    start : keras.Model, optional
+        A network of the same shape to go on from, instead of fresh weights.
 
     Raises
     ------
@@ -64,6 +67,9 @@ def train(
     make_deterministic(run.seed)
     maker = maker or BatchMaker(data, run)
     model, averaged = (_build(run, maker, len(data.labels)) for _ in range(2))
+    if start is not None:
+        model.set_weights(start.get_weights())
+        averaged.set_weights(start.get_weights())
     _compile(model, run.optimizer, maker.steps_per_epoch)
     path = folder / CHECKPOINT_NAME
     run_digest = checkpoint.digest(settings.to_dict(run), data.sha256)
@@ -71,12 +77,13 @@ def train(
     if resume and path.exists():
         done = checkpoint.load(path, state_of(model, averaged), run_digest)
     saver = Checkpoint(path, averaged, run_digest, done.history)
-    inputs = maker.scale.to_real(compute_features(data.validation, run))[..., None]
+    features, labels = maker.validation()
+    inputs = maker.scale.to_real(features)[..., None]
     progress = RichProgress(run.optimizer.epochs, maker.steps_per_epoch, done.epochs_done)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         WeightAverage(averaged, run.optimizer.ema_decay),
-        Validation(averaged, inputs, data.validation.labels),
+        Validation(averaged, inputs, labels),
         saver,
         progress,
         keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
