@@ -1,0 +1,1 @@
+"""Replaying recorded audio to a board and judging what it heard."""

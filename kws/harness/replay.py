@@ -1,0 +1,198 @@
+"""Replay recordings to a board and judge each: what the network took it for, which events it raised, how late.
+
+How a recording is streamed
+---------------------------
+Every recording starts from reset, so its result depends on nothing before it.
+
+* A *clip* (its label is known) has silence around it: before it, one window of the model, rounded up to whole
+  decisions, so that the network is awake from the first sample and one decision covers exactly the clip's first
+  window; after it, one second, the time within which an event still counts. The clip's verdict is the last
+  decision that does not reach beyond the clip (or its first window, if the clip is shorter): for one-second clips
+  and models of one second, the very decision that `kws evaluate` reports. A clip much longer than the window has
+  no such decision; there the first event is the verdict.
+* A *stream* (its truth windows are known) is followed by silence only as far as its last window may be answered.
+* Anything else is streamed as it is, and its events are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kws.audio import Samples
+from kws.evaluation.clips import SILENCE, UNKNOWN
+from kws.evaluation.endpoints import speech_bounds
+from kws.evaluation.events import Matching, match_events
+from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window
+from kws.harness.recordings import Recording
+from kws.harness.session import Heard, Session
+from kws.pipeline import Scores
+
+_LONGEST_CLIP_WINDOWS = 1.1
+"""A clip of up to this many model windows has one decision as its verdict."""
+NOTHING = "(nothing)"
+"""The verdict on a long clip that raised no event."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """What the harness must know of a bundle to stream and judge."""
+
+    labels: tuple[str, ...]
+    keywords: tuple[str, ...]
+    """Labels that can fire at the chosen operating point."""
+    sample_rate_hz: int
+    hop_samples: int
+    window_samples: int
+    """Audio that one decision sees."""
+    decision_samples: int
+    """Audio from one decision to the next."""
+
+    @property
+    def lead_samples(self) -> int:
+        """Silence before a clip: at least one window, in whole decisions."""
+        return -(-self.window_samples // self.decision_samples) * self.decision_samples
+
+    @property
+    def tail_samples(self) -> int:
+        """Silence after a clip: as long as an event may take."""
+        return round(HIT_TOLERANCE_S * self.sample_rate_hz)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streamed:
+    """Audio as it goes to the board."""
+
+    samples: Samples
+    start_sample: int
+    """Where the recording starts in it."""
+    num_samples: int
+    """Length of the recording itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One recording, replayed and judged. Sample indices count in what was streamed."""
+
+    recording: Recording
+    heard: Heard
+    streamed_samples: int
+    start_sample: int
+    num_samples: int
+    predicted: str | None
+    """The verdict on a clip; None for streams and recordings without expectation."""
+    matching: Matching | None
+    """Events against truth windows; None without expectation."""
+    equals_host: bool | None
+    """Scores and events bit for bit as the host library's; None when not compared."""
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether a clip was given its label; None when it is no clip."""
+        return None if self.recording.expected is None else self.predicted == self.recording.expected
+
+
+def surround(recording: Recording, samples: Samples, listening: Listening) -> Streamed:
+    """Put the silence around a recording that its kind needs (see the module's text)."""
+    lead = tail = 0
+    if recording.expected is not None:
+        lead, tail = listening.lead_samples, listening.tail_samples
+    elif recording.windows:
+        last = max(window.end_sample for window in recording.windows)
+        tail = max(0, last + listening.tail_samples - samples.size)
+    return Streamed(
+        samples=np.concatenate([np.zeros(lead, np.int16), samples, np.zeros(tail, np.int16)]),
+        start_sample=lead,
+        num_samples=samples.size,
+    )
+
+
+def replay(
+    session: Session, recordings: Sequence[Recording], listening: Listening, *, host: Session | None = None
+) -> Iterator[Outcome]:
+    """Replay recordings one by one, each from reset.
+
+    Parameters
+    ----------
+    session : Session
+        The open board.
+    recordings : sequence of Recording
+    listening : Listening
+        Of the bundle on the board.
+    host : Session, optional
+        The host library with the same bundle and operating point: every outcome is compared with it.
+
+    Yields
+    ------
+    Outcome
+        In the order of the recordings.
+
+    Raises
+    ------
+    AudioError, DeviceError
+        If a recording cannot be read or the board fails.
+    """
+    for recording in recordings:
+        samples = recording.load(listening.sample_rate_hz)
+        streamed = surround(recording, samples, listening)
+        heard = session.hear(streamed.samples)
+        truth = _truth(recording, samples, streamed, listening)
+        yield Outcome(
+            recording=recording,
+            heard=heard,
+            streamed_samples=streamed.samples.size,
+            start_sample=streamed.start_sample,
+            num_samples=streamed.num_samples,
+            predicted=_verdict(recording, streamed, heard, listening),
+            matching=None if truth is None else match_events(heard.events, truth),
+            equals_host=None if host is None else same_bits(heard, host.hear(streamed.samples)),
+        )
+
+
+def same_bits(one: Heard, other: Heard) -> bool:
+    """Whether two boards said the same: every event, every posterior, every index."""
+    return one.events == other.events and all(
+        np.array_equal(getattr(one.scores, name), getattr(other.scores, name))
+        for name in ("sample_index", "frame_index", "posteriors", "smoothed")
+    )
+
+
+def clip_decision(scores: Scores, streamed: Streamed, listening: Listening) -> int | None:
+    """Row of the decision that is a clip's verdict; None if the clip is too long, or the network slept."""
+    if streamed.num_samples > _LONGEST_CLIP_WINDOWS * listening.window_samples:
+        return None
+    limit = streamed.start_sample + max(streamed.num_samples, listening.window_samples)
+    row = int(np.searchsorted(scores.sample_index, limit, side="right")) - 1
+    return row if row >= 0 and scores.sample_index[row] > streamed.start_sample else None
+
+
+def _verdict(recording: Recording, streamed: Streamed, heard: Heard, listening: Listening) -> str | None:
+    if recording.expected is None:
+        return None
+    row = clip_decision(heard.scores, streamed, listening)
+    if row is not None:
+        return listening.labels[int(np.argmax(heard.scores.posteriors[row]))]
+    if heard.events:
+        return heard.events[0].label
+    if recording.expected not in listening.keywords:
+        return recording.expected  # nothing was to be spotted and nothing was
+    return next((label for label in (SILENCE, UNKNOWN) if label in listening.labels), NOTHING)
+
+
+def _truth(recording: Recording, samples: Samples, streamed: Streamed, listening: Listening) -> Truth | None:
+    windows: tuple[Window, ...] = ()
+    if recording.expected is not None:
+        if recording.expected in listening.keywords:
+            windows = (_word_window(recording.expected, samples, streamed),)
+    elif recording.windows is not None:
+        windows = recording.windows
+    else:
+        return None
+    return Truth(num_samples=streamed.samples.size, windows=windows, sample_rate_hz=listening.sample_rate_hz)
+
+
+def _word_window(label: str, samples: Samples, streamed: Streamed) -> Window:
+    start, end = speech_bounds(samples) or (0, samples.size)
+    return Window(label=label, start_sample=streamed.start_sample + start, end_sample=streamed.start_sample + end)

@@ -1,0 +1,224 @@
+"""A whole replay: its figures, and the JSON that baselines and other programs read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws import __version__
+from kws.errors import EvaluationError
+from kws.evaluation.metrics import Proportion, Rate, StreamScore
+from kws.harness.replay import Listening, Outcome
+from kws.harness.session import Listener, StageStatistics
+
+FORMAT = "kws-replay-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleIdentity:
+    """Which bundle was replayed to."""
+
+    name: str
+    crc32: int
+    operating_point: str
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """Everything a replay found out. Figures are None where the recordings cannot give them."""
+
+    listener: Listener
+    bundle: BundleIdentity
+    listening: Listening
+    outcomes: tuple[Outcome, ...]
+    stages: tuple[StageStatistics, ...]
+    dropped_samples: int
+
+    @cached_property
+    def clips(self) -> tuple[Outcome, ...]:
+        """Outcomes of recordings with a label."""
+        return tuple(outcome for outcome in self.outcomes if outcome.correct is not None)
+
+    @cached_property
+    def streams(self) -> tuple[Outcome, ...]:
+        """Outcomes of recordings with truth windows."""
+        return tuple(outcome for outcome in self.outcomes if outcome.recording.windows is not None)
+
+    @property
+    def audio_s(self) -> float:
+        """Audio streamed, silence around clips included."""
+        return sum(outcome.streamed_samples for outcome in self.outcomes) / self.listening.sample_rate_hz
+
+    @property
+    def wall_s(self) -> float:
+        """Time the board took for it."""
+        return sum(outcome.heard.wall_s for outcome in self.outcomes)
+
+    @property
+    def accuracy(self) -> Proportion | None:
+        """Share of clips given their label."""
+        if not self.clips:
+            return None
+        return Proportion(count=sum(bool(outcome.correct) for outcome in self.clips), total=len(self.clips))
+
+    @cached_property
+    def spotting(self) -> StreamScore:
+        """Events against truth windows, over everything that has a truth."""
+        return StreamScore(
+            matchings=tuple(outcome.matching for outcome in self.outcomes if outcome.matching is not None)
+        )
+
+    @property
+    def false_rejects(self) -> Proportion | None:
+        """Keywords without an event, in clips and streams."""
+        return self.spotting.false_rejects if self.spotting.num_keywords else None
+
+    @property
+    def alarmed_clips(self) -> Proportion | None:
+        """Share of clips without a keyword in which an event was raised."""
+        others = [o for o in self.clips if o.matching is not None and not o.matching.truth.windows]
+        return Proportion(count=sum(bool(o.heard.events) for o in others), total=len(others)) if others else None
+
+    @property
+    def false_accepts(self) -> Rate | None:
+        """Rate in streams only: the silence around clips is no audio to be proud of."""
+        matchings = tuple(outcome.matching for outcome in self.streams if outcome.matching is not None)
+        score = StreamScore(matchings=matchings)
+        has_hours = any(matching.truth.negative_samples > 0 for matching in matchings)
+        return score.false_accepts if has_hours else None
+
+    @property
+    def equality(self) -> Proportion | None:
+        """Recordings whose scores and events equal the host library's bit for bit."""
+        compared = [outcome.equals_host for outcome in self.outcomes if outcome.equals_host is not None]
+        return Proportion(count=sum(compared), total=len(compared)) if compared else None
+
+    @cached_property
+    def verdicts(self) -> tuple[str, ...]:
+        """Labels of the confusion matrix: the bundle's, then other verdicts that occurred."""
+        extra = {str(outcome.predicted) for outcome in self.clips} - set(self.listening.labels)
+        return (*self.listening.labels, *sorted(extra))
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Shape [verdicts, verdicts]: clips by expected label (row) and verdict (column)."""
+        matrix = np.zeros((len(self.verdicts), len(self.verdicts)), dtype=np.int64)
+        for outcome in self.clips:
+            row = self.verdicts.index(str(outcome.recording.expected))
+            matrix[row, self.verdicts.index(str(outcome.predicted))] += 1
+        return matrix
+
+    def summary(self) -> dict[str, Any]:
+        """The figures as plain JSON values."""
+        latencies = self.spotting.latencies_ms
+        return {
+            "recordings": len(self.outcomes),
+            "audio_s": round(self.audio_s, 3),
+            "accuracy": _proportion(self.accuracy),
+            "false_reject_rate": _proportion(self.false_rejects),
+            "alarmed_clips": _proportion(self.alarmed_clips),
+            "false_accepts_per_hour": _rate(self.false_accepts),
+            "wrong_words": self.spotting.num_wrong_words,
+            "latency_ms": _latency(latencies),
+            "dropped_samples": self.dropped_samples,
+            "equal_to_host": _proportion(self.equality),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain JSON values. Only ``timing`` differs between two runs of the same replay."""
+        return {
+            "format": FORMAT,
+            "kws_version": __version__,
+            "board": {
+                "name": self.listener.board,
+                "firmware": self.listener.firmware,
+                "clock_hz": self.listener.clock_hz,
+            },
+            "bundle": {
+                "name": self.bundle.name,
+                "crc32": f"{self.bundle.crc32:08x}",
+                "operating_point": self.bundle.operating_point,
+            },
+            "summary": self.summary(),
+            "confusion": {"labels": list(self.verdicts), "matrix": self.confusion.tolist()},
+            "recordings": [_outcome(outcome) for outcome in self.outcomes],
+            "timing": {
+                "wall_s": round(self.wall_s, 3),
+                "times_real_time": round(self.audio_s / self.wall_s, 2) if self.wall_s else None,
+                "stages": [
+                    {"stage": s.stage, "calls": s.calls, "total": s.total, "unit": s.unit, "mean": s.mean}
+                    for s in self.stages
+                ],
+            },
+        }
+
+    def write_json(self, path: Path) -> None:
+        """Write `to_json` to a file.
+
+        Raises
+        ------
+        EvaluationError
+            If the file cannot be written.
+        """
+        try:
+            path.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
+
+
+def _proportion(value: Proportion | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    low, high = value.interval
+    return {
+        "value": round(value.value, 6),
+        "count": value.count,
+        "total": value.total,
+        "interval_95": [round(low, 6), round(high, 6)],
+    }
+
+
+def _rate(value: Rate | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    low, high = value.interval
+    return {
+        "value": round(value.per_hour, 4),
+        "count": value.count,
+        "hours": round(value.hours, 5),
+        "interval_95": [round(low, 4), round(high, 4)],
+    }
+
+
+def _latency(latencies_ms: Sequence[float]) -> dict[str, Any] | None:
+    if not latencies_ms:
+        return None
+    median, high = np.percentile(latencies_ms, [50, 95])
+    return {"median": round(float(median), 1), "p95": round(float(high), 1), "events": len(latencies_ms)}
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    matching = outcome.matching
+    return {
+        "name": outcome.recording.name,
+        "expected": outcome.recording.expected,
+        "predicted": outcome.predicted,
+        "start_sample": outcome.start_sample,
+        "num_samples": outcome.num_samples,
+        "events": [
+            {"label": event.label, "sample_index": event.sample_index, "score": event.score}
+            for event in outcome.heard.events
+        ],
+        "hits": len(matching.hits) if matching else None,
+        "misses": len(matching.misses) if matching else None,
+        "false_accepts": len(matching.false_accepts) if matching else None,
+        "latency_samples": [hit.latency_samples for hit in matching.hits] if matching else None,
+        "equal_to_host": outcome.equals_host,
+    }

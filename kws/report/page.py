@@ -1,0 +1,281 @@
+"""The HTML page of a replay: one file, no script, no external resource."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from kws import __version__
+from kws.audio import Samples
+from kws.errors import EvaluationError, ToolMissingError
+from kws.evaluation.metrics import Proportion
+from kws.harness.baseline import Change
+from kws.harness.replay import Outcome, surround
+from kws.harness.result import ReplayResult
+from kws.report.figures import colour, latency_histogram, recording_figure, shown_labels
+
+MAX_WRONG_SHOWN = 24
+MAX_RIGHT_SHOWN = 8
+MAX_AUDIO_S = 10.0
+"""Longer recordings are drawn but not embedded for listening."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One headline figure."""
+
+    name: str
+    value: str
+    note: str
+    mood: str = ""
+    """``good``, ``bad`` or neither."""
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template of this package.
+
+    Raises
+    ------
+    ToolMissingError
+        If jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ToolMissingError(
+            "HTML reports need jinja2, which is not installed; run: pip install 'kws[report]'"
+        ) from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("kws.report"),
+        autoescape=jinja2.select_autoescape(["html", "j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(
+        footer=f"Made by kws {__version__}. Every figure comes from the run described above.", **values
+    )
+
+
+def trusted(markup: str) -> Any:
+    """Mark SVG of `kws.report.figures` as markup; its own texts are escaped where they are made."""
+    import markupsafe
+
+    return markupsafe.Markup(markup)
+
+
+def replay_page(
+    result: ReplayResult, thresholds: Sequence[int], *, changes: Sequence[Change] = (), audio: bool = True
+) -> str:
+    """Make the page of a replay.
+
+    Parameters
+    ----------
+    result : ReplayResult
+    thresholds : sequence of int
+        One per label, of the operating point used.
+    changes : sequence of Change
+        Against a baseline.
+    audio : bool
+        Embed the recordings that are drawn, for listening.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ToolMissingError
+        If jinja2 is not installed.
+    """
+    latencies = result.spotting.latencies_ms
+    confusion = confusion_cells(result.confusion, result.verdicts) if result.clips else None
+    values = {
+        "title": "Replay report",
+        "subtitle": _subtitle(result),
+        "tiles": _tiles(result),
+        "changes": changes,
+        "confusion": confusion,
+        "latency": trusted(latency_histogram(latencies)) if latencies else None,
+        "stages": _stages(result),
+        "galleries": _galleries(result, thresholds, audio),
+        "rows": [_row(outcome, result.listening.sample_rate_hz) for outcome in result.outcomes],
+    }
+    return render("replay.html.j2", values)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page.
+
+    Raises
+    ------
+    EvaluationError
+        If the file cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
+
+
+def confusion_cells(matrix: NDArray[np.int64], labels: Sequence[str]) -> dict[str, Any]:
+    """Prepare a confusion matrix for the template: rows without a clip are left out."""
+    rows = []
+    for index, counts in enumerate(matrix):
+        total = int(counts.sum())
+        if total == 0:
+            continue
+        cells = [
+            {
+                "count": int(count),
+                "label": labels[column],
+                "share": f"{count / total:.3f}",
+                "tone": "var(--good)" if column == index else "var(--bad)",
+                "css": "zero" if count == 0 else "strong" if count / total > 0.45 else "",
+            }
+            for column, count in enumerate(counts)
+        ]
+        rows.append({"label": labels[index], "cells": cells, "found": f"{counts[index] / total:.1%}"})
+    return {"labels": labels, "rows": rows}
+
+
+def proportion_tile(name: str, value: Proportion, mood: str = "") -> Tile:
+    """Headline figure of a share, with its counts and interval."""
+    low, high = value.interval
+    note = f"{value.count} of {value.total} ({100 * low:.1f}–{100 * high:.1f})"
+    return Tile(name=name, value=f"{100 * value.value:.1f} %", note=note, mood=mood)
+
+
+def _subtitle(result: ReplayResult) -> str:
+    bundle, listener = result.bundle, result.listener
+    clock = f" at {listener.clock_hz / 1e6:g} MHz" if listener.clock_hz else ""
+    return (
+        f"{len(result.outcomes)} recordings replayed to board {listener.board}{clock} ({listener.firmware}) with "
+        f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}. "
+        "In parentheses: 95 % intervals."
+    )
+
+
+def _tiles(result: ReplayResult) -> list[Tile]:
+    tiles = []
+    if result.accuracy is not None:
+        tiles.append(proportion_tile("Accuracy", result.accuracy))
+    if result.false_rejects is not None:
+        missed = result.false_rejects
+        spotted = Proportion(count=missed.total - missed.count, total=missed.total)
+        tiles.append(proportion_tile("Keywords spotted", spotted))
+    if result.alarmed_clips is not None:
+        tiles.append(proportion_tile("Other clips with an event", result.alarmed_clips))
+    if result.false_accepts is not None:
+        rate = result.false_accepts
+        low, high = rate.interval
+        note = f"{rate.count} in {rate.hours:.2f} h ({low:.2f}–{high:.2f})"
+        tiles.append(Tile(name="False accepts per hour", value=f"{rate.per_hour:.2f}", note=note))
+    latency = result.spotting.median_latency_ms
+    if latency is not None:
+        tiles.append(Tile(name="Median latency", value=f"{latency:.0f} ms", note="from the end of the word"))
+    if result.equality is not None:
+        equal = result.equality.count == result.equality.total
+        value = "equal" if equal else f"{result.equality.total - result.equality.count} differ"
+        note = f"bit for bit, {result.equality.total} recordings against the host library"
+        tiles.append(Tile(name="Board and host", value=value, note=note, mood="good" if equal else "bad"))
+    lost = result.dropped_samples
+    note = f"{result.audio_s:.1f} s streamed, {result.audio_s / max(result.wall_s, 1e-9):.1f} x real time"
+    tiles.append(Tile(name="Dropped samples", value=str(lost), note=note, mood="bad" if lost else "good"))
+    return tiles
+
+
+def _stages(result: ReplayResult) -> list[dict[str, str]]:
+    whole = sum(stage.total for stage in result.stages)
+    return [
+        {
+            "name": stage.stage,
+            "mean": f"{stage.mean:,.0f} {stage.unit}",
+            "per_second": f"{stage.total / result.audio_s:,.0f} {stage.unit}",
+            "share": f"{stage.total / whole:.1%}" if whole else "",
+        }
+        for stage in result.stages
+    ]
+
+
+def _galleries(result: ReplayResult, thresholds: Sequence[int], audio: bool) -> list[dict[str, Any]]:
+    wrong = [outcome for outcome in result.outcomes if _is_wrong(outcome)]
+    right = [outcome for outcome in result.outcomes if not _is_wrong(outcome)]
+    sample = [right[i] for i in np.linspace(0, len(right) - 1, min(MAX_RIGHT_SHOWN, len(right)), dtype=int)]
+    galleries = []
+    if wrong:
+        note = f"{min(len(wrong), MAX_WRONG_SHOWN)} of {len(wrong)}: wrong label, missed keyword or false accept."
+        items = [_item(outcome, result, thresholds, audio) for outcome in wrong[:MAX_WRONG_SHOWN]]
+        galleries.append({"title": "Mistakes", "note": note, "shown": items})
+    if sample:
+        note = f"{len(sample)} of {len(right)}, evenly chosen."
+        items = [_item(outcome, result, thresholds, audio) for outcome in sample]
+        galleries.append({"title": "A sample of the rest", "note": note, "shown": items})
+    return galleries
+
+
+def _is_wrong(outcome: Outcome) -> bool:
+    matching = outcome.matching
+    bad_events = matching is not None and bool(matching.misses or matching.false_accepts or matching.wrong_words)
+    return outcome.correct is False or bad_events
+
+
+def _item(outcome: Outcome, result: ReplayResult, thresholds: Sequence[int], audio: bool) -> dict[str, Any]:
+    recording, listening = outcome.recording, result.listening
+    samples = recording.load(listening.sample_rate_hz)
+    streamed = surround(recording, samples, listening).samples
+    embed = audio and samples.size <= MAX_AUDIO_S * listening.sample_rate_hz
+    return {
+        "name": recording.name,
+        "verdict": _verdict(outcome),
+        "mood": "wrong" if _is_wrong(outcome) else "right",
+        "audio": _data_uri(samples, listening.sample_rate_hz) if embed else None,
+        "figure": trusted(recording_figure(outcome, streamed, listening, thresholds)),
+        "legend": [(label, colour(index)) for index, label in shown_labels(outcome, listening.labels)],
+    }
+
+
+def _verdict(outcome: Outcome) -> str:
+    parts = []
+    if outcome.recording.expected is not None:
+        parts.append(f"{outcome.recording.expected} taken for {outcome.predicted}")
+    matching = outcome.matching
+    if matching is not None:
+        if matching.truth.windows:
+            parts.append(f"{len(matching.hits)} of {len(matching.truth.windows)} keywords spotted")
+        if matching.false_accepts:
+            parts.append(f"{len(matching.false_accepts)} false accepts")
+        if matching.wrong_words:
+            parts.append(f"{len(matching.wrong_words)} wrong words")
+    return ", ".join(parts) or f"{len(outcome.heard.events)} events"
+
+
+def _row(outcome: Outcome, sample_rate_hz: int) -> dict[str, str]:
+    matching = outcome.matching
+    latency = (
+        ", ".join(f"{1000 * hit.latency_samples / sample_rate_hz:.0f} ms" for hit in matching.hits) if matching else ""
+    )
+    recording = outcome.recording
+    words = [window.label for window in recording.windows or ()]
+    return {
+        "name": recording.name,
+        "expected": recording.expected or ", ".join(words) or "",
+        "heard": outcome.predicted or _verdict(outcome),
+        "mood": "wrong" if _is_wrong(outcome) else "",
+        "events": ", ".join(event.label for event in outcome.heard.events[:20]),
+        "latency": latency,
+    }
+
+
+def _data_uri(samples: Samples, sample_rate_hz: int) -> str:
+    file = io.BytesIO()
+    soundfile.write(file, samples, sample_rate_hz, format="FLAC", subtype="PCM_16")
+    return "data:audio/flac;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,0 +1,106 @@
+"""A replay as tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from kws.harness.baseline import Change
+from kws.harness.result import ReplayResult
+
+
+def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Change] | None = None) -> None:
+    """Print the figures, the confusion, the compute per stage, and what changed since the baseline."""
+    if len(result.clips) > 1:
+        console.print(confusion_table(result.confusion.tolist(), result.verdicts))
+    elif len(result.outcomes) <= 20:
+        console.print(_events(result))
+    if result.stages:
+        console.print(_stages(result))
+    console.print(_figures(result))
+    if changes is not None:
+        console.print(_changes(changes) if changes else "[green]no change since the baseline[/green]")
+
+
+def confusion_table(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> Table:
+    """Expected label down, verdict across; rows without a clip are left out."""
+    table = Table(title="confusion: what it is (row), what it was taken for (column)", title_justify="left")
+    table.add_column("")
+    for label in labels:
+        table.add_column(label, justify="right")
+    table.add_column("found", justify="right")
+    for index, counts in enumerate(matrix):
+        total = sum(counts)
+        if total:
+            table.add_row(labels[index], *_cells(counts, index), f"{counts[index] / total:.1%}")
+    return table
+
+
+def _cells(counts: Sequence[int], right: int) -> list[str]:
+    marks = {True: "bold green", False: "red"}
+    return [f"[{marks[column == right]}]{n}[/]" if n else "[dim]·[/]" for column, n in enumerate(counts)]
+
+
+def _events(result: ReplayResult) -> Table:
+    table = Table("recording", "at", "heard", "posterior", title="events", title_justify="left")
+    for outcome in result.outcomes:
+        for event in outcome.heard.events:
+            seconds = (event.sample_index - outcome.start_sample) / result.listening.sample_rate_hz
+            table.add_row(outcome.recording.name, f"{seconds:.2f} s", event.label, f"{event.score / 255:.2f}")
+    return table
+
+
+def _stages(result: ReplayResult) -> Table:
+    table = Table(title=f"compute per stage on {result.listener.board}", title_justify="left")
+    for name in ("stage", "calls", "mean", "total", "per second of audio"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for stage in result.stages:
+        per_second = stage.total / result.audio_s if result.audio_s else 0.0
+        table.add_row(
+            stage.stage,
+            f"{stage.calls:,}",
+            f"{stage.mean:,.0f} {stage.unit}",
+            f"{stage.total:,} {stage.unit}",
+            f"{per_second:,.0f} {stage.unit}",
+        )
+    return table
+
+
+def _figures(result: ReplayResult) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    bundle = result.bundle
+    table.add_row("bundle", f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}")
+    table.add_row("board", f"{result.listener.board} ({result.listener.firmware})")
+    if result.accuracy is not None:
+        table.add_row("accuracy", f"[bold]{result.accuracy}[/]")
+    if result.false_rejects is not None:
+        table.add_row("keywords missed", str(result.false_rejects))
+    if result.alarmed_clips is not None:
+        table.add_row("other clips with an event", str(result.alarmed_clips))
+    if result.false_accepts is not None:
+        table.add_row("false accepts", str(result.false_accepts))
+    summary = result.summary()["latency_ms"]
+    if summary is not None:
+        table.add_row(
+            "latency", f"median {summary['median']:.0f} ms, 95 % below {summary['p95']:.0f} ms after the word"
+        )
+    if result.equality is not None:
+        style = "green" if result.equality.count == result.equality.total else "bold red"
+        table.add_row("equal to host", f"[{style}]{result.equality.count} of {result.equality.total}[/], bit for bit")
+    speed = result.audio_s / max(result.wall_s, 1e-9)
+    table.add_row("streamed", f"{result.audio_s:.1f} s of audio in {result.wall_s:.1f} s ({speed:.1f} x real time)")
+    style = "green" if result.dropped_samples == 0 else "bold red"
+    table.add_row("dropped samples", f"[{style}]{result.dropped_samples}[/]")
+    return table
+
+
+def _changes(changes: Sequence[Change]) -> Table:
+    table = Table("what", "before", "now", title="changes since the baseline", title_justify="left")
+    for change in changes:
+        style = "red" if change.worse else "green"
+        table.add_row(change.what, change.before, f"[{style}]{change.now}[/]")
+    return table
