@@ -28,13 +28,13 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible proportions."""
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ValueError(f"labels: expected two or more different ones, got {list(self.labels)}")
         stray = set(self.fractions) - set(self.labels)
         if stray:
             raise ValueError(f"fractions: {', '.join(sorted(stray))} not among the labels; add or remove")
         if not 0.0 <= sum(self.fractions.values()) < 1.0:
             raise ValueError(f"fractions: expected a sum below 1, got {sum(self.fractions.values()):g}")
-        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
-            raise ValueError(f"labels: expected two or more different ones, got {list(self.labels)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from kws.errors import ConfigError
 
 T = TypeVar("T")
+_NONE = "none"
+"""How TOML, which has no null, says None."""
 
 
 def load(cls: type[T], path: Path) -> T:
@@ -38,7 +40,7 @@ def parse(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
     """Build a dataclass from a mapping, recursively.
 
     Understood field types: bool, int, float, str, Path, Literal, tuples of one type or of fixed length,
-    ``dict[str, X]``, ``X | None`` and dataclasses.
+    ``dict[str, X]``, ``X | None`` (None is written ``"none"``) and dataclasses.
 
     Raises
     ------
@@ -71,21 +73,21 @@ def to_dict(config: object) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return {
-            field.name: _plain(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.init and getattr(value, field.name) is not None
-        }
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if value is None:
+        return _NONE
     return str(value) if isinstance(value, Path) else value
 
 
 def _convert(kind: Any, value: Any, *, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
+        if value == _NONE and type(None) in typing.get_args(kind):
+            return None
         inner = [option for option in typing.get_args(kind) if option is not type(None)]
         return _convert(inner[0], value, where=where)
     if origin is typing.Literal:

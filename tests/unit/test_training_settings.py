@@ -1,0 +1,124 @@
+"""Configurations are read strictly: what is not understood is an error that says what to do."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from kws.errors import ConfigError
+from training import settings
+from training.config import RunConfig, load_run
+
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    width: int
+    mode: Literal["same", "valid"] = "same"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    name: str
+    rate: float = 1.0
+    on: bool = False
+    pair: tuple[int, int] = (1, 2)
+    words: tuple[str, ...] = ()
+    inner: Inner = field(default_factory=lambda: Inner(width=3))
+    inners: tuple[Inner, ...] = ()
+    shares: dict[str, float] = field(default_factory=dict)
+    limit: int | None = 5
+    where: Path = Path(".")
+
+    def __post_init__(self) -> None:
+        if self.rate < 0:
+            raise ValueError("rate: expected at least 0")
+
+
+FULL = {
+    "name": "x",
+    "rate": 2,
+    "on": True,
+    "pair": [3, 4],
+    "words": ["a", "b"],
+    "inner": {"width": 1, "mode": "valid"},
+    "inners": [{"width": 2}],
+    "shares": {"a": 0.5},
+    "limit": 7,
+    "where": "folder",
+}
+
+
+def test_every_kind_of_field_is_converted() -> None:
+    assert settings.parse(Outer, FULL, where="t") == Outer(
+        name="x",
+        rate=2.0,
+        on=True,
+        pair=(3, 4),
+        words=("a", "b"),
+        inner=Inner(width=1, mode="valid"),
+        inners=(Inner(width=2),),
+        shares={"a": 0.5},
+        limit=7,
+        where=Path("folder"),
+    )
+
+
+def test_to_dict_and_parse_are_inverse() -> None:
+    config = settings.parse(Outer, FULL, where="t")
+    assert settings.parse(Outer, settings.to_dict(config), where="t") == config
+    unlimited = Outer(name="y", limit=None)
+    assert settings.parse(Outer, settings.to_dict(unlimited), where="t") == unlimited
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"raet": 1.0}, "unknown setting 'raet'; did you mean 'rate'"),
+        ({"zzz": 1.0}, "unknown setting 'zzz'; known: name, rate"),
+        ({"inner": {"width": 1, "heigth": 2}}, "t: inner: unknown setting 'heigth'"),
+        ({"inner": {}}, "inner: setting 'width' is missing"),
+        ({"inner": 3}, "inner: expected a table, got 3"),
+        ({"inner": {"width": 1, "mode": "full"}}, "expected one of 'same', 'valid', got 'full'"),
+        ({"inners": [{"width": "1"}]}, r"inners\[0\]: width: expected a whole number, got '1'"),
+        ({"rate": "fast"}, "rate: expected a number, got 'fast'"),
+        ({"rate": True}, "rate: expected a number, got True"),
+        ({"on": 1}, "on: expected true or false, got 1"),
+        ({"limit": 1.5}, "limit: expected a whole number"),
+        ({"pair": [1]}, "pair: expected a list of 2 values"),
+        ({"words": "a"}, "words: expected a list, got 'a'"),
+        ({"shares": {"a": "b"}}, r"shares\.a|a: expected a number"),
+        ({"rate": -1.0}, "rate: expected at least 0"),
+    ],
+)
+def test_what_is_not_understood_is_refused(change: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        settings.parse(Outer, FULL | change, where="t")
+
+
+def test_files_that_are_missing_or_not_toml_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such configuration"):
+        settings.load(Outer, tmp_path / "gone.toml")
+    (tmp_path / "bad.toml").write_text("name = \n")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        settings.load(Outer, tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_configuration_loads_and_is_named_after_its_file(path: Path) -> None:
+    assert load_run(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"fractions": {"marvin": 0.1}}, "marvin not among the labels"),
+        ({"fractions": {"silence": 0.5, "unknown": 0.5}}, "sum below 1"),
+        ({"labels": ["yes", "yes"]}, "two or more different"),
+    ],
+)
+def test_impossible_proportions_are_refused(data: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        settings.parse(RunConfig, {"name": "x", "data": data}, where="t")
