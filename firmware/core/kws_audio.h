@@ -12,7 +12,7 @@
 #include "kws_status.h"
 
 typedef struct {
-    int16_t *samples;          /* capacity_samples, a power of two */
+    int16_t *samples; /* capacity_samples, a power of two */
     uint32_t capacity_samples;
     volatile uint32_t written; /* total samples ever written; only the producer changes it */
     volatile uint32_t read;    /* total samples ever read; only the consumer changes it */
@@ -32,6 +32,7 @@ typedef struct {
     uint16_t window_samples;
     uint16_t hop_samples;
     uint16_t filled_samples; /* 0 .. window_samples */
+    uint16_t skip_samples;   /* still to be ignored before the next window, when the hop is longer than it */
 } kws_audio_framer_t;
 
 kws_status_t kws_audio_framer_init(kws_audio_framer_t *self, uint16_t window_samples, uint16_t hop_samples,

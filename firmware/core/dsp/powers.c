@@ -1,0 +1,32 @@
+#include "kws_dsp.h"
+#include "real_bin.h"
+
+/* Left shift after which |re|, |im| of every bin stay below 2^30: a bin is at most 2 sqrt(2) times its loudest point. */
+static uint32_t spare_bits(const int32_t *data, uint32_t num_values)
+{
+    uint32_t seen = 0u;
+    for (uint32_t i = 0u; i < num_values; ++i) {
+        seen |= kws_ones_magnitude(data[i]);
+    }
+    const uint32_t leading = kws_clz(seen);
+    return (leading > 4u) ? leading - 4u : 0u;
+}
+
+int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
+                       uint32_t num_bins, const int16_t *twiddles_q15)
+{
+    const uint32_t shift = spare_bits(data, 2u << log2_points);
+    const int32_t *point = data + 2u * first_bin;
+    const int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
+    for (uint32_t i = 0u; i < num_bins; ++i) {
+        int32_t re, im;
+        kws_dsp_real_bin(point, mirror, twiddles_q15, &re, &im);
+        re = kws_shift_left(re, shift);
+        im = kws_shift_left(im, shift);
+        bins[i] = (uint32_t)(((int64_t)re * re + (int64_t)im * im) >> KWS_DSP_POWER_SHIFT);
+        point += 2;
+        mirror -= 2;
+        twiddles_q15 += 2;
+    }
+    return 2 * (int32_t)shift;
+}
