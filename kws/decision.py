@@ -1,0 +1,118 @@
+"""How posteriors become events: the settings of smoothing and detection, and the DECN section they become.
+
+The C side (``firmware/core/kws_decision.h``) documents the section.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from kws.core import lib
+from kws.errors import ConfigError
+
+HEADER = struct.Struct("<3H2B")
+NOT_MEASURED = 0xFFFFFFFF
+"""``milli_fa_per_hour`` of an operating point nobody measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """One choice of thresholds."""
+
+    thresholds: tuple[int, ...]
+    """One per label, 0..255 = 0..1; 0 marks a label that never fires (silence, unknown)."""
+    false_accepts_per_hour: float | None = None
+    """As measured when the point was chosen; None when it was not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionConfig:
+    """Smoothing and detection."""
+
+    operating_points: tuple[OperatingPoint, ...]
+    """1 to 8 of them."""
+    default_operating_point: int = 0
+    """Index of the one a board starts with."""
+    smoothing_decisions: int = 1
+    """Moving average over this many posterior vectors, 1 to 64; 1 does not smooth."""
+    refractory_frames: int = 50
+    """No second event for this many frames after one (1 frame = 1 hop)."""
+
+    @property
+    def num_labels(self) -> int:
+        """Labels each operating point covers."""
+        return len(self.operating_points[0].thresholds) if self.operating_points else 0
+
+    def section(self) -> bytes:
+        """Return the DECN section.
+
+        Raises
+        ------
+        ConfigError
+            If a value is outside the range of its field.
+        """
+        _check(self)
+        points = b"".join(_point_bytes(point) for point in self.operating_points)
+        header = HEADER.pack(
+            self.num_labels,
+            self.smoothing_decisions,
+            self.refractory_frames,
+            len(self.operating_points),
+            self.default_operating_point,
+        )
+        return header + points
+
+    @classmethod
+    def from_section(cls, section: bytes) -> DecisionConfig:
+        """Return the settings a DECN section holds; the C reader has checked it (``Bundle.verify``)."""
+        num_labels, smoothing, refractory, num_points, default = HEADER.unpack_from(section)
+        points, offset = [], HEADER.size
+        for _ in range(num_points):
+            (rate,) = struct.unpack_from("<I", section, offset)
+            points.append(
+                OperatingPoint(
+                    thresholds=tuple(section[offset + 4 : offset + 4 + num_labels]),
+                    false_accepts_per_hour=None if rate == NOT_MEASURED else rate / 1000.0,
+                )
+            )
+            offset += 4 + -(-num_labels // 4) * 4
+        return cls(
+            operating_points=tuple(points),
+            default_operating_point=default,
+            smoothing_decisions=smoothing,
+            refractory_frames=refractory,
+        )
+
+
+def _point_bytes(point: OperatingPoint) -> bytes:
+    rate = point.false_accepts_per_hour
+    milli = NOT_MEASURED if rate is None else min(round(rate * 1000.0), NOT_MEASURED - 1)
+    return struct.pack("<I", milli) + bytes(point.thresholds) + bytes(-len(point.thresholds) % 4)
+
+
+def _check(config: DecisionConfig) -> None:
+    most_points, most_smoothing = lib.KWS_DECISION_MAX_OPERATING_POINTS, lib.KWS_DECISION_MAX_SMOOTHING
+    ranges = {
+        "operating_points": (len(config.operating_points), 1, most_points),
+        "default_operating_point": (config.default_operating_point, 0, len(config.operating_points) - 1),
+        "smoothing_decisions": (config.smoothing_decisions, 1, most_smoothing),
+        "refractory_frames": (config.refractory_frames, 0, 65535),
+        "num_labels": (config.num_labels, 2, lib.KWS_MAX_LABELS),
+    }
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise ConfigError(f"decision: {name} is {value}; expected {low} .. {high}")
+    for index, point in enumerate(config.operating_points):
+        if len(point.thresholds) != config.num_labels:
+            raise ConfigError(
+                f"decision: operating point {index} has {len(point.thresholds)} thresholds; expected {config.num_labels}"
+            )
+        if not all(0 <= threshold <= 255 for threshold in point.thresholds):
+            raise ConfigError(
+                f"decision: operating point {index}: thresholds {point.thresholds}; expected 0 .. 255 each"
+            )
+        if point.false_accepts_per_hour is not None and not point.false_accepts_per_hour >= 0.0:
+            raise ConfigError(
+                f"decision: operating point {index}: {point.false_accepts_per_hour} false accepts per hour"
+            )

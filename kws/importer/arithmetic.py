@@ -1,0 +1,66 @@
+"""TFLite's preparation step: real-valued scales become the integers its reference kernels compute with.
+
+Every function here repeats one of TFLite's (named in its docstring) including the precision of each product, because
+a multiplier that differs in its last bit would make outputs differ now and then.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.importer.network import Quantization
+
+SOFTMAX_INTEGER_BITS = 5
+"""Scaled differences are Q5.26 (``kScaledDiffIntegerBits``)."""
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """Return ``(multiplier, shift)`` with ``real`` close to ``multiplier / 2**31 * 2**shift`` (``QuantizeMultiplier``)."""
+    if real == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    multiplier = math.floor(fraction * (1 << 31) + 0.5)
+    if multiplier == 1 << 31:
+        multiplier, shift = multiplier // 2, shift + 1
+    return (0, 0) if shift < -31 else (multiplier, shift)
+
+
+def conv_multipliers(
+    input_scale: np.float32, filter_scales: npt.NDArray[np.float32], output_scale: np.float32
+) -> list[tuple[int, int]]:
+    """Return one pair per output channel (``PopulateConvolutionQuantizationParams``: products in double)."""
+    scales = float(input_scale) * filter_scales.astype(np.float64) / float(output_scale)
+    return [quantize_multiplier(float(scale)) for scale in scales]
+
+
+def dense_multiplier(input_scale: np.float32, filter_scale: np.float32, output_scale: np.float32) -> tuple[int, int]:
+    """Return the one pair of a dense layer (``GetQuantizedConvolutionMultipler``: the product in single)."""
+    return quantize_multiplier(float(np.float32(input_scale * filter_scale)) / float(output_scale))
+
+
+def activation_clamp(activation: str, output: Quantization) -> tuple[int, int]:
+    """Return the lowest and highest int8 output of a fused activation (``CalculateActivationRangeQuantized``)."""
+
+    def quantize(real: float) -> int:
+        quotient = float(np.float32(real) / np.float32(output.scale))
+        return output.zero_point + math.floor(abs(quotient) + 0.5) * (1 if quotient >= 0 else -1)
+
+    low, high = {
+        "NONE": (-128, 127),
+        "RELU": (quantize(0.0), 127),
+        "RELU6": (quantize(0.0), quantize(6.0)),
+        "RELU_N1_TO_1": (quantize(-1.0), quantize(1.0)),
+    }[activation]
+    return max(low, -128), min(high, 127)
+
+
+def softmax_constants(input_scale: float, beta: float) -> tuple[int, int, int]:
+    """Return ``(lowest difference, multiplier, shift)`` (``PreprocessSoftmaxScaling``, ``CalculateInputRadius``)."""
+    fraction_bits = 31 - SOFTMAX_INTEGER_BITS
+    real = min(float(beta) * float(input_scale) * (1 << fraction_bits), (1 << 31) - 1.0)
+    multiplier, shift = quantize_multiplier(real)
+    radius = ((1 << SOFTMAX_INTEGER_BITS) - 1) * (1 << fraction_bits) / (1 << shift)
+    return -math.floor(radius), multiplier, shift
