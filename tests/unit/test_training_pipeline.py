@@ -1,0 +1,127 @@
+"""Batches are a function of (seed, step), hold what the proportions say, and come from the C front end."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from training_fixtures import LABELS, TINY_RUN, tiny_data, tones
+
+from kws.errors import DatasetError
+from kws.features import Features
+from training.config import AugmentConfig
+from training.dataset import split_noise, with_silence
+from training.pipeline import BatchMaker, FeatureScale, compute_features
+
+UNTOUCHED = AugmentConfig(time_shift_ms=0, noise_probability=0.0, gain_db=(0.0, 0.0), time_masks=0, feature_masks=0)
+
+
+def test_words_that_are_no_labels_become_unknown() -> None:
+    clips = tones(["low", "buzz", "high", "chirp"], seed=1)
+    assert [LABELS[label] for label in clips.labels] == ["low", "unknown", "high", "unknown"]
+    assert clips.words == ("low", "buzz", "high", "chirp")
+
+
+def test_an_epoch_holds_every_keyword_once_and_the_shares_asked_for() -> None:
+    maker = BatchMaker(tiny_data(), TINY_RUN)
+    # 32 keyword clips are the remaining half: 64 in all, 20 % silence, 30 % unknown.
+    assert maker.epoch_clips == 32 + 13 + 19
+    positions = maker.epoch_positions(0)
+    assert len(set(positions.tolist())) == len(positions)
+    assert (positions >= 64).sum() == 13
+    assert not np.array_equal(positions, maker.epoch_positions(1))
+
+
+def test_more_unknown_than_there_is_repeats_clips_evenly() -> None:
+    run = dataclasses.replace(TINY_RUN, data=dataclasses.replace(TINY_RUN.data, fractions={"unknown": 0.75}))
+    positions = BatchMaker(tiny_data(), run).epoch_positions(0)
+    counts = np.bincount(positions, minlength=64)
+    unknown = tiny_data().training.labels == LABELS.index("unknown")
+    assert counts[unknown].sum() == 96
+    assert set(counts[unknown]) == {3}
+
+
+def test_a_batch_depends_on_its_number_alone() -> None:
+    maker, other = (BatchMaker(tiny_data(), TINY_RUN) for _ in range(2))
+    in_order = [maker.batch(step) for step in range(6)]
+    features, labels = other.batch(5)
+    assert np.array_equal(features, in_order[5][0])
+    assert np.array_equal(labels, in_order[5][1])
+    assert not np.array_equal(in_order[1][0], in_order[5][0])
+
+
+def test_without_augmentation_training_features_are_those_of_the_core() -> None:
+    run = dataclasses.replace(TINY_RUN, augment=UNTOUCHED)
+    maker, data = BatchMaker(tiny_data(), run), tiny_data()
+    positions = maker.epoch_positions(0)[:16]
+    features, labels = maker.batch(0)
+    core = Features(run.features)
+    for position, feature, label in zip(positions, features, labels, strict=True):
+        if position < len(data.training):
+            assert np.array_equal(feature, core.compute(data.training.audio[position]))
+            assert label == data.training.labels[position]
+        else:
+            assert LABELS[label] == "silence"
+
+
+def test_cached_variants_are_reused_in_turn_and_equal_fresh_ones() -> None:
+    def features_of(maker: BatchMaker, epoch: int) -> dict[int, bytes]:
+        step = epoch * maker.steps_per_epoch
+        return {
+            int(position): row.tobytes()
+            for index in range(maker.steps_per_epoch)
+            for position, row in zip(
+                maker.epoch_positions(epoch)[index * 16 : index * 16 + 16],
+                maker.batch(step + index)[0],
+                strict=True,
+            )
+        }
+
+    keep = dataclasses.replace(TINY_RUN.augment, time_masks=0, feature_masks=0)
+    cached = BatchMaker(tiny_data(), dataclasses.replace(TINY_RUN, augment=dataclasses.replace(keep, variants=2)))
+    fresh = BatchMaker(tiny_data(), dataclasses.replace(TINY_RUN, augment=keep))
+    first, second, third = (features_of(cached, epoch) for epoch in range(3))
+    shared = first.keys() & third.keys()
+    assert len(shared) > 40
+    assert all(first[position] == third[position] for position in shared)
+    assert any(first[position] != second[position] for position in first.keys() & second.keys())
+    again = features_of(fresh, 0)
+    assert first == again
+
+
+def test_the_tf_dataset_carries_real_values_and_one_hot_labels() -> None:
+    maker = BatchMaker(tiny_data(), TINY_RUN)
+    batches = list(maker.dataset(1, 2).as_numpy_iterator())
+    assert len(batches) == maker.steps_per_epoch
+    features, labels = maker.batch(maker.steps_per_epoch)
+    inputs, targets = batches[0]
+    assert inputs.shape[1:] == maker.input_shape
+    assert np.array_equal(inputs[..., 0], maker.scale.to_real(features))
+    assert np.array_equal(targets, np.eye(len(LABELS))[labels])
+
+
+def test_real_values_are_scale_times_distance_from_the_zero_point() -> None:
+    scale = FeatureScale(scale=0.5, zero_point=-3)
+    assert scale.to_real(np.array([-128, -3, 127], np.int8)).tolist() == [-62.5, 0.0, 65.0]
+
+
+def test_features_of_a_set_do_not_depend_on_chunks() -> None:
+    clips = tones(["low", "high"] * 200, seed=9)
+    features = compute_features(clips, TINY_RUN)
+    assert features.shape[0] == 400
+    assert np.array_equal(features[399], Features(TINY_RUN.features).compute(clips.audio[399]))
+
+
+def test_noise_is_cut_so_that_validation_hears_other_noise() -> None:
+    recording = np.arange(1000, dtype=np.int16)
+    (heard,), (kept_aside,) = split_noise([recording])
+    assert np.array_equal(np.concatenate([heard, kept_aside]), recording)
+    assert heard.size == 800
+
+
+def test_validation_silence_is_appended_and_reproducible() -> None:
+    clips, noise = tones(["low"], seed=1), np.random.default_rng(1).normal(0, 99, 20000).astype(np.int16)
+    first, again = (with_silence(clips, [noise], 3, LABELS, seed=4) for _ in range(2))
+    assert first.labels.tolist() == [2, 0, 0, 0]
+    assert np.array_equal(first.clips(), again.clips())
+    with pytest.raises(DatasetError, match="longer than"):
+        with_silence(clips, [noise[:100]], 3, LABELS, seed=4)
