@@ -1,6 +1,6 @@
 """Stage 2, host side: the settings of the front end, its integer tables, and the C core that runs them.
 
-``features_section`` turns settings into the FEAT section of a bundle (layout in ``firmware/core/kws_features.h``); it is
+``features_section`` turns settings into the FEAT section of a bundle (layout: ``firmware/core/kws_features.h``); it is
 the only place where a table is computed. ``Features`` runs the same C code as the board, so training, the host and
 the board see identical features.
 """
@@ -121,7 +121,7 @@ class FeaturesConfig:
             window_samples=1024, hop_samples=512, fft_length=1024, window="hamming", window_periodic=False,
             preemphasis=1.0 - 2.0**-5, gain=1.0 / 32.0, spectrum="power", mel_low_hz=0.0, mel_high_hz=8000.0,
             log_floor=1e-30, log_scale=10.0 / math.log(10.0) / 64.0, log_offset=52.0 / 64.0, num_coefficients=None,
-            scale=1.0 / 255.0, zero_point=-128,
+            scale=0.003701042616739869, zero_point=-128,
         )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def window_values(config: FeaturesConfig) -> FloatArray:
     length = config.window_samples if config.window_periodic else config.window_samples - 1
     cosine = np.cos(2.0 * np.pi * np.arange(config.window_samples) / length)
     offset = 0.5 if config.window == "hann" else 0.54
-    return offset - (1.0 - offset) * cosine
+    return np.asarray(offset - (1.0 - offset) * cosine, dtype=np.float64)
 
 
 def mel_position(config: FeaturesConfig) -> FloatArray:
@@ -152,7 +152,7 @@ def mel_position(config: FeaturesConfig) -> FloatArray:
     frequencies_hz = np.arange(config.fft_length // 2) * config.sample_rate_hz / config.fft_length
     position = (mel(frequencies_hz) - edges[0]) / (edges[1] - edges[0])
     position[0] = -1.0
-    return position
+    return np.asarray(position, dtype=np.float64)
 
 
 def dct_matrix(num_coefficients: int, num_bands: int) -> FloatArray:
@@ -236,12 +236,12 @@ def _fft_twiddles(num_points: int) -> npt.NDArray[np.int16]:
 def _sqrt_table() -> npt.NDArray[np.uint16]:
     roots = np.sqrt(np.arange(lib.KWS_FEATURES_SQRT_ENTRIES) + 0.5)
     roots[0] = 0.0
-    return np.round(roots * 2048.0).astype("<u2")
+    return np.asarray(np.round(roots * 2048.0), dtype="<u2")
 
 
 def _log2_table() -> npt.NDArray[np.uint16]:
     intervals = lib.KWS_FEATURES_LOG2_ENTRIES - 1
-    return np.round(np.log2(1.0 + np.arange(intervals + 1) / intervals) * _Q15).astype("<u2")
+    return np.asarray(np.round(np.log2(1.0 + np.arange(intervals + 1) / intervals) * _Q15), dtype="<u2")
 
 
 def _degree(config: FeaturesConfig) -> int:
@@ -346,7 +346,8 @@ class Features:
         int8 [num_frames, num_features]
             Frame ``k`` is of samples ``k * hop_samples .. k * hop_samples + window_samples``.
         """
-        return self.compute_batch(samples[np.newaxis])[0]
+        features: Int8Array = self.compute_batch(samples[np.newaxis])[0]
+        return features
 
     def compute_batch(self, clips: Int16Array) -> Int8Array:
         """Return the features of recordings of one length.

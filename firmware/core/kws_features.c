@@ -262,24 +262,19 @@ static int32_t analyse(const kws_features_config_t *config, const int16_t *windo
     return exponent;
 }
 
-/* log_floor in the scale of this frame's bands. */
-static uint64_t floor_at(const kws_features_config_t *config, int32_t exponent)
-{
-    const int32_t shift = config->log_floor_shift - exponent;
-    const uint64_t mantissa = config->log_floor_mantissa;
-    if (shift > 31) {
-        return 0u;
-    }
-    return (shift >= 0) ? mantissa >> shift : mantissa << ((shift > -30) ? -shift : 30);
-}
-
+/* Bands and floor are added in the frame's own scale. Where the floor would not fit 62 bits (a quiet frame, scaled up
+ * far), the bands come down to it instead. */
 static void log_bands(const kws_features_config_t *config, const uint64_t *bands, int32_t exponent,
                       int16_t *logs)
 {
-    const uint64_t floor = floor_at(config, exponent);
-    const int32_t bias = config->log_bias_q10 + exponent * 1024;
+    const int32_t up = exponent - config->log_floor_shift;
+    const int32_t excess = (up > 30) ? up - 30 : 0;
+    const uint32_t down = (excess < 63) ? (uint32_t)excess : 63u;
+    const uint64_t mantissa = config->log_floor_mantissa;
+    const uint64_t floor = (up < -31) ? 0u : (up < 0) ? mantissa >> -up : mantissa << (up - excess);
+    const int32_t bias = config->log_bias_q10 + (exponent - excess) * 1024;
     for (uint32_t i = 0u; i < config->num_mel_bands; ++i) {
-        const int32_t value = kws_dsp_log2_q10(bands[i] + floor, config->log2_table_q15) - bias;
+        const int32_t value = kws_dsp_log2_q10((bands[i] >> down) + floor, config->log2_table_q15) - bias;
         logs[i] = (int16_t)((value > INT16_MAX) ? INT16_MAX : (value < INT16_MIN) ? INT16_MIN : value);
     }
 }

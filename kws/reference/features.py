@@ -25,7 +25,7 @@ def frames_of(samples: npt.NDArray[np.int16], config: FeaturesConfig) -> FloatAr
 
 
 def mel_filter_bank(config: FeaturesConfig) -> FloatArray:
-    """Return the triangles, float64 [fft_length / 2 + 1, num_mel_bands]: HTK mel, linear in mel, no area norm, no DC."""
+    """Return the triangles, float64 [fft_length / 2 + 1, num_mel_bands]: linear in HTK mel, no area norm, no DC."""
     frequencies_hz = np.linspace(0.0, config.sample_rate_hz / 2.0, config.fft_length // 2 + 1)
 
     def mel(frequency_hz: npt.ArrayLike) -> FloatArray:
