@@ -104,15 +104,10 @@ def _check(config: DecisionConfig) -> None:
         if not low <= value <= high:
             raise ConfigError(f"decision: {name} is {value}; expected {low} .. {high}")
     for index, point in enumerate(config.operating_points):
+        where, rate = f"decision: operating point {index}", point.false_accepts_per_hour
         if len(point.thresholds) != config.num_labels:
-            raise ConfigError(
-                f"decision: operating point {index} has {len(point.thresholds)} thresholds; expected {config.num_labels}"
-            )
+            raise ConfigError(f"{where} has {len(point.thresholds)} thresholds; expected {config.num_labels}")
         if not all(0 <= threshold <= 255 for threshold in point.thresholds):
-            raise ConfigError(
-                f"decision: operating point {index}: thresholds {point.thresholds}; expected 0 .. 255 each"
-            )
-        if point.false_accepts_per_hour is not None and not point.false_accepts_per_hour >= 0.0:
-            raise ConfigError(
-                f"decision: operating point {index}: {point.false_accepts_per_hour} false accepts per hour"
-            )
+            raise ConfigError(f"{where}: thresholds {point.thresholds}; expected 0 .. 255 each")
+        if rate is not None and not rate >= 0.0:
+            raise ConfigError(f"{where}: {rate} false accepts per hour; expected 0 or more")

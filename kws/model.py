@@ -142,7 +142,8 @@ class Model:
         ValueError
             If the frames have another shape or type, or are too few.
         """
-        return self.run_batch(np.asarray(frames)[np.newaxis])[0]
+        posteriors: npt.NDArray[np.uint8] = self.run_batch(np.asarray(frames)[np.newaxis])[0]
+        return posteriors
 
     def run_batch(self, frames: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
         """Decide on many clips, each from a clean state.

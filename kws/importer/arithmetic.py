@@ -18,7 +18,7 @@ SOFTMAX_INTEGER_BITS = 5
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
-    """Return ``(multiplier, shift)`` with ``real`` close to ``multiplier / 2**31 * 2**shift`` (``QuantizeMultiplier``)."""
+    """Return ``(m, shift)`` with ``real`` close to ``m / 2**31 * 2**shift`` (``QuantizeMultiplier``)."""
     if real == 0.0:
         return 0, 0
     fraction, shift = math.frexp(real)

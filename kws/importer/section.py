@@ -7,7 +7,7 @@ from typing import Any
 
 from kws.core import ffi, lib
 from kws.errors import ImportModelError
-from kws.importer.network import Layer, Network, Op
+from kws.importer.network import Layer, Network
 
 HEADER = struct.Struct("<6H20x")
 RECORD_BYTES = int(ffi.sizeof("kws_model_layer_t"))

@@ -20,7 +20,8 @@ from kws.importer import arithmetic
 from kws.importer.flatbuffer import ACTIVATION_NAMES, Graph, Operator, Tensor, read_graph
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
 
-SUPPORTED = "CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX, RESHAPE"
+SUPPORTED = "CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX, RESHAPE, PAD before a convolution"
+NO_PADDING = (0, 0, 0, 0)
 SAME_PADDING = 0
 MAX_BIAS = 1 << 30
 """Bound of ``kws_nn_channel_t.bias``."""
@@ -43,6 +44,8 @@ class _Chain:
     tensor_index: int
     shape: Shape | None
     layers: list[Layer]
+    padding: tuple[int, int, int, int] = NO_PADDING
+    """Top, bottom, left, right: of a PAD whose convolution comes next."""
 
 
 def import_tflite(path: str | Path) -> Network:
@@ -73,7 +76,7 @@ def import_tflite(path: str | Path) -> Network:
     first, last = chain.layers[0], chain.layers[-1]
     if last.output.height != 1:
         raise ImportModelError(
-            f"{path}: the last layer has {last.output.height} time steps left; expected 1 (pool over the whole time axis)"
+            f"{path}: the last layer has {last.output.height} time steps left; expected 1 (pool over all of them)"
         )
     return Network(
         window_frames=first.input.height,
@@ -116,14 +119,18 @@ def _follow(chain: _Chain, operator: Operator) -> None:
         )
     if operator.name == "RESHAPE":
         _reshape(chain, operator)
+    elif operator.name == "PAD":
+        _pad(chain, operator)
     else:
         convert = CONVERTERS.get(operator.name)
         if convert is None:
             advice = f"; {ADVICE[operator.name]}" if operator.name in ADVICE else ""
             raise ImportModelError(f"operation {operator.name} is not supported (supported: {SUPPORTED}){advice}")
+        if chain.padding != NO_PADDING and operator.name not in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
+            raise ImportModelError(f"PAD before {operator.name} is not supported; pad before convolutions only")
         layer = convert(chain, operator)
         chain.layers.append(layer)
-        chain.shape = layer.output
+        chain.shape, chain.padding = layer.output, NO_PADDING
     chain.tensor_index = operator.outputs[0]
 
 
@@ -144,6 +151,18 @@ def _reshape(chain: _Chain, operator: Operator) -> None:
     chain.shape = target
 
 
+def _pad(chain: _Chain, operator: Operator) -> None:
+    """Remember the padding for the convolution behind it: both fill with the zero point, so the bits are the same."""
+    shape = _input_shape(chain, operator)
+    amounts = chain.graph.tensors[operator.inputs[1]].data
+    if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any():
+        raise ImportModelError("PAD: expected constant amounts for time and features only, as ZeroPadding2D writes it")
+    if chain.padding != NO_PADDING or len(chain.graph.tensors[operator.outputs[0]].shape) != 4:
+        raise ImportModelError(f"PAD of {_text(shape)} twice in a row; pad once")
+    (top, bottom), (left, right) = amounts[1:3].tolist()
+    chain.padding = (top, bottom, left, right)
+
+
 def _text(shape: Shape) -> str:
     return f"{shape.height}x{shape.width}x{shape.channels}"
 
@@ -151,7 +170,7 @@ def _text(shape: Shape) -> str:
 def _input_shape(chain: _Chain, operator: Operator) -> Shape:
     if chain.shape is None:
         raise ImportModelError(
-            f"{operator.name} reads a tensor without a time axis; expected input [1, frames, features, 1] or a RESHAPE to it"
+            f"{operator.name} reads a tensor without a time axis; expected [1, frames, features, 1] or a RESHAPE to it"
         )
     return chain.shape
 
@@ -185,9 +204,7 @@ def _channel_table(
     """Return the rows of ``kws_nn_channel_t``: ``sums`` is each channel's sum of weights."""
     folded = bias - zero_point * sums
     if np.any(np.abs(folded) > MAX_BIAS):
-        raise ImportModelError(
-            f"{name}: a bias of {int(np.abs(folded).max())} leaves 31 bits no room; retrain or rescale"
-        )
+        raise ImportModelError(f"{name}: a bias of {int(np.abs(folded).max())} is too large for 32-bit sums; retrain")
     if len(multipliers) == 1:
         multipliers = multipliers * len(folded)
     if any(shift > 30 for _, shift in multipliers):
@@ -209,10 +226,16 @@ def _slide(size: int, kernel: int, stride: int, padding: int, name: str) -> tupl
     return output, total // 2, total - total // 2, stride if output > 1 else 1
 
 
-def _geometry(shape: Shape, kernel: tuple[int, int], options: Any, name: str) -> dict[str, Any]:
-    """Return the fields of a sliding layer that follow from its input and its options."""
-    height, top, bottom, stride_height = _slide(shape.height, kernel[0], options.StrideH(), options.Padding(), name)
-    width, left, right, stride_width = _slide(shape.width, kernel[1], options.StrideW(), options.Padding(), name)
+def _geometry(chain: _Chain, kernel: tuple[int, int], options: Any, name: str) -> dict[str, Any]:
+    """Return the fields of a sliding layer that follow from its input, the padding before it and its options."""
+    shape, before = chain.shape, chain.padding
+    assert shape is not None
+    rows, columns = shape.height + before[0] + before[1], shape.width + before[2] + before[3]
+    height, top, bottom, stride_height = _slide(rows, kernel[0], options.StrideH(), options.Padding(), name)
+    width, left, right, stride_width = _slide(columns, kernel[1], options.StrideW(), options.Padding(), name)
+    top, bottom, left, right = top + before[0], bottom + before[1], left + before[2], right + before[3]
+    if max(top, bottom) >= kernel[0] or max(left, right) >= kernel[1]:
+        raise ImportModelError(f"{name}: padding as wide as its kernel {kernel}; expected less")
     if max(left + shape.width + right, kernel[0] * kernel[1]) * shape.channels > 65535:
         raise ImportModelError(f"{name}: more than 65535 values in a row or under a kernel")
     return {
@@ -254,8 +277,7 @@ def _conv(chain: _Chain, operator: Operator) -> Layer:
     shape, weights = _input_shape(chain, operator), _weights(chain, operator)
     _no_dilation(operator)
     assert weights.data is not None
-    num_channels, kernel_height, kernel_width, input_channels = weights.shape
-    if input_channels != shape.channels:
+    if weights.shape[3] != shape.channels:
         raise ImportModelError(f"{operator.name}: grouped convolutions are not supported; use DepthwiseConv2D")
     return _conv_layer(chain, operator, weights, weights.data)
 
@@ -264,7 +286,7 @@ def _conv_layer(chain: _Chain, operator: Operator, weights: Tensor, data: npt.ND
     """Return the layer of a convolution with weights ``data`` [oc, ky, kx, ic]."""
     common = _common(chain, operator, operator.options.FusedActivationFunction())
     num_channels = data.shape[0]
-    geometry = _geometry(_input_shape(chain, operator), data.shape[1:3], operator.options, operator.name)
+    geometry = _geometry(chain, data.shape[1:3], operator.options, operator.name)
     output: Shape = geometry.pop("output")
     pointwise = geometry["kernel"] == (1, 1) and geometry["stride"] == (1, 1)
     return Layer(
@@ -292,7 +314,7 @@ def _depthwise(chain: _Chain, operator: Operator) -> Layer:
         return _conv_layer(chain, operator, weights, np.transpose(weights.data, (3, 1, 2, 0)))
     if num_channels != shape.channels:
         raise ImportModelError(
-            f"{operator.name}: channel multiplier {num_channels / shape.channels:g} is not supported; use depth_multiplier=1"
+            f"{operator.name}: channel multiplier {num_channels / shape.channels:g} is not supported; expected 1"
         )
     common = _common(chain, operator, operator.options.FusedActivationFunction())
     data = np.ascontiguousarray(weights.data[0])
@@ -303,15 +325,14 @@ def _depthwise(chain: _Chain, operator: Operator) -> Layer:
         common["input_quantization"].zero_point,
         _conv_multipliers(common, weights),
     )
-    geometry = _geometry(shape, (kernel_height, kernel_width), operator.options, operator.name)
+    geometry = _geometry(chain, (kernel_height, kernel_width), operator.options, operator.name)
     return Layer(op=Op.DEPTHWISE, weights=data, channels=table, **geometry, **common)
 
 
 def _average_pool(chain: _Chain, operator: Operator) -> Layer:
     options = operator.options
-    geometry = _geometry(
-        _input_shape(chain, operator), (options.FilterHeight(), options.FilterWidth()), options, operator.name
-    )
+    _input_shape(chain, operator)
+    geometry = _geometry(chain, (options.FilterHeight(), options.FilterWidth()), options, operator.name)
     common = _common(chain, operator, options.FusedActivationFunction())
     if common["input_quantization"] != common["output_quantization"]:
         raise ImportModelError("AVERAGE_POOL_2D changes the scale; expected equal input and output quantisation")
