@@ -1,0 +1,123 @@
+"""The user's own takes of a word: folders of recordings, checked, trimmed to the word, a few held out."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import AUDIO_SUFFIXES, SAMPLE_RATE_HZ, read_audio
+from kws.errors import DatasetError
+from kws.evaluation.endpoints import speech_bounds
+
+MANIFEST = "manifest.csv"
+MANIFEST_COLUMNS = ("path", "label", "speaker", "recorded_utc", "num_samples", "peak_dbfs")
+LONGEST_WORD_S = 2.5
+SHORTEST_WORD_S = 0.1
+
+_HELD_OUT_SHARE = 0.2
+_FEWEST_TO_HOLD_OUT = 5
+_MARGIN_SAMPLES = SAMPLE_RATE_HZ // 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """One recording of one word, trimmed."""
+
+    path: Path
+    label: str
+    samples: NDArray[np.int16] = field(repr=False)
+    held_out: bool
+    """Measures and never trains."""
+
+
+def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
+    """Read ``<folder>/<label>/*.wav`` (or FLAC); with a single label the files may lie in the folder itself.
+
+    Other sample rates and channels are converted. One take in five is held out, chosen by name, from five takes on.
+
+    Parameters
+    ----------
+    folder : Path
+    labels : sequence of str
+        The words of the project; a label with spaces has its folder with underscores.
+
+    Raises
+    ------
+    DatasetError
+        If the folder is missing or empty, or a recording is silent or too long for one word.
+    AudioError
+        If a recording cannot be read.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder; make one with: kws record {labels[0]!r} --out {folder}")
+    takes: list[Take] = []
+    for label in labels:
+        paths = _takes_in(folder / label.replace(" ", "_"))
+        if not paths and len(labels) == 1:
+            paths = _takes_in(folder)
+        held_out = _held_out(paths)
+        takes += [Take(path=p, label=label, samples=_trimmed(p), held_out=p in held_out) for p in paths]
+    if not takes:
+        wanted = ", ".join(f"{label.replace(' ', '_')}/" for label in labels)
+        raise DatasetError(f"{folder}: expected recordings in {wanted} and found none; see `kws record --help`")
+    return takes
+
+
+def digest(takes: Sequence[Take]) -> str:
+    """Name all samples of some takes."""
+    total = hashlib.sha256()
+    for take in takes:
+        total.update(take.label.encode() + take.samples.tobytes())
+    return total.hexdigest()
+
+
+def append_to_manifest(folder: Path, row: Sequence[str]) -> None:
+    """Add one take to ``manifest.csv``, with the columns of `MANIFEST_COLUMNS`."""
+    path = folder / MANIFEST
+    is_new = not path.exists()
+    try:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if is_new:
+                writer.writerow(MANIFEST_COLUMNS)
+            writer.writerow(row)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+def trim(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Cut a recording to its word and 20 ms around; empty when there is no word."""
+    bounds = speech_bounds(samples)
+    if bounds is None:
+        return samples[:0]
+    return samples[max(bounds[0] - _MARGIN_SAMPLES, 0) : bounds[1] + _MARGIN_SAMPLES]
+
+
+def _takes_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+def _held_out(paths: Sequence[Path]) -> set[Path]:
+    if len(paths) < _FEWEST_TO_HOLD_OUT:
+        return set()
+    by_hash = sorted(paths, key=lambda path: hashlib.sha1(path.name.encode()).hexdigest())
+    return set(by_hash[: round(len(paths) * _HELD_OUT_SHARE)])
+
+
+def _trimmed(path: Path) -> NDArray[np.int16]:
+    word = trim(read_audio(path))
+    seconds = word.size / SAMPLE_RATE_HZ
+    if seconds < SHORTEST_WORD_S:
+        raise DatasetError(f"{path}: expected a spoken word and found silence; record it again or leave it out")
+    if seconds > LONGEST_WORD_S:
+        raise DatasetError(
+            f"{path}: expected one word of at most {LONGEST_WORD_S:g} s and found {seconds:.1f} s of sound; "
+            "cut it to the word, or give it to --ambient if the word is not in it"
+        )
+    return word
