@@ -136,6 +136,11 @@ class Bundle:
         return self._sections.get(kind)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Sections present, in the order of the file."""
+        return tuple(self._sections)
+
+    @property
     def crc32(self) -> int:
         """Checksum in the header: identifies the bundle on the wire and in reports."""
         return int(HEADER.unpack_from(self.data)[4])

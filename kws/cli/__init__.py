@@ -13,6 +13,7 @@ import typer
 from kws.errors import KwsError
 
 VERBS = {
+    "import": "kws.cli.import_",
     "inspect": "kws.cli.inspect",
 }
 """Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword)."""

@@ -1,0 +1,112 @@
+"""A foreign model and what it does not say (front end, labels, decision) -> a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from kws.bundle import Bundle, DecisionConfig, OperatingPoint
+from kws.errors import ConfigError, ImportModelError
+from kws.features import FeaturesConfig
+from kws.importer.section import model_section
+from kws.importer.tflite import import_tflite
+
+PRESETS = {"mlperf-kws": FeaturesConfig.mlperf_kws, "mlperf-streaming": FeaturesConfig.mlperf_streaming}
+"""Front ends known by name."""
+QUIET_LABELS = frozenset({"silence", "_silence_", "unknown", "_unknown_", "background", "noise"})
+"""Labels that never fire."""
+
+
+def features_from_option(option: str) -> FeaturesConfig:
+    """Return the front end named by a preset or described by a TOML file of :class:`FeaturesConfig` fields.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, or the file holds an unknown field or a wrong value.
+    """
+    if option in PRESETS:
+        return PRESETS[option]()
+    try:
+        with open(option, "rb") as file:
+            settings = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"features: '{option}' is neither {' nor '.join(PRESETS)} nor a readable TOML file ({error})"
+        ) from error
+    settings = settings.get("features", settings)
+    known = {field.name for field in dataclasses.fields(FeaturesConfig)}
+    if unknown := sorted(set(settings) - known):
+        raise ConfigError(f"features: {option}: unknown {', '.join(unknown)}; expected {', '.join(sorted(known))}")
+    return FeaturesConfig(**settings)
+
+
+def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractory_frames: int = 50) -> DecisionConfig:
+    """Return unmeasured settings: every keyword fires at ``threshold`` (0..1), background labels never."""
+    if not 0.0 < threshold <= 1.0:
+        raise ConfigError(f"threshold is {threshold}; expected more than 0, up to 1")
+    level = max(1, round(threshold * 255))
+    thresholds = tuple(0 if label.lower() in QUIET_LABELS else level for label in labels)
+    return DecisionConfig(
+        operating_points=(OperatingPoint(thresholds=thresholds),), refractory_frames=refractory_frames
+    )
+
+
+def import_bundle(
+    path: str | Path,
+    *,
+    features: FeaturesConfig,
+    labels: Sequence[str],
+    decision: DecisionConfig | None = None,
+    streaming: bool | None = None,
+    decision_frames: int | None = None,
+) -> Bundle:
+    """Turn a TFLite file into a bundle.
+
+    Parameters
+    ----------
+    path : path of an int8 ``.tflite`` file
+    features : FeaturesConfig
+        The front end the model was trained with; its ``scale`` and ``zero_point`` are replaced by the model's.
+    labels : sequence of str
+        In the order of the model's outputs.
+    decision : DecisionConfig, optional
+        :func:`default_decision` when omitted.
+    streaming, decision_frames : optional
+        See :func:`kws.importer.section.model_section`.
+
+    Raises
+    ------
+    ImportModelError
+        If the model cannot be imported or does not fit the front end or the labels.
+    """
+    network = import_tflite(path)
+    if features.num_features != network.num_features:
+        raise ImportModelError(
+            f"{path}: the model reads {network.num_features} features a frame, the front end makes "
+            f"{features.num_features}; choose another one with --features ({', '.join(PRESETS)}, or a TOML file)"
+        )
+    if len(labels) != network.num_labels:
+        raise ImportModelError(f"{path}: the model has {network.num_labels} outputs; got {len(labels)} labels")
+    quantized = dataclasses.replace(
+        features, scale=network.input_quantization.scale, zero_point=network.input_quantization.zero_point
+    )
+    return Bundle.build(
+        features=quantized,
+        model_section=model_section(network, streaming=streaming, decision_frames=decision_frames),
+        labels=labels,
+        decision=decision or default_decision(labels),
+        metadata=_provenance(Path(path), quantized),
+        name=Path(path).with_suffix(".kws").name,
+    )
+
+
+def _provenance(path: Path, features: FeaturesConfig) -> dict[str, object]:
+    return {
+        "source": {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
+        "made_by": "kws import",
+        "features": dataclasses.asdict(features),
+    }

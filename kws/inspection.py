@@ -1,0 +1,148 @@
+"""What is in a bundle, as plain data and as tables in the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from kws.bundle import Bundle
+from kws.core import aligned_copy, check, ffi, lib
+from kws.model import LayerInfo, Model
+
+
+def describe(bundle: Bundle) -> dict[str, Any]:
+    """Return everything ``kws inspect`` shows, JSON-serialisable.
+
+    ``macs_per_second`` is what the network costs while it always runs; ``arena_bytes`` is the memory of the whole
+    pipeline on any board, ``flash_bytes`` the size of the file.
+    """
+    model, front_end = Model(bundle), _front_end(bundle)
+    frames_per_second = front_end["sample_rate_hz"] / front_end["hop_samples"]
+    decisions_per_second = frames_per_second / model.decision_frames
+    layers = model.layers
+    return {
+        "name": bundle.name,
+        "crc32": f"{bundle.crc32:08x}",
+        "flash_bytes": len(bundle.data),
+        "arena_bytes": bundle.arena_bytes,
+        "sections_bytes": {kind: len(bundle.section(kind) or b"") for kind in bundle.kinds},
+        "features": front_end,
+        "model": {
+            "streaming": model.streaming,
+            "window_frames": model.window_frames,
+            "decision_frames": model.decision_frames,
+            "decisions_per_second": decisions_per_second,
+            "macs_per_window": sum(layer.macs for layer in layers),
+            "macs_per_second": sum(layer.macs_per_decision for layer in layers) * decisions_per_second,
+            "weights_bytes": sum(layer.weights_bytes for layer in layers),
+            "state_bytes": model.state_bytes,
+            "scratch_bytes": model.scratch_bytes,
+            "layers": [dataclasses.asdict(layer) for layer in layers],
+        },
+        "labels": list(bundle.labels),
+        "decision": dataclasses.asdict(bundle.decision),
+        "metadata": bundle.metadata,
+    }
+
+
+def _front_end(bundle: Bundle) -> dict[str, int]:
+    section = bundle.section("FEAT") or b""
+    pointer, _owner = aligned_copy(section)
+    config = ffi.new("kws_features_config_t *")
+    check(lib.kws_features_read(config, {"data": pointer, "size_bytes": len(section)}), "features")
+    names = ("sample_rate_hz", "window_samples", "hop_samples", "fft_length", "num_mel_bands", "num_features")
+    return {name: int(getattr(config, name)) for name in names}
+
+
+def print_bundle(bundle: Bundle, console: Console) -> None:
+    """Print the tables of ``kws inspect``."""
+    info = describe(bundle)
+    console.print(_layer_table(Model(bundle).layers, info["model"]))
+    console.print(_figures_table(info))
+    console.print(_points_table(bundle))
+    if bundle.metadata:
+        console.print(_provenance_table(bundle.metadata))
+
+
+def _layer_table(layers: tuple[LayerInfo, ...], totals: dict[str, Any]) -> Table:
+    """Seven narrow columns, so that it fits a terminal of 80; the output of a layer is the next one's input."""
+    kind = "streaming" if totals["streaming"] else "window"
+    table = Table(title=f"layers ({kind} model), time x width x channels", title_justify="left", padding=(0, 0, 0, 1))
+    for name in ("layer", "input", "kernel/stride", "padding"):
+        table.add_column(name, no_wrap=True)
+    for name in ("MACs/window", "/decision", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in layers:
+        table.add_row(*_layer_cells(layer))
+    numbers = [sum(layer.macs for layer in layers), sum(layer.macs_per_decision for layer in layers)]
+    size = sum(layer.weights_bytes + layer.tables_bytes for layer in layers)
+    table.add_section()
+    table.add_row("total", "", "", "", *(f"{number:,}" for number in [*numbers, size]), style="bold")
+    return table
+
+
+def _layer_cells(layer: LayerInfo) -> list[str]:
+    top, bottom, left, right = layer.padding
+    return [
+        layer.operation,
+        _times(layer.input_shape),
+        _times(layer.kernel) + ("" if layer.stride == (1, 1) else f" /{_times(layer.stride)}"),
+        f"{top}+{bottom} {left}+{right}" if any(layer.padding) else "-",
+        f"{layer.macs:,}" if layer.macs else "-",
+        f"{layer.macs_per_decision:,}" if layer.macs else "-",
+        f"{layer.weights_bytes + layer.tables_bytes:,}",
+    ]
+
+
+def _times(numbers: tuple[int, ...]) -> str:
+    return "x".join(str(number) for number in numbers)
+
+
+def _figures_table(info: dict[str, Any]) -> Table:
+    model, features = info["model"], info["features"]
+    hop_ms = 1000.0 * features["hop_samples"] / features["sample_rate_hz"]
+    sections = ", ".join(f"{kind} {size:,}" for kind, size in info["sections_bytes"].items())
+    smoothing, refractory = info["decision"]["smoothing_decisions"], info["decision"]["refractory_frames"]
+    table = Table(title=escape(str(info["name"])), title_justify="left", show_header=False)
+    rows = {
+        "checksum": info["crc32"],
+        "flash": f"{info['flash_bytes']:,} bytes ({sections})",
+        "arena": f"{info['arena_bytes']:,} bytes, of them {model['state_bytes']:,} model state",
+        "front end": f"{features['sample_rate_hz']} Hz, window {features['window_samples']}, hop "
+        f"{features['hop_samples']} ({hop_ms:g} ms), FFT {features['fft_length']}, {features['num_mel_bands']} mel "
+        f"bands, {features['num_features']} features",
+        "decisions": f"every {model['decision_frames']} frames ({model['decisions_per_second']:.4g} a second), each "
+        f"over {model['window_frames']} frames",
+        "detection": f"mean of {smoothing} decisions, {refractory} frames of silence after an event",
+        "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second, always on",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _points_table(bundle: Bundle) -> Table:
+    decision = bundle.decision
+    table = Table(title="operating points: thresholds of 255, - never fires", title_justify="left")
+    table.add_column("label")
+    for index, point in enumerate(decision.operating_points):
+        rate = point.false_accepts_per_hour
+        mark = " (default)" if index == decision.default_operating_point else ""
+        table.add_column(f"{index}: {'not measured' if rate is None else f'{rate:g} FA/h'}{mark}", justify="right")
+    for row, label in enumerate(bundle.labels):
+        thresholds = [point.thresholds[row] for point in decision.operating_points]
+        table.add_row(escape(label), *(str(threshold) if threshold else "-" for threshold in thresholds))
+    return table
+
+
+def _provenance_table(metadata: dict[str, Any]) -> Table:
+    table = Table(title="provenance", title_justify="left", show_header=False)
+    for key, value in metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        table.add_row(escape(key), escape(text if len(text) <= 400 else text[:400] + " ..."))
+    return table
