@@ -13,8 +13,11 @@ import typer
 from kws.errors import KwsError
 
 VERBS = {
+    "dataset": "kws.cli.dataset",
     "import": "kws.cli.import_",
     "inspect": "kws.cli.inspect",
+    "replay": "kws.cli.replay",
+    "train": "kws.cli.train",
 }
 """Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword)."""
 

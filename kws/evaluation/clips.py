@@ -36,7 +36,7 @@ class ClipScore:
     @property
     def predicted(self) -> NDArray[np.intp]:
         """Label index the model gave each clip: the highest posterior, the lower index on a tie."""
-        return np.argmax(self.posteriors, axis=1)
+        return np.asarray(np.argmax(self.posteriors, axis=1), dtype=np.intp)
 
     @property
     def accuracy(self) -> Proportion:
@@ -57,7 +57,7 @@ def confusion_matrix(expected: NDArray[np.intp], predicted: NDArray[np.intp], nu
 
 
 def evaluate_clips(bundle: Bundle, clips: NDArray[np.int16], expected: Sequence[int]) -> ClipScore:
-    """Classify clips with the C core.
+    """Classify clips with the C core: the last decision of each clip counts.
 
     Parameters
     ----------
@@ -78,16 +78,11 @@ def evaluate_clips(bundle: Bundle, clips: NDArray[np.int16], expected: Sequence[
     """
     if clips.ndim != 2 or len(clips) != len(expected) or len(clips) == 0:
         raise ValueError(f"expected clips [n, samples] with a label each, got {clips.shape} and {len(expected)} labels")
-    features, model = Features(bundle), Model(bundle)
+    features, model = Features(bundle.section("FEAT") or b""), Model(bundle)
     parts = []
     for start in range(0, len(clips), _BATCH_CLIPS):
         frames = features.compute_batch(clips[start : start + _BATCH_CLIPS])
-        if frames.shape[1] < model.window_frames:
-            raise ValueError(
-                f"clips of {clips.shape[1]} samples make {frames.shape[1]} frames, the model's window is "
-                f"{model.window_frames}; pad them with fit_clip"
-            )
-        parts.append(model.run_batch(frames[:, : model.window_frames]))
+        parts.append(model.run_batch(frames))
     return ClipScore(
         labels=tuple(bundle.labels),
         expected=np.asarray(expected, dtype=np.intp),

@@ -126,5 +126,5 @@ def _background(
 
 def _scaled(samples: Samples, dbfs: float) -> NDArray[np.float64]:
     """Word of full scale ±1.0 with its active level at ``dbfs``."""
-    gain: float = 10.0 ** (dbfs / 20.0) / active_rms(samples)
-    return samples * gain
+    gain = 10.0 ** (dbfs / 20.0) / active_rms(samples)
+    return np.asarray(samples * gain, dtype=np.float64)

@@ -43,6 +43,8 @@ class Listening:
     labels: tuple[str, ...]
     keywords: tuple[str, ...]
     """Labels that can fire at the chosen operating point."""
+    thresholds: tuple[int, ...]
+    """One per label at the chosen operating point; 0 never fires."""
     sample_rate_hz: int
     hop_samples: int
     window_samples: int
@@ -86,7 +88,7 @@ class Outcome:
     matching: Matching | None
     """Events against truth windows; None without expectation."""
     equals_host: bool | None
-    """Scores and events bit for bit as the host library's; None when not compared."""
+    """Features, scores and events bit for bit as the host library's; None when not compared."""
 
     @property
     def correct(self) -> bool | None:
@@ -152,11 +154,13 @@ def replay(
 
 
 def same_bits(one: Heard, other: Heard) -> bool:
-    """Whether two boards said the same: every event, every posterior, every index."""
-    return one.events == other.events and all(
+    """Whether two boards said the same: every event, every posterior, every index, every feature both tell."""
+    frames_equal = one.frames is None or other.frames is None or np.array_equal(one.frames, other.frames)
+    scores_equal = all(
         np.array_equal(getattr(one.scores, name), getattr(other.scores, name))
         for name in ("sample_index", "frame_index", "posteriors", "smoothed")
     )
+    return one.events == other.events and scores_equal and frames_equal
 
 
 def clip_decision(scores: Scores, streamed: Streamed, listening: Listening) -> int | None:

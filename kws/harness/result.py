@@ -16,7 +16,7 @@ from kws import __version__
 from kws.errors import EvaluationError
 from kws.evaluation.metrics import Proportion, Rate, StreamScore
 from kws.harness.replay import Listening, Outcome
-from kws.harness.session import Listener, StageStatistics
+from kws.harness.session import Listener, StageTotal
 
 FORMAT = "kws-replay-1"
 
@@ -38,7 +38,7 @@ class ReplayResult:
     bundle: BundleIdentity
     listening: Listening
     outcomes: tuple[Outcome, ...]
-    stages: tuple[StageStatistics, ...]
+    stages: tuple[StageTotal, ...]
     dropped_samples: int
 
     @cached_property
@@ -138,7 +138,7 @@ class ReplayResult:
             "kws_version": __version__,
             "board": {
                 "name": self.listener.board,
-                "firmware": self.listener.firmware,
+                "says_it_is": self.listener.name,
                 "clock_hz": self.listener.clock_hz,
             },
             "bundle": {
@@ -153,7 +153,7 @@ class ReplayResult:
                 "wall_s": round(self.wall_s, 3),
                 "times_real_time": round(self.audio_s / self.wall_s, 2) if self.wall_s else None,
                 "stages": [
-                    {"stage": s.stage, "calls": s.calls, "total": s.total, "unit": s.unit, "mean": s.mean}
+                    {"stage": s.stage, "calls": s.calls, "cycles": s.cycles, "mean_us": round(s.mean_us, 3)}
                     for s in self.stages
                 ],
             },

@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kws.audio import Samples
 from kws.bundle import Bundle
+from kws.errors import BoardRefusedError
 from kws.pipeline import Detection, Pipeline, Scores
+
+if TYPE_CHECKING:
+    from kws.device import Board, Statistics
 
 HOST = "host"
 """The board that is no board: `kws.pipeline` in this process."""
@@ -23,24 +30,31 @@ class Heard:
 
     events: tuple[Detection, ...]
     scores: Scores
+    frames: NDArray[np.int8] | None
+    """Feature frames ``[frames, features]``; None when not asked for."""
     wall_s: float
     """Time from the first sample sent to the last answer received."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageStatistics:
-    """Compute time of one stage, as the board measured it over everything replayed."""
+class StageTotal:
+    """Compute of one stage over everything replayed, as the board measured it."""
 
     stage: str
     calls: int
-    total: int
-    unit: str
-    """``cycles`` where the board counts them, else ``us``."""
+    cycles: int
+    clock_hz: int
+    """Clock that the cycles count."""
 
     @property
-    def mean(self) -> float:
+    def mean_cycles(self) -> float:
         """Per call."""
-        return self.total / self.calls if self.calls else 0.0
+        return self.cycles / self.calls if self.calls else 0.0
+
+    @property
+    def mean_us(self) -> float:
+        """Microseconds per call."""
+        return 1e6 * self.mean_cycles / self.clock_hz
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +62,9 @@ class Listener:
     """Who listened, for tables and reports."""
 
     board: str
-    firmware: str
+    """What was asked for: a name or a port."""
+    name: str
+    """What the board calls itself."""
     clock_hz: int | None
 
 
@@ -59,14 +75,16 @@ class Session(Protocol):
     def listener(self) -> Listener:
         """Who listens."""
 
-    def hear(self, samples: Samples) -> Heard:
-        """Reset, stream the samples, wait for the last answer."""
+    @property
+    def stages(self) -> tuple[StageTotal, ...]:
+        """Compute per stage since the session was opened; empty where nobody measures it."""
 
-    def statistics(self) -> tuple[StageStatistics, ...]:
-        """Compute time per stage since the session was opened; empty where nobody measures it."""
-
+    @property
     def dropped_samples(self) -> int:
         """Samples lost on the way since the session was opened; anything but 0 is a defect."""
+
+    def hear(self, samples: Samples) -> Heard:
+        """Reset, stream the samples, wait for the last answer."""
 
 
 class HostSession:
@@ -74,30 +92,62 @@ class HostSession:
 
     def __init__(self, bundle: Bundle, operating_point: int | None) -> None:
         self._pipeline = Pipeline(bundle, operating_point=operating_point)
-
-    @property
-    def listener(self) -> Listener:
-        """This process."""
-        return Listener(board=HOST, firmware="kws.pipeline", clock_hz=None)
+        self.listener = Listener(board=HOST, name="kws.pipeline", clock_hz=None)
+        self.stages: tuple[StageTotal, ...] = ()
+        self.dropped_samples = 0
 
     def hear(self, samples: Samples) -> Heard:
         """Run the pipeline over the samples."""
-        start_s = time.perf_counter()
+        started_s = time.perf_counter()
         self._pipeline.reset()
         events = self._pipeline.feed(samples)
-        return Heard(events=tuple(events), scores=self._pipeline.scores, wall_s=time.perf_counter() - start_s)
+        return Heard(
+            events=tuple(events),
+            scores=self._pipeline.scores,
+            frames=self._pipeline.frames,
+            wall_s=time.perf_counter() - started_s,
+        )
 
-    def statistics(self) -> tuple[StageStatistics, ...]:
-        """Nobody measures stages here."""
-        return ()
 
-    def dropped_samples(self) -> int:
-        """A function call loses nothing."""
-        return 0
+class BoardSession:
+    """A board at the end of a serial line: real, emulated, or a process."""
+
+    def __init__(self, board: Board, asked_for: str, operating_point: int | None, *, features: bool) -> None:
+        self._board = board
+        self._operating_point = operating_point
+        self._features = features
+        self._statistics: list[Statistics] = []
+        self.listener = Listener(board=asked_for, name=board.info.board, clock_hz=board.info.clock_hz)
+        self.dropped_samples = 0
+
+    @property
+    def stages(self) -> tuple[StageTotal, ...]:
+        """Sums over everything heard; empty if the board has no cycle counter."""
+        totals = []
+        for parts in zip(*(statistics.stages for statistics in self._statistics), strict=True):
+            cycles, calls = sum(part.cycles for part in parts), sum(part.calls for part in parts)
+            clock_hz = self._board.info.clock_hz
+            totals.append(StageTotal(stage=parts[0].stage, calls=calls, cycles=cycles, clock_hz=clock_hz))
+        return tuple(totals) if any(total.cycles for total in totals) else ()
+
+    def hear(self, samples: Samples) -> Heard:
+        """Stream the samples over the line; the board forgets what it heard before."""
+        self._board.reset(operating_point=self._operating_point, scores=True, features=self._features)
+        result = self._board.stream(samples)
+        self._statistics.append(self._board.stats())
+        self.dropped_samples += result.dropped_samples
+        return Heard(
+            events=tuple(result.detections),
+            scores=result.scores,
+            frames=result.frames if self._features else None,
+            wall_s=result.seconds,
+        )
 
 
 @contextmanager
-def open_session(board: str, bundle_path: Path, *, operating_point: int | None = None) -> Iterator[Session]:
+def open_session(
+    board: str, bundle_path: Path, *, operating_point: int | None = None, features: bool = False
+) -> Iterator[Session]:
     """Open a board with a bundle on it, and close it whatever happens.
 
     Parameters
@@ -108,11 +158,24 @@ def open_session(board: str, bundle_path: Path, *, operating_point: int | None =
         The bundle; a board that has one in flash already must have this one.
     operating_point : int, optional
         Index; the bundle's default when omitted.
+    features : bool
+        Whether the feature frames come back too; they take room on the line.
 
     Raises
     ------
     BundleError, DeviceError, ToolMissingError
         As the bundle, the link or the emulator fail.
     """
+    bundle = Bundle.load(bundle_path)
     if board == HOST:
-        yield HostSession(Bundle.load(bundle_path), operating_point)
+        yield HostSession(bundle, operating_point)
+        return
+    from kws.device import open_board
+
+    with open_board(board, bundle=bundle_path) as opened:
+        if opened.info.bundle_crc32 != bundle.crc32:
+            raise BoardRefusedError(
+                f"{board}: holds the bundle with CRC {opened.info.bundle_crc32:08x}, expected {bundle.crc32:08x} "
+                f"({bundle_path}); flash that bundle, or give the one on the board"
+            )
+        yield BoardSession(opened, board, operating_point, features=features)

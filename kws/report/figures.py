@@ -25,7 +25,7 @@ _SHOWN_POSTERIOR = 26
 _NUM_COLOURS = 12
 
 
-def recording_figure(outcome: Outcome, samples: Samples, listening: Listening, thresholds: Sequence[int]) -> str:
+def recording_figure(outcome: Outcome, samples: Samples, listening: Listening) -> str:
     """Waveform, smoothed posteriors and events of one recording over time, with its truth windows.
 
     Parameters
@@ -34,13 +34,11 @@ def recording_figure(outcome: Outcome, samples: Samples, listening: Listening, t
     samples : numpy.ndarray
         int16, what was streamed: silence around the recording included.
     listening : Listening
-    thresholds : sequence of int
-        One per label.
     """
     rate_hz = listening.sample_rate_hz
     time = svg.Axis(low=0.0, high=samples.size / rate_hz, low_px=LEFT, high_px=RIGHT)
     parts = [_windows(outcome, time, rate_hz), _waveform(samples), _posteriors(outcome, listening, time)]
-    parts.append(_thresholds(outcome, listening, thresholds))
+    parts.append(_thresholds(outcome, listening))
     parts += [_event(event, listening, time) for event in outcome.heard.events]
     ticks = [(value, f"{value:g}") for value in time.ticks(10)]
     parts.append(svg.bottom_axis(time, _POSTERIOR_BOTTOM, ticks, "seconds"))
@@ -53,7 +51,7 @@ def shown_labels(outcome: Outcome, labels: Sequence[str]) -> list[tuple[int, str
     smoothed = outcome.heard.scores.smoothed
     if len(smoothed) == 0:
         return []
-    return [(index, labels[index]) for index in np.flatnonzero(smoothed.max(axis=0) >= _SHOWN_POSTERIOR)]
+    return [(int(i), labels[int(i)]) for i in np.flatnonzero(smoothed.max(axis=0) >= _SHOWN_POSTERIOR)]
 
 
 def latency_histogram(latencies_ms: Sequence[float]) -> str:
@@ -146,8 +144,8 @@ def _posteriors(outcome: Outcome, listening: Listening, time: svg.Axis) -> str:
     return "".join(parts)
 
 
-def _thresholds(outcome: Outcome, listening: Listening, thresholds: Sequence[int]) -> str:
-    shown = {thresholds[index] for index, _ in shown_labels(outcome, listening.labels)} - {0}
+def _thresholds(outcome: Outcome, listening: Listening) -> str:
+    shown = {listening.thresholds[index] for index, _ in shown_labels(outcome, listening.labels)} - {0}
     level = _level_axis()
     return "".join(svg.line(LEFT, level(value), RIGHT, level(value), "threshold") for value in shown)
 

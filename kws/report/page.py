@@ -71,16 +71,12 @@ def trusted(markup: str) -> Any:
     return markupsafe.Markup(markup)
 
 
-def replay_page(
-    result: ReplayResult, thresholds: Sequence[int], *, changes: Sequence[Change] = (), audio: bool = True
-) -> str:
+def replay_page(result: ReplayResult, *, changes: Sequence[Change] = (), audio: bool = True) -> str:
     """Make the page of a replay.
 
     Parameters
     ----------
     result : ReplayResult
-    thresholds : sequence of int
-        One per label, of the operating point used.
     changes : sequence of Change
         Against a baseline.
     audio : bool
@@ -106,7 +102,7 @@ def replay_page(
         "confusion": confusion,
         "latency": trusted(latency_histogram(latencies)) if latencies else None,
         "stages": _stages(result),
-        "galleries": _galleries(result, thresholds, audio),
+        "galleries": _galleries(result, audio),
         "rows": [_row(outcome, result.listening.sample_rate_hz) for outcome in result.outcomes],
     }
     return render("replay.html.j2", values)
@@ -158,7 +154,7 @@ def _subtitle(result: ReplayResult) -> str:
     bundle, listener = result.bundle, result.listener
     clock = f" at {listener.clock_hz / 1e6:g} MHz" if listener.clock_hz else ""
     return (
-        f"{len(result.outcomes)} recordings replayed to board {listener.board}{clock} ({listener.firmware}) with "
+        f"{len(result.outcomes)} recordings replayed to board {listener.board}{clock} ({listener.name}) with "
         f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}. "
         "In parentheses: 95 % intervals."
     )
@@ -194,30 +190,31 @@ def _tiles(result: ReplayResult) -> list[Tile]:
 
 
 def _stages(result: ReplayResult) -> list[dict[str, str]]:
-    whole = sum(stage.total for stage in result.stages)
+    whole = sum(stage.cycles for stage in result.stages)
     return [
         {
             "name": stage.stage,
-            "mean": f"{stage.mean:,.0f} {stage.unit}",
-            "per_second": f"{stage.total / result.audio_s:,.0f} {stage.unit}",
-            "share": f"{stage.total / whole:.1%}" if whole else "",
+            "mean": f"{stage.mean_cycles:,.0f}",
+            "mean_us": f"{stage.mean_us:,.1f} µs",
+            "per_second": f"{stage.cycles / result.audio_s:,.0f}",
+            "share": f"{stage.cycles / whole:.1%}",
         }
         for stage in result.stages
     ]
 
 
-def _galleries(result: ReplayResult, thresholds: Sequence[int], audio: bool) -> list[dict[str, Any]]:
+def _galleries(result: ReplayResult, audio: bool) -> list[dict[str, Any]]:
     wrong = [outcome for outcome in result.outcomes if _is_wrong(outcome)]
     right = [outcome for outcome in result.outcomes if not _is_wrong(outcome)]
     sample = [right[i] for i in np.linspace(0, len(right) - 1, min(MAX_RIGHT_SHOWN, len(right)), dtype=int)]
     galleries = []
     if wrong:
         note = f"{min(len(wrong), MAX_WRONG_SHOWN)} of {len(wrong)}: wrong label, missed keyword or false accept."
-        items = [_item(outcome, result, thresholds, audio) for outcome in wrong[:MAX_WRONG_SHOWN]]
+        items = [_item(outcome, result, audio) for outcome in wrong[:MAX_WRONG_SHOWN]]
         galleries.append({"title": "Mistakes", "note": note, "shown": items})
     if sample:
         note = f"{len(sample)} of {len(right)}, evenly chosen."
-        items = [_item(outcome, result, thresholds, audio) for outcome in sample]
+        items = [_item(outcome, result, audio) for outcome in sample]
         galleries.append({"title": "A sample of the rest", "note": note, "shown": items})
     return galleries
 
@@ -228,7 +225,7 @@ def _is_wrong(outcome: Outcome) -> bool:
     return outcome.correct is False or bad_events
 
 
-def _item(outcome: Outcome, result: ReplayResult, thresholds: Sequence[int], audio: bool) -> dict[str, Any]:
+def _item(outcome: Outcome, result: ReplayResult, audio: bool) -> dict[str, Any]:
     recording, listening = outcome.recording, result.listening
     samples = recording.load(listening.sample_rate_hz)
     streamed = surround(recording, samples, listening).samples
@@ -238,7 +235,7 @@ def _item(outcome: Outcome, result: ReplayResult, thresholds: Sequence[int], aud
         "verdict": _verdict(outcome),
         "mood": "wrong" if _is_wrong(outcome) else "right",
         "audio": _data_uri(samples, listening.sample_rate_hz) if embed else None,
-        "figure": trusted(recording_figure(outcome, streamed, listening, thresholds)),
+        "figure": trusted(recording_figure(outcome, streamed, listening)),
         "legend": [(label, colour(index)) for index, label in shown_labels(outcome, listening.labels)],
     }
 

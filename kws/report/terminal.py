@@ -54,16 +54,15 @@ def _events(result: ReplayResult) -> Table:
 
 def _stages(result: ReplayResult) -> Table:
     table = Table(title=f"compute per stage on {result.listener.board}", title_justify="left")
-    for name in ("stage", "calls", "mean", "total", "per second of audio"):
+    for name in ("stage", "calls", "cycles a call", "time a call", "cycles per second of audio"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage in result.stages:
-        per_second = stage.total / result.audio_s if result.audio_s else 0.0
         table.add_row(
             stage.stage,
             f"{stage.calls:,}",
-            f"{stage.mean:,.0f} {stage.unit}",
-            f"{stage.total:,} {stage.unit}",
-            f"{per_second:,.0f} {stage.unit}",
+            f"{stage.mean_cycles:,.0f}",
+            f"{stage.mean_us:,.1f} µs",
+            f"{stage.cycles / result.audio_s:,.0f}",
         )
     return table
 
@@ -74,7 +73,7 @@ def _figures(result: ReplayResult) -> Table:
     table.add_column()
     bundle = result.bundle
     table.add_row("bundle", f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}")
-    table.add_row("board", f"{result.listener.board} ({result.listener.firmware})")
+    table.add_row("board", f"{result.listener.board} ({result.listener.name})")
     if result.accuracy is not None:
         table.add_row("accuracy", f"[bold]{result.accuracy}[/]")
     if result.false_rejects is not None:

@@ -1,0 +1,66 @@
+"""Runs a replay for the command line: progress, tables, and the files that were asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kws.harness.baseline import compare, read_baseline
+from kws.harness.replay import Outcome
+from kws.harness.result import ReplayResult
+from kws.harness.run import ReplayRequest, run_replay
+from kws.harness.suite import Suite
+from kws.report.junit import write_junit
+from kws.report.page import replay_page, write_page
+from kws.report.terminal import print_replay
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Files to write; None: not wanted."""
+
+    report: Path | None = None
+    json: Path | None = None
+    junit: Path | None = None
+    audio: bool = True
+    """Embed recordings in the report."""
+
+    def run(self, suite: Suite) -> bool:
+        """Replay, print, write; returns whether everything that was expected holds."""
+        console = Console()
+        changes = None if suite.baseline is None else read_baseline(suite.baseline)
+        result = replay_with_progress(suite.request, console)
+        differences = None if changes is None else compare(result, changes)
+        print_replay(result, console, changes=differences)
+        failures = suite.failures(result)
+        self._write(result, failures, console, suite)
+        for failure in failures:
+            console.print(f"[bold red]failed[/] {failure}")
+        return not failures
+
+    def _write(self, result: ReplayResult, failures: list[str], console: Console, suite: Suite) -> None:
+        if self.json is not None:
+            result.write_json(self.json)
+        if self.junit is not None:
+            write_junit(self.junit, result, failures)
+        if self.report is not None:
+            changes = [] if suite.baseline is None else compare(result, read_baseline(suite.baseline))
+            write_page(self.report, replay_page(result, changes=changes, audio=self.audio))
+        for path in (self.json, self.junit, self.report):
+            if path is not None:
+                console.print(f"wrote {path}", highlight=False)
+
+
+def replay_with_progress(request: ReplayRequest, console: Console) -> ReplayResult:
+    """Replay under a progress bar that counts recordings and mistakes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"replaying to {request.board}", total=None)
+
+        def show(done: int, total: int, outcome: Outcome) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return run_replay(request, on_outcome=show)

@@ -1,0 +1,64 @@
+"""``kws replay``: stream recordings to a board and judge what it heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def replay(
+    paths: Annotated[list[Path], typer.Argument(help="Recordings, folders of them, or one suite (.toml).")],
+    bundle: Annotated[Path | None, typer.Option(help="The bundle to run (a suite names its own).")] = None,
+    board: Annotated[
+        str | None, typer.Option(help="host, native, netduinoplus2, a serial port, or socket://HOST:PORT.")
+    ] = None,
+    operating_point: Annotated[
+        int | None, typer.Option(help="Index of the bundle's operating point; its default when omitted.")
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Truth windows (CSV, JSON, MLPerf Tiny) or labels (CSV); else folder names are labels."),
+    ] = None,
+    truth_label: Annotated[
+        str | None, typer.Option(help="Label of the windows, for truth files that do not say.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every score and event with the host library, bit for bit.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page.")] = None,
+    audio: Annotated[bool, typer.Option(help="Embed recordings in the HTML page, for listening.")] = True,
+    json: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON of an earlier replay: exit with 1 if anything got worse.")
+    ] = None,
+) -> None:
+    """Replay recordings to a board and judge what it heard: accuracy, events, latency, compute, lost samples."""
+    from kws.cli.outputs import Outputs
+    from kws.errors import ConfigError
+    from kws.harness.run import ReplayRequest
+    from kws.harness.session import HOST
+    from kws.harness.suite import Expectations, Suite, read_suite
+
+    outputs = Outputs(report=report, json=json, junit=junit, audio=audio)
+    if len(paths) == 1 and paths[0].suffix == ".toml":
+        suite = read_suite(paths[0])
+        if board is not None:
+            suite = suite.on_board(board)
+    elif bundle is None:
+        raise ConfigError("--bundle: expected the bundle to replay to; add --bundle models/NAME.kws")
+    else:
+        request = ReplayRequest(
+            paths=tuple(paths),
+            bundle=bundle,
+            board=board or HOST,
+            operating_point=operating_point,
+            truth=truth,
+            truth_label=truth_label,
+            verify=verify,
+        )
+        suite = Suite(request=request, expect=Expectations(equal_to_host=verify), baseline=baseline)
+    if not outputs.run(suite):
+        raise typer.Exit(1)
