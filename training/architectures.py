@@ -105,7 +105,7 @@ class _LayerMaker:
         return _normalise(convolution(x), "stem")
 
     def block(self, x: keras.KerasTensor, block: BlockConfig, *, name: str) -> keras.KerasTensor:
-        x, padding = self._pad(x, block.kernel, block.strides, name=name)
+        x, padding = self._pad(x, block.kernel, block.strides, name=name, folds=block.frequency_padding == "valid")
         depthwise = layers.DepthwiseConv2D(
             block.kernel,
             block.strides,
@@ -128,7 +128,7 @@ class _LayerMaker:
         return keras.initializers.HeNormal(seed=self.next_seed())
 
     def _pad(
-        self, x: keras.KerasTensor, kernel: tuple[int, int], strides: tuple[int, int], *, name: str
+        self, x: keras.KerasTensor, kernel: tuple[int, int], strides: tuple[int, int], *, name: str, folds: bool = False
     ) -> tuple[keras.KerasTensor, str]:
         """Pad frequency by hand where time is not padded: a convolution pads both or none."""
         rows, columns = x.shape[1:3]
@@ -139,7 +139,7 @@ class _LayerMaker:
                 f"model: {name} spans {kernel[0]} rows and only {rows} are left; "
                 'use fewer blocks, smaller kernels, or time_padding = "same"'
             )
-        before_after = _same(columns, kernel[1], strides[1])
+        before_after = (0, 0) if folds else _same(columns, kernel[1], strides[1])
         if any(before_after):
             x = layers.ZeroPadding2D(((0, 0), before_after), name=f"{name}_pad")(x)
         return x, "valid"

@@ -8,6 +8,7 @@ from typing import Literal
 
 from kws.features import FeaturesConfig
 from training import settings
+from training.recipe.config import RecipeConfig
 
 LABELS_12 = ("silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """Labels of the Speech Commands task, in the order of the shipped model."""
@@ -75,6 +76,8 @@ class BlockConfig:
     filters: int
     kernel: tuple[int, int] = (3, 3)
     strides: tuple[int, int] = (1, 1)
+    frequency_padding: Literal["same", "valid"] = "same"
+    """``valid``: a kernel as wide as its input folds all columns into one; from there on only time is left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ class QuantizeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionConfig:
+class DecisionSettings:
     """How posteriors become events in the bundle this run writes."""
 
     smoothing_decisions: int = 4
@@ -135,7 +138,9 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
-    decision: DecisionConfig = field(default_factory=DecisionConfig)
+    decision: DecisionSettings = field(default_factory=DecisionSettings)
+    recipe: RecipeConfig | None = None
+    """More sources of clips, harder augmentation and a teacher; without it the plain pipeline."""
 
 
 def load_run(path: Path) -> RunConfig:

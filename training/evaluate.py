@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from kws.bundle import Bundle
 from numpy.typing import NDArray
 from rich.table import Table
 
+from kws.bundle import Bundle
 from kws.evaluation.clips import ClipScore, evaluate_clips
 from training.callbacks import predict
 from training.config import RunConfig

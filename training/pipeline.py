@@ -127,6 +127,10 @@ class BatchMaker:
         clips = self._data.validation
         return compute_features(clips, self._run), clips.labels
 
+    def plain_features(self, positions: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Features ``[len(positions), frames, num_features]`` of training clips, nothing added."""
+        return self._features.compute_batch(self._data.training.clips(positions))
+
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Frames, features, 1."""

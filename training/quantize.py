@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -18,36 +17,28 @@ from training.pipeline import FeatureScale
 _SEED = 0xCA
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuantizedModel:
-    """An int8 TFLite network whose input takes the front end's features unchanged."""
-
-    tflite: bytes
-    calibration_positions: tuple[int, ...]
-    """Which of the given clips set the ranges."""
-
-
 def choose_calibration(num_clips: int, count: int, seed: int) -> NDArray[np.int64]:
     """Draw positions of calibration clips, sorted."""
     rng = np.random.default_rng([seed, _SEED])
     return np.sort(rng.choice(num_clips, size=min(count, num_clips), replace=False))
 
 
-def quantize(
-    model: keras.Model, features: NDArray[np.int8], scale: FeatureScale, positions: NDArray[np.int64]
-) -> QuantizedModel:
-    """Turn a trained float network into int8.
+def quantize(model: keras.Model, features: NDArray[np.int8], scale: FeatureScale) -> bytes:
+    """Turn a trained float network into an int8 TFLite one whose input takes the front end's features unchanged.
 
     Parameters
     ----------
     model : keras.Model
         Features in real units to logits; softmax is added here.
     features : int8 array, shape [clips, frames, num_features]
-        Augmented or plain training clips, as the front end gives them.
+        Calibration clips, as the front end gives them: they set the ranges of the activations.
     scale : FeatureScale
         What one step of a feature means; becomes the network's input quantisation, exactly.
-    positions : int64 array
-        Which of ``features`` set the ranges of the activations.
+
+    Returns
+    -------
+    bytes
+        A ``.tflite`` file.
 
     Raises
     ------
@@ -57,12 +48,12 @@ def quantize(
     frozen = _freeze(with_softmax(model))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _calibration(features[positions], scale)
+    converter.representative_dataset = lambda: _calibration(features, scale)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    tflite = converter.convert()
+    tflite: bytes = converter.convert()
     _check_input(tflite, scale)
-    return QuantizedModel(tflite=tflite, calibration_positions=tuple(int(p) for p in positions))
+    return tflite
 
 
 def _freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:

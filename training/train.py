@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from kws.errors import TrainingError
 from training import checkpoint, settings
@@ -14,9 +19,26 @@ from training.architectures import build_logits_model
 from training.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from training.config import OptimizerConfig, RunConfig
 from training.dataset import TrainingData
-from training.pipeline import BatchMaker
+from training.pipeline import BatchMaker, FeatureScale
 
 CHECKPOINT_NAME = "checkpoint.npz"
+
+
+class Batches(Protocol):
+    """Where training batches come from: a function of the step number, so that a run can be resumed."""
+
+    scale: FeatureScale
+    steps_per_epoch: int
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Frames, features, 1."""
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """Batches of the epochs ``first_epoch <= epoch < epochs`` as (float inputs, targets over the labels)."""
+
+    def validation(self) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+        """Features and label numbers of the validation clips."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +63,8 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
-    maker: BatchMaker | None = None,
+    maker: Batches | None = None,
+    build: Callable[[], keras.Model] | None = None,
     start: keras.Model | None = None,
 ) -> TrainedModel:
     """Train the network a configuration describes.
@@ -54,8 +77,10 @@ def train(
         Gets ``checkpoint.npz`` after every epoch and TensorBoard logs in ``tensorboard/``.
     resume : bool
         Go on after the checkpoint in ``folder``, if there is one.
-    maker : BatchMaker, optional
+    maker : Batches, optional
         Where batches and validation come from, if not straight from ``data``.
+    build : callable, optional
+        Makes the freshly initialised network, if it is not the one of ``run.model``.
     start : keras.Model, optional
         A network of the same shape to go on from, instead of fresh weights.
 
@@ -66,7 +91,8 @@ def train(
     """
     make_deterministic(run.seed)
     maker = maker or BatchMaker(data, run)
-    model, averaged = (_build(run, maker, len(data.labels)) for _ in range(2))
+    build = build or partial(_build, run, maker, len(data.labels))
+    model, averaged = build(), build()
     if start is not None:
         model.set_weights(start.get_weights())
         averaged.set_weights(start.get_weights())
@@ -99,7 +125,7 @@ def train(
 
 def _fit(
     model: keras.Model,
-    maker: BatchMaker,
+    maker: Batches,
     epochs: int,
     first_epoch: int,
     callbacks: list[keras.callbacks.Callback],
@@ -117,7 +143,7 @@ def _fit(
     )
 
 
-def _build(run: RunConfig, maker: BatchMaker, num_labels: int) -> keras.Model:
+def _build(run: RunConfig, maker: Batches, num_labels: int) -> keras.Model:
     return build_logits_model(run.model, input_shape=maker.input_shape, num_labels=num_labels, seed=run.seed)
 
 
