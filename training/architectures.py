@@ -106,9 +106,11 @@ class _LayerMaker:
 
     def block(self, x: keras.KerasTensor, block: BlockConfig, *, name: str) -> keras.KerasTensor:
         x, padding = self._pad(x, block.kernel, block.strides, name=name, folds=block.frequency_padding == "valid")
+        # TensorFlow moves depthwise kernels equally far both ways only; the pointwise one can skip columns instead.
+        equal = block.strides[0] == block.strides[1]
         depthwise = layers.DepthwiseConv2D(
             block.kernel,
-            block.strides,
+            block.strides if equal else 1,
             padding,
             use_bias=False,
             depthwise_initializer=self._initializer(),
@@ -117,6 +119,7 @@ class _LayerMaker:
         pointwise = layers.Conv2D(
             block.filters,
             1,
+            1 if equal else block.strides,
             use_bias=False,
             kernel_initializer=self._initializer(),
             name=f"{name}_pointwise",

@@ -23,7 +23,8 @@ from training.evaluate import Comparison, compare, plot_confusion
 from training.export import export_bundle
 from training.pipeline import BatchMaker
 from training.quantize import choose_calibration, quantize
-from training.train import CHECKPOINT_NAME, TrainedModel, train
+from training.recipe.prepare import recipe_batches
+from training.train import CHECKPOINT_NAME, Batches, TrainedModel, train
 
 DEFAULT_RUNS = Path("build") / "runs"
 
@@ -75,7 +76,8 @@ def execute(
         f"[bold]{run.name}[/]: {len(data.training)} training and {len(data.validation)} validation clips, "
         f"{len(data.labels)} labels"
     )
-    return train_and_export(data, run, out, resume=resume, console=console)
+    maker = recipe_batches(data, data_folder, run, out, resume=resume) if run.recipe else None
+    return train_and_export(data, run, out, resume=resume, console=console, maker=maker)
 
 
 def train_and_export(
@@ -85,7 +87,7 @@ def train_and_export(
     *,
     resume: bool = False,
     console: Console | None = None,
-    maker: BatchMaker | None = None,
+    maker: Batches | None = None,
 ) -> RunResult:
     """Train on prepared data and write bundle, TFLite file, calibration list, evaluation and confusion plot.
 
@@ -112,7 +114,7 @@ def finish(
     run: RunConfig,
     out: Path,
     *,
-    maker: BatchMaker,
+    maker: Batches,
     console: Console,
 ) -> RunResult:
     """Quantise, export and evaluate a trained network."""

@@ -40,6 +40,9 @@ class Batches(Protocol):
     def validation(self) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
         """Features and label numbers of the validation clips."""
 
+    def plain_features(self, positions: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Features of some training clips, nothing added; they calibrate the quantisation."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:

@@ -33,14 +33,14 @@ class SyntheticConfig:
 class AcousticsConfig:
     """How far an augmented clip lies from the recording."""
 
-    speed_spread: float = 0.08
+    speed_spread: float = 0.06
     """Standard deviation of the logarithm of the playback speed: size of the speaker and tempo together."""
-    shift_ms: float = 60.0
+    shift_ms: float = 50.0
     """Standard deviation of the displacement in time; clipped at twice that."""
-    reverberation_probability: float = 0.25
+    reverberation_probability: float = 0.15
     gain_spread_db: float = 5.0
-    noise_probability: float = 0.8
-    snr_db: tuple[float, float] = (0.0, 35.0)
+    noise_probability: float = 0.6
+    snr_db: tuple[float, float] = (3.0, 35.0)
     """Loudest 200 ms of speech over noise, uniform."""
     babble_probability: float = 0.06
     """Share of clips whose noise is another speaker, at 8 to 25 dB."""
@@ -52,13 +52,13 @@ class AcousticsConfig:
 class MaskingConfig:
     """What is done to features when a batch is made."""
 
-    equalizer: float = 0.25
+    equalizer: float = 0.1
     """Standard deviation of each term of a smooth curve over the bands, in units of the natural logarithm."""
-    time_masks: int = 2
-    time_mask_frames: int = 7
+    time_masks: int = 1
+    time_mask_frames: int = 5
     """Longest run of blanked frames."""
-    band_masks: int = 2
-    band_mask_width: int = 6
+    band_masks: int = 1
+    band_mask_width: int = 4
     mixup_alpha: float = 0.0
     """Beta distribution of the share of the weaker of two mixed clips; 0 = none are mixed."""
 

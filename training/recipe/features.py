@@ -1,0 +1,126 @@
+"""Augmented variants of every clip through the C front end, computed once and kept in the run's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from kws.features import Features, FeaturesConfig
+from training.recipe.acoustics import Acoustics
+from training.recipe.sources import Source
+
+_CHUNK_CLIPS = 256
+_WORKERS = 2
+_FEATURES_FILE = "variants.npy"
+_DIGEST_FILE = "variants.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variants:
+    """Everything a batch is made of."""
+
+    features: NDArray[np.int8]
+    """``[variants, clips, frames, num_features]``, memory-mapped."""
+    labels: NDArray[np.int64]
+    """``[clips]``."""
+    weights: NDArray[np.float64]
+    """``[clips]``: how likely each is drawn; sums to 1."""
+
+
+def prepare(
+    sources: Sequence[Source],
+    shares: dict[str, float],
+    acoustics: Acoustics,
+    features: FeaturesConfig,
+    *,
+    num_variants: int,
+    seed: int,
+    folder: Path,
+    digest: str,
+) -> Variants:
+    """Compute the variants, or find them in ``folder`` from before.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    shares : dict of str to float
+        Share of a batch each source gets.
+    acoustics : Acoustics
+    features : FeaturesConfig
+    num_variants : int
+    seed : int
+    folder : Path
+        Gets ``variants.npy``.
+    digest : str
+        Names everything they depend on.
+    """
+    path, note = folder / _FEATURES_FILE, folder / _DIGEST_FILE
+    if not (note.is_file() and json.loads(note.read_text()) == digest and path.is_file()):
+        _compute(sources, acoustics, features, num_variants, seed, path)
+        note.write_text(json.dumps(digest))
+    return Variants(
+        features=np.load(path, mmap_mode="r"),
+        labels=np.concatenate([source.labels for source in sources]),
+        weights=np.concatenate([source.weights() * shares[source.name] for source in sources]),
+    )
+
+
+def _compute(
+    sources: Sequence[Source], acoustics: Acoustics, config: FeaturesConfig, num_variants: int, seed: int, path: Path
+) -> None:
+    jobs = _chunks(sources, num_variants)
+    clips, samples = sum(map(len, sources)), sources[0].audio.shape[1]
+    frames = 1 + (samples - config.window_samples) // config.hop_samples
+    shape = (num_variants, clips, frames, config.num_features)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = np.lib.format.open_memmap(path, "w+", np.int8, shape)
+
+    def work(job: _Chunk) -> None:
+        rng = np.random.default_rng([seed, 0xA0, job.variant, job.row])
+        if job.source.name == "silence":
+            audio = acoustics.silence(job.stop - job.start, samples, rng)
+        else:
+            audio = acoustics.augment(job.source.audio[job.start : job.stop], rng)
+        store[job.variant, job.row : job.row + len(audio)] = Features(config).compute_batch(audio)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for _ in track(pool.map(work, jobs), description="augmenting", total=len(jobs)):
+            pass
+    store.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chunk:
+    """Some clips of one source in one variant."""
+
+    source: Source
+    variant: int
+    start: int
+    stop: int
+    row: int
+    """Of the first clip among all sources."""
+
+
+def _chunks(sources: Sequence[Source], num_variants: int) -> list[_Chunk]:
+    chunks, first = [], 0
+    for source in sources:
+        chunks += [
+            _Chunk(
+                source=source,
+                variant=variant,
+                start=start,
+                stop=min(start + _CHUNK_CLIPS, len(source)),
+                row=first + start,
+            )
+            for variant in range(num_variants)
+            for start in range(0, len(source), _CHUNK_CLIPS)
+        ]
+        first += len(source)
+    return chunks

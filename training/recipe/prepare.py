@@ -1,0 +1,67 @@
+"""From a data set to the batches of a recipe: sources, acoustics, variants, and the teacher's opinions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from training import checkpoint, settings
+from training.config import RunConfig
+from training.dataset import TrainingData
+from training.recipe import teacher
+from training.recipe.acoustics import Acoustics
+from training.recipe.batches import RecipeBatches
+from training.recipe.features import Variants, prepare
+from training.recipe.sources import continuous_speech, gather
+
+_TEACHER_FOLDER = "teacher"
+_OPINIONS_FILE = "opinions.npy"
+
+
+def recipe_batches(
+    data: TrainingData, data_folder: Path, run: RunConfig, folder: Path, *, resume: bool = False
+) -> RecipeBatches:
+    """Make everything a run with a recipe trains from.
+
+    Parameters
+    ----------
+    data : TrainingData
+    data_folder : Path
+        Where the data set lies; continuous speech is looked for inside and beside it.
+    run : RunConfig
+        With a recipe.
+    folder : Path
+        The run's folder; gets the variants, and the teacher in ``teacher/``.
+    resume : bool
+        Take what is there from an interrupted run.
+    """
+    recipe = run.recipe
+    assert recipe is not None
+    variants = _variants(data, data_folder, run, folder)
+    if recipe.teacher is None:
+        return RecipeBatches(variants, run, data, mixup_alpha=recipe.masking.mixup_alpha)
+    path = folder / _OPINIONS_FILE
+    if not (resume and path.is_file()):
+        np.save(path, teacher.opinions(variants, data, run, folder / _TEACHER_FOLDER, resume=resume))
+    opinions = np.load(path, mmap_mode="r")
+    return RecipeBatches(variants, run, data, opinions=opinions, mixup_alpha=recipe.masking.mixup_alpha)
+
+
+def _variants(data: TrainingData, data_folder: Path, run: RunConfig, folder: Path) -> Variants:
+    recipe = run.recipe
+    assert recipe is not None
+    speech = continuous_speech(data_folder, recipe.continuous_folders, evaluation=False)
+    sources = gather(data, speech, run)
+    parts = {"recipe": recipe, "features": run.features, "data": run.data}
+    digest = checkpoint.digest({name: settings.to_dict(part) for name, part in parts.items()}, run.seed, data.sha256)
+    return prepare(
+        sources,
+        recipe.shares,
+        Acoustics(recipe.acoustics, data.noise, speech),
+        run.features,
+        num_variants=recipe.variants,
+        seed=run.seed,
+        folder=folder,
+        digest=digest,
+    )

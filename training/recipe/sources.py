@@ -1,0 +1,151 @@
+"""The pools of clips a batch is drawn from: recordings, synthetic words, continuous speech, chimeras, silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import AUDIO_SUFFIXES, read_audio
+from kws.errors import DatasetError
+from training.config import RunConfig
+from training.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
+from training.recipe import chimeras, synthetic
+
+_EVALUATION_STRIDE = 5
+"""Every fifth file of continuous speech is never trained on."""
+_TRIES = 3
+"""Random cuts of continuous speech of which the loudest is kept: pauses teach little."""
+_STREAM = {name: number for number, name in enumerate(("continuous", "chimeras", "reversed", "synthetic"))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Clips of one kind."""
+
+    name: str
+    audio: NDArray[np.int16]
+    """``[clips, samples]``; all zeros for silence."""
+    labels: NDArray[np.int64]
+    """``[clips]``: label numbers."""
+    words: tuple[str, ...]
+    """``[clips]``: what is said, or the name of the source."""
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.labels)
+
+    def weights(self) -> NDArray[np.float64]:
+        """How often each clip is drawn, summing to 1: a word by the square root of its number of clips."""
+        _, word, counts = np.unique(np.array(self.words), return_inverse=True, return_counts=True)
+        weights = counts[word] ** -0.5
+        return np.asarray(weights / weights.sum(), np.float64)
+
+
+def continuous_speech(data_folder: Path, folders: Sequence[str], *, evaluation: bool) -> list[NDArray[np.int16]]:
+    """Read the recordings of speech without keywords that lie beside the data set.
+
+    Parameters
+    ----------
+    data_folder : Path
+        The data set; ``folders`` are looked for inside it and beside it.
+    folders : sequence of str
+    evaluation : bool
+        The files left for evaluation instead of those to train on.
+
+    Raises
+    ------
+    DatasetError
+        If a folder is missing or has no audio.
+    """
+    recordings = []
+    for name in folders:
+        place = next((path for path in (data_folder / name, data_folder.parent / name) if path.is_dir()), None)
+        files = sorted(path for path in place.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES) if place else []
+        if not files:
+            raise DatasetError(
+                f"continuous speech: no recordings in {name!r} in or beside {data_folder}; put WAV or FLAC files "
+                "without keywords there, or take it out of recipe.continuous_folders"
+            )
+        recordings += [read_audio(path) for i, path in enumerate(files) if (i % _EVALUATION_STRIDE == 0) == evaluation]
+    return recordings
+
+
+def gather(data: TrainingData, speech: Sequence[NDArray[np.int16]], run: RunConfig) -> tuple[Source, ...]:
+    """Make every source that has a share.
+
+    Parameters
+    ----------
+    data : TrainingData
+        The data set's own clips.
+    speech : sequence of int16 arrays
+        Continuous speech without keywords.
+    run : RunConfig
+        With a recipe.
+    """
+    recipe = run.recipe
+    assert recipe is not None
+    clips, number = data.training, {label: i for i, label in enumerate(data.labels)}
+    spoken, samples = [label for label in data.labels if label not in (SILENCE, UNKNOWN)], clips.audio.shape[1]
+
+    def rng(name: str) -> np.random.Generator:
+        return np.random.default_rng([run.seed, 0x50, _STREAM[name]])
+
+    def other(name: str, audio: NDArray[np.int16], words: tuple[str, ...] | None = None) -> Source:
+        labels = np.full(len(audio), number[UNKNOWN])
+        return Source(name=name, audio=audio, labels=labels, words=words or (name,) * len(audio))
+
+    def speak(maker: Callable[..., tuple[NDArray[np.int16], tuple[str, ...]]], name: str) -> Source:
+        audio, words = maker(spoken, recipe.synthetic, samples, seed=run.seed)
+        labels = np.array([number.get(word, number[UNKNOWN]) for word in words])
+        return Source(name=name, audio=audio, labels=labels, words=words)
+
+    makers: dict[str, Callable[[], Source]] = {
+        "keywords": lambda: _recorded("keywords", clips, clips.labels != number[UNKNOWN]),
+        "unknown": lambda: _recorded("unknown", clips, clips.labels == number[UNKNOWN]),
+        "synthetic_keywords": lambda: speak(synthetic.speak_keywords, "synthetic_keywords"),
+        "synthetic_unknown": lambda: speak(synthetic.speak_unknown, "synthetic_unknown"),
+        "continuous": lambda: other(
+            "continuous", cut_loud(speech, recipe.continuous_clips, samples, rng("continuous"))
+        ),
+        "chimeras": lambda: other(
+            "chimeras", chimeras.chimeras(clips.clips(), clips.words, recipe.chimera_clips, rng("chimeras"))
+        ),
+        "reversed": lambda: other(
+            "reversed", chimeras.backwards(clips.clips(), clips.words, recipe.reversed_clips, rng("reversed"))
+        ),
+        "silence": lambda: Source(
+            name="silence",
+            audio=np.zeros((recipe.silence_clips, samples), np.int16),
+            labels=np.full(recipe.silence_clips, number[SILENCE]),
+            words=(SILENCE,) * recipe.silence_clips,
+        ),
+    }
+    return tuple(make() for name, make in makers.items() if recipe.shares.get(name, 0.0) > 0.0)
+
+
+def cut_loud(
+    recordings: Sequence[NDArray[np.int16]], count: int, num_samples: int, rng: np.random.Generator
+) -> NDArray[np.int16]:
+    """Cut ``[count, num_samples]`` of recordings at random, preferring places where somebody talks."""
+    usable = [recording for recording in recordings if recording.size > num_samples]
+    if not usable:
+        raise DatasetError(f"continuous speech: expected a recording longer than {num_samples} samples, got none")
+    pieces = np.empty((count, num_samples), np.int16)
+    for piece in pieces:
+        recording = usable[rng.integers(len(usable))]
+        starts = rng.integers(recording.size - num_samples, size=_TRIES)
+        cuts = [recording[start : start + num_samples] for start in starts]
+        piece[:] = max(
+            cuts, key=lambda cut: float(np.square(cut[num_samples // 4 : -num_samples // 4], dtype=float).sum())
+        )
+    return pieces
+
+
+def _recorded(name: str, clips: ClipSet, chosen: NDArray[np.bool_]) -> Source:
+    positions = np.flatnonzero(chosen)
+    words = tuple(clips.words[position] for position in positions)
+    return Source(name=name, audio=clips.clips(positions), labels=clips.labels[positions], words=words)

@@ -1,0 +1,96 @@
+"""A larger network, trained on the same clips, whose opinions soften the labels of the one that ships.
+
+It never leaves the training machine, so it may have what the C engine does not: residual additions, padding in
+time, half a million weights.
+
+References
+----------
+K. He et al., "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
+G. Hinton et al., "Distilling the Knowledge in a Neural Network", arXiv:1503.02531.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from training.callbacks import predict
+from training.config import RunConfig
+from training.dataset import TrainingData
+from training.recipe.batches import RecipeBatches
+from training.recipe.config import TeacherConfig
+from training.recipe.features import Variants
+from training.train import train
+
+_SEEDS = 5_000_000
+_DROPOUT = 0.3
+_STAGES = 3
+
+
+def build(config: TeacherConfig, input_shape: tuple[int, int, int], num_labels: int, *, seed: int) -> keras.Model:
+    """Build the residual network up to its logits."""
+    seeds = itertools.count(_SEEDS + seed * 1000)
+    inputs = keras.Input(input_shape, name="features")
+    x = _convolve(inputs, config.width, 5, 2, seeds)
+    x = layers.ReLU()(x)
+    for stage in range(1, _STAGES):
+        for block in range(config.blocks_per_stage):
+            x = _residual(x, config.width * 2**stage, 2 if block == 0 else 1, seeds)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(_DROPOUT, seed=next(seeds))(x)
+    logits = layers.Dense(num_labels, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)))(x)
+    return keras.Model(inputs, logits, name="teacher")
+
+
+def opinions(
+    variants: Variants, data: TrainingData, run: RunConfig, folder: Path, *, resume: bool
+) -> NDArray[np.float32]:
+    """Train the teacher and ask it about every variant of every clip.
+
+    Returns
+    -------
+    float32 array, shape [variants, clips, labels]
+        Posteriors.
+    """
+    assert run.recipe is not None and run.recipe.teacher is not None
+    config, num_labels = run.recipe.teacher, len(data.labels)
+    optimizer = replace(
+        run.optimizer, epochs=config.epochs, learning_rate=config.learning_rate, weight_decay=config.weight_decay
+    )
+    teacher_run = replace(run, optimizer=optimizer)
+    batches = RecipeBatches(variants, teacher_run, data, mixup_alpha=config.mixup_alpha)
+
+    def make() -> keras.Model:
+        return build(config, batches.input_shape, num_labels, seed=run.seed)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = train(data, teacher_run, folder, resume=resume, maker=batches, build=make)
+    logits = [predict(trained.model, batches.scale.to_real(rows)[..., None]) for rows in variants.features]
+    return np.stack([_softmax(rows) for rows in logits])
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+
+
+def _residual(x: keras.KerasTensor, channels: int, stride: int, seeds: Iterator[int]) -> keras.KerasTensor:
+    y = layers.ReLU()(_convolve(x, channels, 3, stride, seeds))
+    y = _convolve(y, channels, 3, 1, seeds)
+    if x.shape[-1] != channels:
+        x = layers.AveragePooling2D(stride, padding="same")(x) if stride > 1 else x
+        x = _convolve(x, channels, 1, 1, seeds)
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def _convolve(x: keras.KerasTensor, channels: int, kernel: int, stride: int, seeds: Iterator[int]) -> keras.KerasTensor:
+    initializer = keras.initializers.HeNormal(seed=next(seeds))
+    x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False, kernel_initializer=initializer)(x)
+    return layers.BatchNormalization(momentum=0.97)(x)
