@@ -136,6 +136,8 @@ def _follow(chain: _Chain, operator: Operator) -> None:
 
 def _reshape(chain: _Chain, operator: Operator) -> None:
     """Accept what moves no value in memory and no value to another time step."""
+    if chain.padding != NO_PADDING:
+        raise ImportModelError("PAD before RESHAPE is not supported; pad before convolutions only")
     target = _map_shape(chain.graph.tensors[operator.outputs[0]].shape)
     if not chain.layers:
         chain.shape = target  # frames may arrive flat, [1, frames * features]
@@ -155,12 +157,19 @@ def _pad(chain: _Chain, operator: Operator) -> None:
     """Remember the padding for the convolution behind it: both fill with the zero point, so the bits are the same."""
     shape = _input_shape(chain, operator)
     amounts = chain.graph.tensors[operator.inputs[1]].data
-    if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any():
+    if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any() or amounts.min() < 0:
         raise ImportModelError("PAD: expected constant amounts for time and features only, as ZeroPadding2D writes it")
     if chain.padding != NO_PADDING or len(chain.graph.tensors[operator.outputs[0]].shape) != 4:
         raise ImportModelError(f"PAD of {_text(shape)} twice in a row; pad once")
+    _require_same_quantization(chain, operator)
     (top, bottom), (left, right) = amounts[1:3].tolist()
     chain.padding = (top, bottom, left, right)
+
+
+def _require_same_quantization(chain: _Chain, operator: Operator) -> None:
+    source, target = (chain.graph.tensors[index] for index in (chain.tensor_index, operator.outputs[0]))
+    if _quantization(source) != _quantization(target):
+        raise ImportModelError(f"{operator.name} changes the quantisation; expected equal input and output scales")
 
 
 def _text(shape: Shape) -> str:
@@ -288,9 +297,9 @@ def _conv_layer(chain: _Chain, operator: Operator, weights: Tensor, data: npt.ND
     num_channels = data.shape[0]
     geometry = _geometry(chain, data.shape[1:3], operator.options, operator.name)
     output: Shape = geometry.pop("output")
-    pointwise = geometry["kernel"] == (1, 1) and geometry["stride"] == (1, 1)
+    same_size = (output.height, output.width) == (geometry["input"].height, geometry["input"].width)
     return Layer(
-        op=Op.POINTWISE if pointwise and output.width == geometry["input"].width else Op.CONV,
+        op=Op.POINTWISE if geometry["kernel"] == (1, 1) and same_size else Op.CONV,
         output=Shape(height=output.height, width=output.width, channels=num_channels),
         weights=np.ascontiguousarray(data),
         channels=_channel_table(
@@ -334,8 +343,7 @@ def _average_pool(chain: _Chain, operator: Operator) -> Layer:
     _input_shape(chain, operator)
     geometry = _geometry(chain, (options.FilterHeight(), options.FilterWidth()), options, operator.name)
     common = _common(chain, operator, options.FusedActivationFunction())
-    if common["input_quantization"] != common["output_quantization"]:
-        raise ImportModelError("AVERAGE_POOL_2D changes the scale; expected equal input and output quantisation")
+    _require_same_quantization(chain, operator)
     return Layer(op=Op.AVERAGE_POOL, weights=None, channels=None, **geometry, **common)
 
 
