@@ -101,7 +101,12 @@ typedef struct {
 } kws_message_flush_t;
 
 typedef struct {
+    uint32_t token; /* comes back in the STATUS: all that was sent before the POLL is accounted for in it */
+} kws_message_poll_t;
+
+typedef struct {
     int32_t status;            /* kws_status_t of the last RESET */
+    uint32_t poll_token;       /* of the last POLL */
     uint32_t accepted_samples; /* arrived in order; the host may forget them */
     uint32_t allowed_samples;  /* the host may send up to here and not beyond */
     uint32_t consumed_samples; /* heard by the pipeline */

@@ -20,7 +20,8 @@ typedef struct {
     kws_audio_ring_t audio; /* its `written` counts the samples accepted, its `read` those consumed */
     kws_link_t link;
     statistics_t statistics;
-    uint32_t wanted;       /* KWS_WANTED_... */
+    uint32_t wanted; /* KWS_WANTED_... */
+    uint32_t poll_token;
     uint32_t told_allowed; /* samples that the host knows it may send */
     uint32_t flush_position;
     bool flush_due;  /* a DRAINED record is owed when the pipeline gets to flush_position */

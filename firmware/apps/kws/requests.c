@@ -35,6 +35,7 @@ static void send_status(app_t *self)
 {
     self->told_allowed = allowed_samples(self);
     const kws_message_status_t message = {.status = self->status,
+                                          .poll_token = self->poll_token,
                                           .accepted_samples = self->audio.written,
                                           .allowed_samples = self->told_allowed,
                                           .consumed_samples = self->audio.read,
@@ -135,7 +136,9 @@ static void serve_flush(app_t *self, const request_t *request)
 
 static void serve_poll(app_t *self, const request_t *request)
 {
-    (void)request;
+    kws_message_poll_t poll;
+    memcpy(&poll, request->payload, sizeof poll);
+    self->poll_token = poll.token;
     kws_outbox_rewind(&self->link.outbox);
     self->status_due = true;
 }
@@ -179,7 +182,7 @@ static const service_t services[] = {
     {KWS_MESSAGE_RESET, false, EXACTLY(kws_message_reset_t), serve_reset},
     {KWS_MESSAGE_AUDIO, true, AUDIO_MIN_BYTES, AUDIO_MAX_BYTES, serve_audio},
     {KWS_MESSAGE_FLUSH, true, EXACTLY(kws_message_flush_t), serve_flush},
-    {KWS_MESSAGE_POLL, false, 0, 0, serve_poll},
+    {KWS_MESSAGE_POLL, false, EXACTLY(kws_message_poll_t), serve_poll},
     {KWS_MESSAGE_ACKNOWLEDGE, false, 0, 0, serve_acknowledge},
     {KWS_MESSAGE_STATISTICS, false, 0, 0, serve_statistics},
 };

@@ -1,0 +1,316 @@
+"""One board with a keyword spotter on it: ask what it is, stream audio to it, collect what it hears."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.core import ffi, lib, status_text
+from kws.device.link import Link
+from kws.device.protocol import pack
+from kws.device.stream import Collector, Sender
+from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, ProtocolError
+from kws.pipeline import Detection, Scores
+
+STAGES = ("audio", "features", "model", "smoothing", "detection")
+"""Names of the stages in the order of ``kws_stage_t``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardInfo:
+    """What a board says about itself."""
+
+    board: str
+    """Its name, as in ``firmware/boards``."""
+    protocol_version: int
+    clock_hz: int
+    """Clock of all its cycle counts."""
+    bundle_crc32: int
+    """The bundle on it."""
+    labels: tuple[str, ...]
+    sample_rate_hz: int
+    window_samples: int
+    hop_samples: int
+    num_features: int
+    arena_bytes: int
+    """Memory it has for a pipeline."""
+    arena_needed_bytes: int
+    """Memory this bundle needs."""
+    static_bytes: int
+    """RAM of data and buffers, without stack and arena; 0 = unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStatistics:
+    """Cost of one stage since the last reset."""
+
+    stage: str
+    calls: int
+    cycles: int
+    peak_cycles: int
+    """The longest call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Where a board's cycles went since the last reset; divide by ``BoardInfo.clock_hz`` for seconds."""
+
+    stages: tuple[StageStatistics, ...]
+    busy_cycles: int
+    """Everything outside sleep, serial line included."""
+    frames: int
+    gated_frames: int
+    """Frames that the gate kept from the model."""
+    sleeps: int
+    stack_peak_bytes: int
+    """Since the board started; 0 = unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamResult:
+    """What a board made of one :meth:`Board.stream`."""
+
+    detections: list[Detection]
+    scores: Scores
+    """Empty when not asked for."""
+    frames: npt.NDArray[np.int8]
+    """Feature frames, shape [frames, num_features]; empty when not asked for."""
+    samples: int
+    """Heard by the board's pipeline: all that were given."""
+    dropped_samples: int
+    """Samples given but not heard; a stream that ends without an error has none."""
+    repeated_samples: int
+    """Sent again because the line damaged them."""
+    bad_frames: int
+    """Damaged messages, both directions."""
+    seconds: float
+    """Wall-clock time it took."""
+
+
+class Board:
+    """A board that runs the ``kws`` application; made by :func:`kws.device.open_board`.
+
+    Parameters
+    ----------
+    link : Link
+        Open line.
+    on_close : sequence of callables
+        Called by :meth:`close`, to end what belongs to the board (emulator, process).
+
+    Raises
+    ------
+    BoardTimeoutError
+        If nothing answers.
+    ProtocolError
+        If what answers speaks another version.
+    BoardRefusedError
+        If the board has no bundle, a corrupt one, or one that it has too little memory for.
+    """
+
+    def __init__(self, link: Link, on_close: Callable[[], None] = lambda: None) -> None:
+        self._link = link
+        self._on_close = on_close
+        self._position = 0
+        self.info = self._hello()
+        self.reset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection, and the emulator or process if there is one."""
+        self._link.port.close()
+        self._on_close()
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    def _hello(self) -> BoardInfo:
+        self._link.state = lambda: "greeting it"
+        frame = self._link.ask(
+            lib.KWS_MESSAGE_HELLO, pack("hello", version=lib.KWS_PROTOCOL_VERSION), lib.KWS_MESSAGE_INFO
+        )
+        self._link.adopt_session(frame.session)
+        version = int.from_bytes(frame.payload[:2], "little")
+        if version != lib.KWS_PROTOCOL_VERSION:
+            raise ProtocolError(
+                f"{self._link.name} speaks version {version} of the protocol, this host version "
+                f"{lib.KWS_PROTOCOL_VERSION}; build and flash the firmware again"
+            )
+        info = frame.read("info")
+        self._check_bundle(info)
+        return BoardInfo(
+            board=ffi.string(info.board).decode(errors="replace"),
+            protocol_version=version,
+            labels=tuple(self._label(index) for index in range(info.num_labels)),
+            **{name: int(getattr(info, name)) for name in _INFO_NUMBERS},
+        )
+
+    def _check_bundle(self, info: Any) -> None:
+        status = int(info.bundle_status)
+        if status >= 0:
+            return
+        if status == lib.KWS_ERROR_ARENA:
+            raise BoardRefusedError(
+                f"{self._link.name}: the bundle needs an arena of {info.arena_needed_bytes} bytes and this board has "
+                f"{info.arena_bytes}; use a smaller model or a board with more memory"
+            )
+        raise BoardRefusedError(
+            f"{self._link.name} has no bundle that it can run: {status_text(status)} (status {status}); "
+            "flash a bundle, or give one with --bundle"
+        )
+
+    def _label(self, index: int) -> str:
+        self._link.state = lambda: f"asking for label {index}"
+        frame = self._link.ask(lib.KWS_MESSAGE_LABEL, pack("label", index=index), lib.KWS_MESSAGE_LABEL_TEXT)
+        return str(ffi.string(frame.read("label_text").text).decode(errors="replace"))
+
+    def stats(self) -> Statistics:
+        """Return the cost of each stage since the last :meth:`reset`."""
+        self._link.state = lambda: "asking for statistics"
+        frame = self._link.ask(lib.KWS_MESSAGE_STATISTICS, b"", lib.KWS_MESSAGE_STATISTICS_REPORT)
+        report = frame.read("statistics")
+        return Statistics(
+            stages=tuple(
+                StageStatistics(
+                    stage=name,
+                    calls=int(report.stage_calls[i]),
+                    cycles=int(report.stage_cycles[i]),
+                    peak_cycles=int(report.stage_peak_cycles[i]),
+                )
+                for i, name in enumerate(STAGES)
+            ),
+            busy_cycles=int(report.busy_cycles),
+            frames=int(report.frames),
+            gated_frames=int(report.gated_frames),
+            sleeps=int(report.sleeps),
+            stack_peak_bytes=int(report.stack_peak_bytes),
+        )
+
+    # -- listening ----------------------------------------------------------------------------------------------
+
+    def reset(self, *, operating_point: int | None = None, scores: bool = True, features: bool = False) -> None:
+        """Forget all audio heard so far; choose what :meth:`stream` brings back.
+
+        Parameters
+        ----------
+        operating_point : int, optional
+            Index into the bundle's operating points; the bundle's default when omitted.
+        scores : bool
+            Whether every decision's posteriors come back.
+        features : bool
+            Whether every feature frame comes back.
+
+        Raises
+        ------
+        BoardRefusedError
+            If the bundle has no such operating point.
+        """
+        point = -1 if operating_point is None else operating_point
+        wanted = (lib.KWS_WANTED_SCORES if scores else 0) | (lib.KWS_WANTED_FEATURES if features else 0)
+        self._link.state = lambda: "resetting it"
+        status = self._link.begin_session(pack("reset", operating_point=point, wanted=wanted)).read("status")
+        if status.status < 0:
+            raise BoardRefusedError(
+                f"{self._link.name} refused operating point {point}: {status_text(int(status.status))}; "
+                "'kws inspect' lists the operating points of a bundle"
+            )
+        self._position = 0
+        self._allowed = int(status.allowed_samples)
+
+    def stream(
+        self,
+        samples: npt.NDArray[np.int16],
+        *,
+        on_event: Callable[[Detection], None] | None = None,
+        on_scores: Callable[[int, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None] | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> StreamResult:
+        """Let the board hear samples, as fast as it can, and wait until it has heard them all.
+
+        Audio of consecutive calls is one stream: sample indices count from the last :meth:`reset`.
+
+        Parameters
+        ----------
+        samples : int16 array, shape [n]
+            Mono, at ``info.sample_rate_hz``.
+        on_event : callable, optional
+            Called with each detection as it arrives.
+        on_scores : callable, optional
+            Called with sample_index, posteriors and smoothed posteriors of each decision as it arrives.
+        on_progress : callable, optional
+            Called now and then with the number of these samples that the board has accepted.
+
+        Raises
+        ------
+        AudioError
+            If the samples are not a one-dimensional int16 array.
+        BoardTimeoutError
+            If the board falls silent, or makes no progress any more.
+        DeviceError
+            If the line breaks, or the board crashes or restarts.
+        """
+        if samples.dtype != np.int16 or samples.ndim != 1:
+            raise AudioError(
+                f"samples: expected int16 of shape [n], got {samples.dtype} of shape {list(samples.shape)}; "
+                "read files with kws.audio.read_audio"
+            )
+        started = time.monotonic()
+        bad_before = self._link.bad_frames
+        sender = Sender(self._link, np.ascontiguousarray(samples, "<i2").tobytes(), self._position, self._allowed)
+        collector = Collector(self.info.labels, self.info.num_features, on_event, on_scores)
+        self._link.state = sender.describe
+        self._run(sender, collector, on_progress)
+        self._position, self._allowed = sender.end, sender.allowed
+        return StreamResult(
+            detections=collector.detections,
+            scores=collector.scores(),
+            frames=collector.frames(),
+            samples=samples.size,
+            dropped_samples=samples.size - (sender.drained_samples or 0),
+            repeated_samples=sender.repeated,
+            bad_frames=self._link.bad_frames - bad_before + sender.bad_frames,
+            seconds=time.monotonic() - started,
+        )
+
+    def _run(self, sender: Sender, collector: Collector, on_progress: Callable[[int], None] | None) -> None:
+        progressed_at, marks = time.monotonic(), (0, 0)
+        while sender.drained_samples is None:
+            sender.send_allowed()
+            for frame in self._link.receive(wait_s=0.02):
+                self._link.check_error(frame, session_runs=True)
+                sender.hear(frame)
+                collector.hear(frame)
+            now = time.monotonic()
+            if (sender.accepted, collector.count) != marks:
+                progressed_at, marks = now, (sender.accepted, collector.count)
+                if on_progress is not None:
+                    on_progress(sender.accepted_samples)
+            elif now - progressed_at > self._link.timeout_s:
+                raise BoardTimeoutError(
+                    f"{self._link.name} answers but has made no progress for {self._link.timeout_s:g} s while "
+                    f"{sender.describe()}; the line is too noisy, or the board is stuck: reset it"
+                )
+
+
+_INFO_NUMBERS = (
+    "clock_hz",
+    "bundle_crc32",
+    "sample_rate_hz",
+    "window_samples",
+    "hop_samples",
+    "num_features",
+    "arena_bytes",
+    "arena_needed_bytes",
+    "static_bytes",
+)

@@ -1,0 +1,185 @@
+"""Start boards that are programs on this machine: the native process, and QEMU for an emulated board."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from kws.device.build import CROSS_COMPILER, build_firmware, find_tool
+from kws.errors import BoardRefusedError, BundleError, DeviceError
+
+START_S = 10.0
+STOP_S = 3.0
+QEMU_MACHINES = {"netduinoplus2": "netduinoplus2"}
+"""Board -> the machine of QEMU that emulates it."""
+
+KEEPER = 'exec 3<&0; "$@" </dev/null & child=$!; (cat <&3 >/dev/null; kill $child 2>/dev/null) & wait $child'
+"""Runs a program until it ends, or until our end of its standard input is closed: however this process ends, the
+emulator does not outlive it."""
+
+FIRST_FREE_FD = 10
+"""The keeper uses file descriptors below."""
+
+
+class Child:
+    """A program that is a board, and the URL of its serial line.
+
+    Attributes
+    ----------
+    url : str
+        What pyserial opens.
+    """
+
+    def __init__(self, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self.process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            pass_fds=list(pass_fds),
+            start_new_session=True,  # Ctrl-C is for us; we end the child ourselves
+        )
+        self.url = ""
+
+    def stop(self) -> None:
+        """End the program; harmless when it has ended."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self._errors.close()
+
+    def words(self) -> str:
+        """Return what the program said on standard error."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip()
+
+
+def check_bundle_file(bundle: Path | None) -> None:
+    """Raise BundleError when the file is not there: the board could only say that it has none."""
+    if bundle is not None and not bundle.is_file():
+        raise BundleError(f"{bundle}: no such bundle; 'kws train' and 'kws import' make one")
+
+
+def start_native(bundle: Path | None, *, arena_bytes: int | None = None) -> Child:
+    """Start the native board.
+
+    Parameters
+    ----------
+    bundle : path, optional
+        None starts a board without a bundle.
+    arena_bytes : int, optional
+        Memory for the pipeline; plenty when omitted.
+
+    Raises
+    ------
+    DeviceError
+        If it does not come up.
+    """
+    check_bundle_file(bundle)
+    program = build_firmware("native", target="kws") / "kws.elf"
+    command = [str(program)]
+    command += ["--bundle", str(bundle)] if bundle else []
+    command += ["--arena-bytes", str(arena_bytes)] if arena_bytes is not None else []
+    child = Child(command)
+    assert child.process.stdout is not None
+    ready, _, _ = select.select([child.process.stdout], [], [], START_S)
+    child.url = child.process.stdout.readline().decode().strip() if ready else ""
+    if not child.url:
+        words = child.words()
+        child.stop()
+        raise DeviceError(f"the native board did not start: {words or 'it printed no port'}")
+    return child
+
+
+def bundle_region(program: Path) -> tuple[int, int]:
+    """Return address and size of the flash that a firmware sets aside for the bundle, from its symbols."""
+    symbols = subprocess.run(
+        [find_tool(CROSS_COMPILER).removesuffix("gcc") + "nm", str(program)], capture_output=True, text=True, check=True
+    ).stdout
+    found = {name: int(value, 16) for value, name in re.findall(r"^(\w+) \w kws_bundle_(\w+)$", symbols, re.MULTILINE)}
+    return found["start"], found["end"] - found["start"]
+
+
+def start_qemu(
+    board: str, bundle: Path | None, *, program: Path | None = None, qemu_arguments: Sequence[str] = ()
+) -> Child:
+    """Start an emulated board.
+
+    Parameters
+    ----------
+    board : str
+        A key of ``QEMU_MACHINES``.
+    bundle : path, optional
+        Loaded where the firmware looks for it; None leaves that flash empty.
+    program : path, optional
+        The firmware; built when omitted.
+    qemu_arguments : sequence of str
+        More arguments for QEMU, such as a plug-in that counts cycles.
+
+    Raises
+    ------
+    ToolMissingError
+        If QEMU, or what builds the firmware, is not installed.
+    BoardRefusedError
+        If the bundle is larger than the flash set aside for it.
+    """
+    check_bundle_file(bundle)
+    qemu = find_tool("qemu-system-arm")
+    firmware = program or build_firmware(board, target="kws") / "kws.elf"
+    command = [qemu, "-machine", QEMU_MACHINES[board], "-kernel", str(firmware), "-display", "none"]
+    command += ["-monitor", "none", *qemu_arguments]
+    if bundle is not None:
+        address, room = bundle_region(firmware)
+        size = bundle.stat().st_size
+        if size > room:
+            raise BoardRefusedError(f"{bundle}: {size} bytes, but {board} has {room} bytes of flash for a bundle")
+        command += ["-device", f"loader,file={bundle},addr=0x{address:08x},force-raw=on"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: the board writes byte by byte
+        inherited = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, FIRST_FREE_FD)
+        try:
+            child = Child(
+                ["sh", "-c", KEEPER, "kws-keeper", *command, *serial_arguments(inherited)], pass_fds=[inherited]
+            )
+        finally:
+            os.close(inherited)
+        child.url = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+        _wait_until_up(child)
+    return child
+
+
+def serial_arguments(listener: int) -> list[str]:
+    """Return the arguments that put the first serial port of a QEMU machine on a listening socket.
+
+    QEMU hands a serial port one byte per turn of its main loop, about 15 kB/s. Through its multiplexer bytes are
+    buffered on the way, ten times as fast. An escape character outside 0..255 never comes: all bytes pass.
+    """
+    line = f"socket,id=line,fd={listener},server=on,wait=off,mux=on"
+    return ["-chardev", line, "-serial", "chardev:line", "-echr", "0x100"]
+
+
+def _wait_until_up(child: Child) -> None:
+    """Notice at once when QEMU refuses its arguments; a machine that runs says nothing."""
+    time.sleep(0.1)
+    if child.process.poll() is not None:
+        words = child.words()
+        child.stop()
+        raise DeviceError(f"QEMU did not start: {words}")

@@ -1,0 +1,242 @@
+"""The host's end of a serial line to a board: frames, sessions, numbered records, time-outs.
+
+The board keeps every record until it is acknowledged, and repeats them when polled; requests may be repeated
+without harm. So this side owns all the timers: it asks again when an answer does not come, and gives up, saying
+what it last knew, when nothing comes for ``timeout_s``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+import serial
+
+from kws.core import lib
+from kws.device.protocol import Frame, FrameReader, encode, pack
+from kws.errors import BoardTimeoutError, DeviceError, ProtocolError
+
+RETRY_S = 0.25
+"""An answer that takes longer is asked for again; doubled each time up to 1 s."""
+MAX_RETRY_S = 1.0
+READ_BYTES = 4096
+UNACKNOWLEDGED_RECORDS = 8
+"""So many records are acknowledged with a message of their own when no request is due that would do it."""
+
+
+class Link:
+    """One serial line.
+
+    Parameters
+    ----------
+    port : serial.SerialBase
+        Open, with ``timeout=0``.
+    name : str
+        Of the board, for messages.
+    timeout_s : float
+        Give up after so long without a word from the board.
+
+    Attributes
+    ----------
+    session : int
+        The running session.
+    state : callable
+        Returns a phrase that says what is going on, for messages of errors.
+    """
+
+    def __init__(self, port: serial.SerialBase, name: str, timeout_s: float) -> None:
+        self.port = port
+        self._fileno: int | None = None
+        with contextlib.suppress(io.UnsupportedOperation, AttributeError):
+            self._fileno = port.fileno()
+        self.name = name
+        self.timeout_s = timeout_s
+        self.session = 0
+        self.state: Callable[[], str] = lambda: "opening the connection"
+        self.last_heard = "nothing heard yet"
+        self._reader = FrameReader()
+        self._next_record = 0
+        self._unacknowledged = 0
+        self._poll_token = 0
+        self._poll_open = False
+        self._retry_s = RETRY_S
+        self._sent_poll_at = 0.0
+        self._heard_at = time.monotonic()
+
+    # -- sending ------------------------------------------------------------------------------------------------
+
+    def send(self, message_type: int, payload: bytes = b"") -> None:
+        """Send one message; its header acknowledges every record received so far."""
+        try:
+            self.port.write(encode(message_type, payload, session=self.session, number=self._next_record))
+        except (serial.SerialException, OSError) as error:
+            raise self._broken(error) from error
+        self._unacknowledged = 0
+
+    def poll(self) -> None:
+        """Ask for a STATUS and for every record not acknowledged; at most one such question is open at a time."""
+        now = time.monotonic()
+        if self._poll_open and now - self._sent_poll_at < self._retry_s:
+            return
+        self._retry_s = min(2 * self._retry_s, MAX_RETRY_S) if self._poll_open else RETRY_S
+        self._poll_token = (self._poll_token + 1) & 0xFFFFFFFF
+        self._poll_open = True
+        self._sent_poll_at = now
+        self.send(lib.KWS_MESSAGE_POLL, pack("poll", token=self._poll_token))
+
+    def answers_poll(self, status: Any) -> bool:
+        """Whether a STATUS answers the open poll: then it accounts for all that was sent before; closes the poll."""
+        answers = self._poll_open and int(status.poll_token) == self._poll_token
+        if answers:
+            self._poll_open = False
+        return answers
+
+    # -- receiving ----------------------------------------------------------------------------------------------
+
+    def receive(self, wait_s: float) -> list[Frame]:
+        """Return replies, and records in order and without gaps; waits at most ``wait_s`` for the first byte.
+
+        Raises
+        ------
+        BoardTimeoutError
+            If the board has said nothing for ``timeout_s``.
+        DeviceError
+            If the line broke, or the board's processor has crashed.
+        """
+        data = self._read(wait_s)
+        bad_before = self._reader.bad_frames
+        frames = [frame for frame in self._reader.feed(data) if self._accept(frame)]
+        if self._reader.bad_frames > bad_before and self.session:
+            self.poll()
+        if frames:
+            self._heard_at = time.monotonic()
+            self.last_heard = frames[-1].name
+        else:
+            self._while_quiet()
+        if self._unacknowledged >= UNACKNOWLEDGED_RECORDS or (self._unacknowledged and not data):
+            self.send(lib.KWS_MESSAGE_ACKNOWLEDGE)
+        return frames
+
+    def _read(self, wait_s: float) -> bytes:
+        try:
+            if self._fileno is None:  # a port that cannot be waited for
+                time.sleep(min(wait_s, 0.001))
+            else:
+                select.select([self._fileno], [], [], wait_s)
+            return bytes(self.port.read(READ_BYTES))
+        except (serial.SerialException, OSError) as error:
+            raise self._broken(error) from error
+
+    def _accept(self, frame: Frame) -> bool:
+        """Sort out what is stale, repeated or out of order; ask again for what is missing."""
+        if frame.type == lib.KWS_MESSAGE_FAULT:
+            raise self._crashed(frame)
+        if frame.session != self.session:
+            return frame.type in (lib.KWS_MESSAGE_INFO, lib.KWS_MESSAGE_ERROR)
+        ahead = (frame.number - self._next_record) & 0xFFFF
+        if frame.is_record:
+            if ahead == 0:
+                self._next_record = (self._next_record + 1) & 0xFFFF
+                self._unacknowledged += 1
+                return True
+            if ahead < 0x8000:
+                self.poll()
+            return False
+        if 0 < ahead < 0x8000:
+            self.poll()
+        return True
+
+    def _while_quiet(self) -> None:
+        quiet_s = time.monotonic() - self._heard_at
+        if quiet_s > self.timeout_s:
+            raise BoardTimeoutError(
+                f"{self.name} has been silent for {quiet_s:.1f} s while {self.state()}; last message heard: "
+                f"{self.last_heard}{self._noise()}. Check power and cable, or reset the board"
+            )
+        if self.session and quiet_s > RETRY_S:
+            self.poll()
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    def ask(self, request: int, payload: bytes, reply: int) -> Frame:
+        """Send a request, again and again, until its reply comes; records that come meanwhile are dropped.
+
+        Raises
+        ------
+        BoardTimeoutError
+            If no answer comes within ``timeout_s``.
+        ProtocolError
+            If the board says that it does not understand.
+        """
+        self._heard_at = started = time.monotonic()
+        wait_s, asked_at = RETRY_S, 0.0
+        while True:
+            now = time.monotonic()
+            if now - started > self.timeout_s + MAX_RETRY_S:  # silence itself is noticed by receive()
+                raise ProtocolError(
+                    f"{self.name} talks but did not answer {self.state()} within {self.timeout_s:g} s; last message "
+                    f"heard: {self.last_heard}{self._noise()}. Is the line noisy, or another program on it?"
+                )
+            if now - asked_at > wait_s:
+                wait_s = min(2 * wait_s, MAX_RETRY_S) if asked_at else wait_s
+                asked_at = now
+                self.send(request, payload)
+            for frame in self.receive(0.02):
+                if frame.type == reply:
+                    return frame
+                self.check_error(frame, session_runs=False)
+
+    def begin_session(self, payload: bytes) -> Frame:
+        """Send RESET with a new session number; returns the STATUS that answers it."""
+        self.session = self.session % 255 + 1
+        self._next_record = self._unacknowledged = 0
+        self._poll_open = False
+        return self.ask(lib.KWS_MESSAGE_RESET, payload, lib.KWS_MESSAGE_STATUS)
+
+    def adopt_session(self, session: int) -> None:
+        """Learn the board's session from its INFO, so that the next one differs."""
+        self.session = session
+
+    def check_error(self, frame: Frame, *, session_runs: bool) -> None:
+        """Raise what an ERROR message means; do nothing for any other message."""
+        if frame.type != lib.KWS_MESSAGE_ERROR:
+            return
+        error = frame.read("error")
+        code, detail = int(error.error), int(error.detail)
+        if code == lib.KWS_LINK_ERROR_SESSION:
+            if session_runs and detail != self.session:
+                raise DeviceError(f"{self.name} restarted while {self.state()}; start again from a reset")
+            return  # stale audio of a session before ours
+        reasons = {
+            int(lib.KWS_LINK_ERROR_MESSAGE): f"does not know message 0x{detail:02x}",
+            int(lib.KWS_LINK_ERROR_LENGTH): f"expects another length of message 0x{detail:02x}",
+            int(lib.KWS_LINK_ERROR_LABEL): f"has no label {detail}",
+        }
+        raise ProtocolError(
+            f"{self.name} {reasons.get(code, f'reports error {code}')}; host and board are of different versions: "
+            "build and flash the firmware again"
+        )
+
+    # -- messages of errors -------------------------------------------------------------------------------------
+
+    @property
+    def bad_frames(self) -> int:
+        """Frames from the board that were altered on their way."""
+        return self._reader.bad_frames
+
+    def _noise(self) -> str:
+        return f" ({self.bad_frames} damaged frames)" if self.bad_frames else ""
+
+    def _broken(self, error: Exception) -> DeviceError:
+        return DeviceError(f"the line to {self.name} broke while {self.state()}: {error}")
+
+    def _crashed(self, frame: Frame) -> DeviceError:
+        fault = frame.read("fault")
+        return DeviceError(
+            f"{self.name} crashed while {self.state()}: exception {fault.exception}, status 0x{fault.status:08x}, "
+            f"pc 0x{fault.pc:08x}, lr 0x{fault.lr:08x}; look the address up with arm-none-eabi-addr2line -e kws.elf"
+        )

@@ -1,0 +1,128 @@
+"""Frames and messages of the serial line: ``firmware/protocol`` seen from Python.
+
+Ids, layouts and the framing itself come from the C headers and C functions through cffi; nothing is typed twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kws.core import ffi, lib
+from kws.errors import ProtocolError
+
+MESSAGE_NAMES: dict[int, str] = {
+    int(getattr(lib, name)): name.removeprefix("KWS_MESSAGE_") for name in dir(lib) if name.startswith("KWS_MESSAGE_")
+}
+"""Message type -> name, for error messages and tests."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One frame that arrived whole."""
+
+    type: int
+    """``KWS_MESSAGE_...``."""
+    session: int
+    """The session it belongs to; 0 before the first RESET."""
+    number: int
+    """Host to board: the record waited for. Board to host: the record's own number, or that of the next one."""
+    payload: bytes
+
+    @property
+    def name(self) -> str:
+        """The message's name as in ``kws_protocol.h``."""
+        return MESSAGE_NAMES.get(self.type, f"0x{self.type:02x}")
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it is numbered and must be acknowledged."""
+        return bool(self.type & lib.KWS_RECORD_BIT)
+
+    def read(self, struct: str) -> Any:
+        """Return the start of the payload as a C struct.
+
+        Parameters
+        ----------
+        struct : str
+            Name without ``kws_message_`` and ``_t``, such as ``"status"``.
+
+        Raises
+        ------
+        ProtocolError
+            If the payload is too short: the CRC was right, so the board speaks another protocol.
+        """
+        value = ffi.new(f"kws_message_{struct}_t *")
+        size = ffi.sizeof(value[0])
+        if len(self.payload) < size:
+            raise ProtocolError(
+                f"{self.name} message of {len(self.payload)} bytes, expected at least {size}; "
+                "host and board are of different versions: build and flash the firmware again"
+            )
+        ffi.memmove(value, self.payload, size)
+        return value
+
+    def tail(self, struct: str) -> bytes:
+        """Return what follows the C struct of that name in the payload."""
+        return self.payload[ffi.sizeof(f"kws_message_{struct}_t") :]
+
+
+def encode(message_type: int, payload: bytes = b"", *, session: int = 0, number: int = 0) -> bytes:
+    """Return the bytes of the line for one message.
+
+    Raises
+    ------
+    ValueError
+        If the payload is longer than a frame can hold.
+    """
+    if len(payload) > lib.KWS_FRAME_MAX_PAYLOAD_BYTES:
+        raise ValueError(f"payload of {len(payload)} bytes, at most {lib.KWS_FRAME_MAX_PAYLOAD_BYTES} fit a frame")
+    frame = ffi.new("kws_frame_t *")
+    frame.header.type, frame.header.session, frame.header.number = message_type, session, number
+    ffi.memmove(frame.payload, payload, len(payload))
+    line = ffi.new("uint8_t[]", lib.KWS_FRAME_MAX_LINE_BYTES)
+    size = lib.kws_frame_write(frame, len(payload), line)
+    return bytes(ffi.buffer(line, size))
+
+
+def pack(struct: str, **fields: int) -> bytes:
+    """Return the bytes of a C struct, named as in :meth:`Frame.read`, with the given fields set."""
+    value = ffi.new(f"kws_message_{struct}_t *", fields)
+    return bytes(ffi.buffer(value))
+
+
+class FrameReader:
+    """Bytes in any pieces -> frames.
+
+    Attributes
+    ----------
+    bad_frames : int
+        Frames so far that were altered on their way.
+    """
+
+    def __init__(self) -> None:
+        self._reader = ffi.new("kws_frame_reader_t *")
+        self._result = ffi.new("kws_frame_result_t *")
+        self.bad_frames = 0
+        lib.kws_frame_reader_init(self._reader)
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes from the line; return the frames they complete, in order."""
+        frames = []
+        bytes_left, at = ffi.from_buffer("uint8_t[]", data), 0
+        while at < len(data):
+            at += lib.kws_frame_reader_read(self._reader, bytes_left + at, len(data) - at, self._result)
+            if self._result[0] == lib.KWS_FRAME_GOOD:
+                frames.append(self._take())
+            elif self._result[0] == lib.KWS_FRAME_BAD:
+                self.bad_frames += 1
+        return frames
+
+    def _take(self) -> Frame:
+        frame = self._reader.frame
+        return Frame(
+            type=int(frame.header.type),
+            session=int(frame.header.session),
+            number=int(frame.header.number),
+            payload=bytes(ffi.buffer(frame.payload, self._reader.payload_bytes)),
+        )
