@@ -14,7 +14,9 @@ from kws.errors import KwsError
 
 VERBS = {
     "dataset": "kws.cli.dataset",
+    "demo": "kws.cli.demo",
     "import": "kws.cli.import_",
+    "evaluate": "kws.cli.evaluate",
     "inspect": "kws.cli.inspect",
     "replay": "kws.cli.replay",
     "train": "kws.cli.train",

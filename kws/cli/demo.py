@@ -1,0 +1,24 @@
+"""``kws demo``: make a spotter for a made-up phrase and prove it on an emulated Cortex-M4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    word: Annotated[str | None, typer.Option(help='Another phrase than "hey nova".')] = None,
+    board: Annotated[
+        str | None, typer.Option(help="Where to prove it; default: netduinoplus2 in QEMU, or native.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for everything made, emptied first.")] = None,
+) -> None:
+    """Synthesise, train, quantise, build, emulate, replay, report: the whole chain in minutes."""
+    from rich.console import Console
+
+    from training.demo import DEFAULT_FOLDER, Demo
+
+    if not Demo(Console(), out or DEFAULT_FOLDER).run(word, board=board):
+        raise typer.Exit(1)
