@@ -21,8 +21,8 @@
  *       32  48*n  layer table: kws_model_layer_t, in order of execution
  *      ...   ...  weights and channel tables, each at a multiple of 16
  *
- * Shapes are those of one window: height is time. For streaming models a layer with output_height 1 has
- * stride_height 1: it emits at every row once warm. The output of a layer is the input of the next one; only
+ * Shapes are those of one window: height is time. Where the kernel covers the whole window the writer sets
+ * stride_height 1, so that a streaming model emits there at every row. The output of a layer is the input of the next one; only
  * width and channels may be regrouped in between (a flattened row), never time. */
 #ifndef KWS_MODEL_H
 #define KWS_MODEL_H

@@ -144,11 +144,10 @@ static kws_status_t check_channels(const kws_model_layer_t *record, kws_span_t s
     return fits ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
-/* Streaming needs a clean chain: nothing invented at the edges in time, and a decision per row at its end. */
+/* Streaming needs a clean chain: nothing invented at the edges in time. */
 static bool streams(const kws_model_layer_t *record)
 {
-    return record->pad_top == 0u && record->pad_bottom == 0u &&
-           (record->output_height > 1u || record->stride_height == 1u);
+    return record->pad_top == 0u && record->pad_bottom == 0u;
 }
 
 static kws_status_t check_layer(const kws_model_config_t *self, const kws_model_layer_t *record,
@@ -182,8 +181,7 @@ static bool chain_fits(const kws_model_config_t *self)
         }
         height = record->output_height;
         values = kws_model_output_values(record);
-        stride *=
-            (record->output_height > 1u) ? record->stride_height : 1u; /* each divides a height <= 4096 */
+        stride *= record->stride_height;
         if (stride > KWS_MODEL_MAX_FRAMES) {
             return false;
         }

@@ -55,7 +55,7 @@ class Layer:
     kernel: tuple[int, int]
     """Height (time steps), width."""
     stride: tuple[int, int]
-    """Height, width; 1 in a direction that has only one output position."""
+    """Height, width; 1 in a direction that the kernel covers at once."""
     padding: tuple[int, int, int, int]
     """Top, bottom, left, right."""
     input_quantization: Quantization

@@ -222,7 +222,11 @@ def _channel_table(
 
 
 def _slide(size: int, kernel: int, stride: int, padding: int, name: str) -> tuple[int, int, int, int]:
-    """Return output size, padding before and after, and the stride that is left, in one direction."""
+    """Return output size, padding before and after, and the stride, in one direction.
+
+    A stride that leads nowhere becomes 1: Keras writes the pool's size there, which would make a stream decide only
+    once per window.
+    """
     if padding == SAME_PADDING:
         output = -(-size // stride)
         total = max((output - 1) * stride + kernel - size, 0)
@@ -230,9 +234,9 @@ def _slide(size: int, kernel: int, stride: int, padding: int, name: str) -> tupl
         output, total = (size - kernel) // stride + 1, 0
     if output < 1 or kernel > 255:
         raise ImportModelError(f"{name}: kernel {kernel} does not fit {size} cells; expected 1 .. min(cells, 255)")
-    if stride > 255 and output > 1:
+    if stride > 255 and size + total != kernel:
         raise ImportModelError(f"{name}: stride {stride}; expected 1 .. 255")
-    return output, total // 2, total - total // 2, stride if output > 1 else 1
+    return output, total // 2, total - total // 2, 1 if size + total == kernel else stride
 
 
 def _geometry(chain: _Chain, kernel: tuple[int, int], options: Any, name: str) -> dict[str, Any]:
@@ -297,9 +301,9 @@ def _conv_layer(chain: _Chain, operator: Operator, weights: Tensor, data: npt.ND
     num_channels = data.shape[0]
     geometry = _geometry(chain, data.shape[1:3], operator.options, operator.name)
     output: Shape = geometry.pop("output")
-    same_size = (output.height, output.width) == (geometry["input"].height, geometry["input"].width)
+    pointwise = geometry["kernel"] == (1, 1) and geometry["stride"] == (1, 1)
     return Layer(
-        op=Op.POINTWISE if geometry["kernel"] == (1, 1) and same_size else Op.CONV,
+        op=Op.POINTWISE if pointwise else Op.CONV,
         output=Shape(height=output.height, width=output.width, channels=num_channels),
         weights=np.ascontiguousarray(data),
         channels=_channel_table(

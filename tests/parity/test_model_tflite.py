@@ -1,0 +1,161 @@
+"""The C engine against TFLite's reference kernels: every tensor of every layer, bit for bit."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tflite_nets import (
+    FLATTEN,
+    Reference,
+    conv,
+    convert,
+    dense,
+    depthwise,
+    pad_time,
+    pad_width,
+    pool,
+    random_frames,
+)
+
+from kws.importer.network import Network, Op
+from kws.importer.section import model_section
+from kws.importer.tflite import import_tflite
+from kws.model import Model
+
+WINDOW = {
+    "ds_cnn_same": (
+        (20, 10, 1),
+        [conv(8, (10, 4), (2, 2), "same"), depthwise((3, 3), padding="same"), conv(8, (1, 1)), pool((10, 5))],
+    ),
+    "odd_sizes": (
+        (13, 7, 3),
+        [
+            conv(5, (3, 2), (3, 2), "same", "relu6"),
+            depthwise((2, 4), (2, 1), "same", None),
+            conv(7, (1, 1), activation=None),
+            pool((3, 4)),
+        ],
+    ),
+    "strided_depthwise": ((17, 6, 1), [conv(6, (1, 1)), depthwise((5, 3), (2, 2), "same")]),
+    "padded_pools": ((12, 5, 2), [conv(4, (3, 3), padding="same"), pool((3, 2), (2, 2), "same")]),
+    "overlapping_pools": ((14, 6, 2), [conv(4, (2, 2)), pool((4, 3), (1, 1)), pool((3, 2), (3, 2))]),
+    "pool_skips_rows": ((15, 4, 2), [pool((2, 2), (4, 2)), conv(4, (2, 1))]),
+    "causal_padding": ((10, 4, 1), [pad_time(2, 0), conv(4, (3, 3)), pad_width(1, 0), depthwise((2, 2))]),
+    "strided_pointwise": ((9, 6, 2), [conv(5, (1, 1), (2, 3)), pool((5, 2))]),
+    "even_kernels": ((11, 8, 1), [conv(4, (4, 4), padding="same"), depthwise((2, 6), padding="same")]),
+    "many_channels": (
+        (6, 2, 1),
+        [conv(70, (3, 3), padding="same"), depthwise((3, 3), padding="same"), conv(33, (1, 1)), pool((6, 2))],
+    ),
+}
+STREAMING = {
+    "valid_ds_cnn": ((24, 10, 1), [conv(8, (6, 4), (2, 2)), depthwise((3, 3)), conv(6, (1, 1)), pool((8, 2))]),
+    "frequency_padded": (
+        (21, 10, 1),
+        [
+            pad_width(1, 2),
+            conv(8, (5, 4), (1, 2)),
+            pad_width(1, 1),
+            depthwise((3, 3)),
+            conv(6, (1, 1)),
+            pool((15, 5)),
+        ],
+    ),
+    "one_dimensional": (
+        (16, 1, 12),
+        [depthwise((3, 1), activation=None), conv(10, (1, 1)), depthwise((5, 1)), conv(6, (1, 1)), depthwise((10, 1))],
+    ),
+    "strides_in_depth": ((25, 4, 1), [conv(4, (3, 3)), depthwise((4, 2), (3, 1)), conv(5, (2, 1), (2, 1))]),
+    "dense_over_time": ((9, 4, 1), [conv(4, (3, 3))]),
+    "pool_between": ((22, 4, 1), [conv(4, (3, 3)), pool((4, 2), (2, 2)), depthwise((3, 1)), pool((7, 1))]),
+}
+
+
+@functools.cache
+def model_file(name: str) -> bytes:
+    shape, stack = {**WINDOW, **STREAMING}[name]
+    return convert(shape, [*stack, FLATTEN, dense(4)], seed=len(name))
+
+
+def load(folder: Path, name: str) -> tuple[Network, Reference]:
+    path = folder / "net.tflite"
+    path.write_bytes(model_file(name))
+    return import_tflite(path), Reference.of(path.read_bytes())
+
+
+def assert_all_tensors_equal(network: Network, model: Model, reference: Reference, *, seed: int) -> None:
+    frames = random_frames(network.window_frames, network.num_features, seed=seed)
+    wanted = reference.run(frames)
+    for layer, got in zip(network.layers, model.tensors(frames), strict=True):
+        np.testing.assert_array_equal(got.reshape(-1), wanted[layer.name].reshape(-1), err_msg=layer.name)
+
+
+@pytest.mark.parametrize("name", [*WINDOW, *STREAMING])
+def test_every_tensor_of_a_window_equals_tflite(tmp_path: Path, name: str) -> None:
+    network, reference = load(tmp_path, name)
+    model = Model(model_section(network, streaming=False))
+    for seed in range(5):
+        assert_all_tensors_equal(network, model, reference, seed=seed)
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_every_tensor_of_one_streamed_window_equals_tflite(tmp_path: Path, name: str) -> None:
+    network, reference = load(tmp_path, name)
+    model = Model(model_section(network))
+    assert model.streaming
+    assert_all_tensors_equal(network, model, reference, seed=1)
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_each_streamed_decision_equals_tflite_on_the_window_it_has_seen(tmp_path: Path, name: str) -> None:
+    network, reference = load(tmp_path, name)
+    frames = random_frames(3 * network.window_frames, network.num_features, seed=9)
+    model = Model(model_section(network))
+    posteriors, newest = model.stream(frames)
+    assert len(newest) >= 2
+    assert set(np.diff(newest)) == {network.time_stride}
+    for decision, frame in zip(posteriors, newest, strict=True):
+        # Frames behind the last row of the window belong to no output of it: any will do.
+        window = np.resize(frames[frame - int(newest[0]) :], (network.window_frames, network.num_features))
+        wanted = reference.run(window)[network.layers[-1].name].reshape(-1)
+        np.testing.assert_array_equal(decision, (wanted.astype(np.int16) + 128).astype(np.uint8))
+
+
+def test_streamed_rows_equal_tflite_run_once_over_the_whole_recording(tmp_path: Path) -> None:
+    """The same layers over a recording five windows long: TFLite at once, the engine frame by frame."""
+    stack = [
+        conv(8, (5, 4), (2, 2)),
+        depthwise((3, 3)),
+        conv(6, (1, 1)),
+        depthwise((2, 2), (2, 1)),
+        pool((4, 1), (1, 1)),
+    ]
+    window, whole = (25, 10, 1), (125, 10, 1)
+    data = convert(window, [*stack, FLATTEN, dense(3)], seed=4)
+    (tmp_path / "net.tflite").write_bytes(data)
+    network = import_tflite(tmp_path / "net.tflite")
+    frames = random_frames(whole[0], whole[1], seed=5)
+    streamed = Model(model_section(network)).tensors(frames)
+
+    reference = Reference.of(data).interpreter
+    last_map = next(i for i, layer in enumerate(network.layers) if layer.op is Op.AVERAGE_POOL)
+    source = reference.get_input_details()[0]["index"]
+    reference.resize_tensor_input(source, (1, *whole))
+    wanted = resized_run(reference, source, frames)
+    for layer, got in zip(network.layers[: last_map + 1], streamed, strict=False):
+        rows = wanted[layer.name]
+        np.testing.assert_array_equal(got, rows.reshape(rows.shape[1], -1), err_msg=layer.name)
+
+
+def resized_run(interpreter: object, source: int, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Run the feature maps of a network whose dense layer cannot take the longer input."""
+    try:
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source, frames.reshape(1, *frames.shape, 1))
+        interpreter.invoke()
+    except RuntimeError:
+        pass
+    return {d["name"]: interpreter.get_tensor(d["index"]) for d in interpreter.get_tensor_details()}
