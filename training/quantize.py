@@ -13,6 +13,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from kws.errors import TrainingError
 from training.architectures import with_softmax
 from training.pipeline import FeatureScale
+from training.quiet import quiet_tensorflow
 
 _SEED = 0xCA
 
@@ -45,13 +46,13 @@ def quantize(model: keras.Model, features: NDArray[np.int8], scale: FeatureScale
     TrainingError
         If the converter chose another input quantisation than the front end's.
     """
-    frozen = _freeze(with_softmax(model))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _calibration(features, scale)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    tflite: bytes = converter.convert()
+    with quiet_tensorflow():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([_freeze(with_softmax(model))])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _calibration(features, scale)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        tflite: bytes = converter.convert()
     _check_input(tflite, scale)
     return tflite
 
@@ -100,4 +101,5 @@ def run_tflite(tflite: bytes, features: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 def _interpreter(tflite: bytes) -> tf.lite.Interpreter:
     reference = tf.lite.experimental.OpResolverType.BUILTIN_REF
-    return tf.lite.Interpreter(model_content=tflite, experimental_op_resolver_type=reference)
+    with quiet_tensorflow():
+        return tf.lite.Interpreter(model_content=tflite, experimental_op_resolver_type=reference)

@@ -18,6 +18,9 @@ def demo(
     """Synthesise, train, quantise, build, emulate, replay, report: the whole chain in minutes."""
     from rich.console import Console
 
+    from training.quiet import load_tensorflow
+
+    load_tensorflow()
     from training.demo import DEFAULT_FOLDER, Demo
 
     if not Demo(Console(), out or DEFAULT_FOLDER).run(word, board=board):
