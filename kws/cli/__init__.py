@@ -20,6 +20,7 @@ VERBS = {
     "inspect": "kws.cli.inspect",
     "replay": "kws.cli.replay",
     "train": "kws.cli.train",
+    "wakeword": "kws.cli.wakeword",
 }
 """Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword)."""
 

@@ -67,14 +67,15 @@ def read_ambient(places: Sequence[Path]) -> Ambient:
             else:
                 (training if which_set(path.name) == "training" else validation).append(samples)
     return Ambient(
-        training=_join(training),
-        validation=_join(validation),
+        training=in_a_row(training),
+        validation=in_a_row(validation),
         sha256=digest.hexdigest(),
         num_files=len(paths),
     )
 
 
-def _join(recordings: Sequence[NDArray[np.int16]]) -> NDArray[np.int16]:
+def in_a_row(recordings: Sequence[NDArray[np.int16]]) -> NDArray[np.int16]:
+    """Put recordings behind each other with 0.1 s of silence between, so that words do not merge."""
     gap = np.zeros(_GAP_SAMPLES, dtype=np.int16)
     parts = [part for recording in recordings for part in (recording, gap)]
     return np.concatenate([*parts, np.zeros(0, dtype=np.int16)])

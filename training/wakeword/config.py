@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kws.errors import ConfigError
 from kws.features import FeaturesConfig
-
 from training import settings
 from training.augment import AcousticsConfig
 from training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
@@ -174,3 +174,33 @@ def load_project(path: Path) -> WordProject:
 def name_of(words: tuple[str, ...]) -> str:
     """Project name for some phrases: ``hey nova`` becomes ``hey_nova``."""
     return "_".join(re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_") or "word" for word in words)
+
+
+def make_project(
+    phrases: tuple[str, ...],
+    *,
+    config: Path | None = None,
+    say: tuple[str, ...] = (),
+    recordings: Path | None = None,
+    ambient: tuple[Path, ...] = (),
+    seed: int | None = None,
+) -> WordProject:
+    """Build a project from phrases or from a TOML file; what else is given replaces what the file says.
+
+    Raises
+    ------
+    ConfigError
+        If there are no phrases and no file, or both, or a value is impossible.
+    """
+    if bool(phrases) == (config is not None):
+        raise ConfigError('expected a phrase, such as kws wakeword "hey nova", or --config PROJECT.toml; one of them')
+    if say and len(phrases) != 1:
+        raise ConfigError(f"--say belongs to a single phrase, got {len(phrases)}; use a TOML file for several")
+    if config is None:
+        words = [{"label": phrase.strip(), "say": list(say)} for phrase in phrases]
+        values: dict[str, object] = {"name": name_of(phrases), "words": words}
+        project = settings.parse(WordProject, values, where="wake word")
+    else:
+        project = load_project(config)
+    given = {"recordings": recordings, "ambient": ambient, "seed": seed}
+    return replace(project, **{key: value for key, value in given.items() if value not in (None, ())})

@@ -1,0 +1,45 @@
+"""``kws wakeword``: a typed phrase in, a bundle that wakes at it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def wakeword(
+    phrases: Annotated[
+        list[str] | None, typer.Argument(help="What to wake at; several share a bundle.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Word project, a TOML file; instead of phrases.")] = None,
+    say: Annotated[
+        list[str] | None, typer.Option(help="Another spelling or [[phonemes]] of the phrase; with one phrase only.")
+    ] = None,
+    recordings: Annotated[Path | None, typer.Option(help="Your own takes: FOLDER/PHRASE/*.wav.")] = None,
+    ambient: Annotated[
+        list[Path] | None, typer.Option(help="Audio in which the phrase is not said; may be given several times.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/words/NAME.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
+) -> None:
+    """Make a wake word from a typed phrase: synthesise, train, mine, calibrate. Rerun to go on after a break."""
+    from training.wakeword.config import make_project
+
+    project = make_project(
+        tuple(phrases or ()),
+        config=config,
+        say=tuple(say or ()),
+        recordings=recordings,
+        ambient=tuple(ambient or ()),
+        seed=seed,
+    )
+    if show:
+        from training.wakeword.show import show_project
+
+        show_project(project)
+    else:
+        from training.wakeword.run import execute
+
+        execute(project, out)

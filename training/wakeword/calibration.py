@@ -1,0 +1,200 @@
+"""Stage 4 of a word project: validation streams, operating points, the figures of the card.
+
+Streams are heard by the C pipeline itself. What was used here never trained: speakers, files and noises of the
+validation side only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import SAMPLE_RATE_HZ, to_int16
+from kws.bundle import Bundle
+from kws.decision import DecisionConfig, OperatingPoint
+from kws.errors import EvaluationError
+from kws.evaluation.det import DetPoint, det_curve, score_tracks
+from kws.evaluation.metrics import Proportion, StreamScore
+from kws.evaluation.operating_point import calibrate
+from kws.evaluation.streams import StreamRecipe, Word, mix_stream
+from kws.evaluation.tracks import ScoreTrack, score_recording
+from kws.pipeline import Pipeline
+from training.wakeword.ambient import in_a_row
+from training.wakeword.config import UNKNOWN, WordDecisionConfig, WordProject
+from training.wakeword.sounds import draw_sound
+from training.wakeword.speech import SpeechBank
+
+SNRS_DB = (20.0, 10.0, 5.0, 0.0)
+CARD_SNR_DB = 10.0
+
+_WORDS_PER_STREAM = 200
+_NOISE_S = 60
+_STREAMS = 41
+_PLAIN_THRESHOLDS = 128
+"""Where nothing was measured, thresholds rise from here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """Audio with truth, on the validation side."""
+
+    words: list[Word]
+    """Takes of the words, to be mixed over noise."""
+    noise: NDArray[np.int16]
+    negatives: dict[str, NDArray[np.int16]]
+    """Name -> long audio without any of the words."""
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointReport:
+    """One operating point and how it does on the validation streams."""
+
+    wanted_fa_per_hour: float
+    thresholds: tuple[int, ...]
+    measured: bool
+    """False: there was too little audio to promise the rate; `remark` says how much is needed."""
+    remark: str
+    score: StreamScore
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationReport:
+    """The calibrated bundle and everything measured on the way."""
+
+    bundle: Bundle
+    points: tuple[PointReport, ...]
+    curve: tuple[DetPoint, ...]
+    by_snr: dict[float, Proportion]
+    """False-reject rate at the default point."""
+    negative_hours: dict[str, float]
+
+
+def make_streams(
+    project: WordProject,
+    bank: SpeechBank,
+    held_out: Sequence[tuple[str, NDArray[np.int16]]],
+    ambient: NDArray[np.int16],
+) -> Streams:
+    """Put validation takes, held-out recordings and negatives together.
+
+    Parameters
+    ----------
+    project : WordProject
+    bank : SpeechBank
+    held_out : sequence of (label, samples)
+        The user's recordings that did not train.
+    ambient : int16 [samples]
+        Validation side of the user's negatives; may be empty.
+    """
+    rng = np.random.default_rng([project.seed, _STREAMS])
+    takes = bank.find("word", validates=True)
+    chosen = rng.permutation(takes)[: _WORDS_PER_STREAM * len(project.words)]
+    words = [Word(samples=bank.take(int(t)), label=project.labels[bank.labels[t]]) for t in chosen]
+    words += [Word(samples=samples, label=label) for label, samples in held_out]
+    sentences = [bank.take(int(t)) for t in bank.find("other", validates=True)]
+    negatives = {"synthetic speech": in_a_row(sentences)} if sentences else {}
+    if ambient.size:
+        negatives["ambient"] = ambient
+    noise = np.concatenate([to_int16(draw_sound(_NOISE_S * SAMPLE_RATE_HZ, rng)) for _ in range(5)])
+    return Streams(words=words, noise=noise, negatives=negatives, seed=project.seed)
+
+
+def calibrate_bundle(bundle: Bundle, project: WordProject, streams: Streams) -> CalibrationReport:
+    """Choose the operating points of a bundle and measure them."""
+    pipeline = Pipeline(bundle)
+    negative = [score_recording(pipeline, samples, name=name) for name, samples in streams.negatives.items()]
+    spoken = {snr_db: _spoken(pipeline, streams, snr_db) for snr_db in SNRS_DB}
+    keywords = [label for label in project.labels if label != UNKNOWN]
+    config = project.decision
+    thresholds = _choose(negative, keywords, config, pipeline.labels)
+    tracks = [*negative, spoken[CARD_SNR_DB]]
+    points = tuple(
+        PointReport(
+            wanted_fa_per_hour=rate,
+            thresholds=row,
+            measured=not remark,
+            remark=remark,
+            score=score_tracks(tracks, row, config.refractory_frames),
+        )
+        for rate, (row, remark) in zip(config.fa_per_hour, thresholds, strict=True)
+    )
+    default = config.fa_per_hour.index(config.default_fa_per_hour)
+    decision = DecisionConfig(
+        operating_points=tuple(_operating_point(point, negative, config) for point in points),
+        default_operating_point=default,
+        smoothing_decisions=config.smoothing_decisions,
+        refractory_frames=config.refractory_frames,
+    )
+    row = points[default].thresholds
+    return CalibrationReport(
+        bundle=bundle.replace(decision=decision),
+        points=points,
+        curve=det_curve(tracks, keywords, config.refractory_frames),
+        by_snr={
+            snr_db: score_tracks([track], row, config.refractory_frames).false_rejects
+            for snr_db, track in spoken.items()
+        },
+        negative_hours={track.name: track.truth.negative_hours for track in negative},
+    )
+
+
+def _spoken(pipeline: Pipeline, streams: Streams, snr_db: float) -> ScoreTrack:
+    recipe = StreamRecipe(snr_db=snr_db, seed=streams.seed)
+    stream = mix_stream(streams.words, streams.noise, recipe)
+    return score_recording(pipeline, stream.samples, stream.truth.windows, name=f"words at {snr_db:g} dB")
+
+
+def _choose(
+    negative: Sequence[ScoreTrack],
+    keywords: Sequence[str],
+    config: WordDecisionConfig,
+    labels: Sequence[str],
+) -> list[tuple[tuple[int, ...], str]]:
+    """Thresholds for every wanted rate, and why they are no promise (empty when they are).
+
+    Rates that the audio cannot support get the thresholds without a single false accept on it, and then a third
+    of the way to certainty for every stricter one.
+    """
+    chosen: dict[float, tuple[tuple[int, ...], str]] = {}
+    stricter = 0
+    for rate in sorted(config.fa_per_hour, reverse=True):
+        try:
+            point = calibrate(negative, keywords, config.refractory_frames, fa_per_hour=rate)
+            chosen[rate] = point.thresholds, ""
+        except EvaluationError as error:
+            base = _without_false_accept(negative, keywords, config, labels)
+            row = tuple(t and round(t + (255 - t) * min(stricter, 2) / 3) for t in base)
+            chosen[rate] = row, str(error)
+            stricter += 1
+    return [chosen[rate] for rate in config.fa_per_hour]
+
+
+def _without_false_accept(
+    negative: Sequence[ScoreTrack],
+    keywords: Sequence[str],
+    config: WordDecisionConfig,
+    labels: Sequence[str],
+) -> tuple[int, ...]:
+    """Return the lowest thresholds from `_PLAIN_THRESHOLDS` on at which nothing in the negatives wakes a word."""
+    row = []
+    for label in labels:
+        threshold = 0
+        if label in keywords:
+            alone = [track.only(label) for track in negative]
+            candidates = range(_PLAIN_THRESHOLDS, 256)
+            curve = det_curve(alone, [label], config.refractory_frames, thresholds=candidates) if alone else ()
+            quiet = [point.threshold for point in curve if point.score.false_accepts.count == 0]
+            threshold = quiet[0] if quiet else (candidates[-1] if alone else _PLAIN_THRESHOLDS)
+        row.append(threshold)
+    return tuple(row)
+
+
+def _operating_point(point: PointReport, negative: Sequence[ScoreTrack], config: WordDecisionConfig) -> OperatingPoint:
+    if not point.measured:
+        return OperatingPoint(thresholds=point.thresholds)
+    measured = score_tracks(negative, point.thresholds, config.refractory_frames).false_accepts
+    return OperatingPoint(thresholds=point.thresholds, false_accepts_per_hour=measured.per_hour)

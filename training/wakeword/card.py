@@ -1,0 +1,130 @@
+"""The model card: what the bundle is, how it was made, how well it does, and on how much audio that was measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from kws.bundle import Bundle
+from kws.model import Model
+from kws.report.figures import det_figure, latency_histogram
+from kws.report.page import Tile, render, trusted, write_page
+from training import settings
+from training.wakeword.calibration import CARD_SNR_DB, CalibrationReport, PointReport
+from training.wakeword.config import WordProject
+from training.wakeword.learn import Learned
+from training.wakeword.speech import Script, SpeechBank
+
+_NEAREST_SHOWN = 24
+
+
+def write_card(
+    path: Path,
+    report: CalibrationReport,
+    project: WordProject,
+    script: Script,
+    learned: Learned,
+    bank: SpeechBank,
+) -> None:
+    """Write the card as one HTML file."""
+    default = report.bundle.decision.default_operating_point
+    point = report.points[default]
+    hours = sum(report.negative_hours.values())
+    page = render(
+        "wakeword.html.j2",
+        {
+            "title": " · ".join(word.label for word in project.words),
+            "subtitle": f"wake word bundle {project.name}.kws, CRC {report.bundle.crc32:08x}",
+            "tiles": _tiles(report, point),
+            "det": trusted(det_figure({"validation streams": report.curve}, _marks(report))),
+            "latency": trusted(latency_histogram(point.score.latencies_ms)) if point.score.latencies_ms else "",
+            "points": [_point_row(p, is_default=p is point) for p in report.points],
+            "snr_rows": [(f"{snr:g} dB", str(rate)) for snr, rate in report.by_snr.items()],
+            "card_snr_db": f"{CARD_SNR_DB:g}",
+            "hours": f"{hours:.2f}",
+            "negatives": [(name, f"{h:.2f} h") for name, h in report.negative_hours.items()],
+            "data": _data_rows(bank, script),
+            "near_misses": _nearest(script),
+            "rounds": [vars(r) for r in learned.rounds],
+            "sizes": _sizes(report.bundle),
+            "project": json.dumps(settings.to_dict(project), indent=1, default=str),
+        },
+    )
+    write_page(path, page)
+
+
+def points_table(report: CalibrationReport) -> Table:
+    """Operating points for the terminal."""
+    table = Table("wanted", "thresholds", "false accepts per hour", f"missed at {CARD_SNR_DB:g} dB SNR", "promise")
+    for point in report.points:
+        row = _point_row(point, is_default=False)
+        table.add_row(*(row[key] for key in ("wanted", "thresholds", "false_accepts", "missed", "promise")))
+    return table
+
+
+def _point_row(point: PointReport, *, is_default: bool) -> dict[str, str]:
+    return {
+        "wanted": f"{point.wanted_fa_per_hour:g} /h" + (" (default)" if is_default else ""),
+        "thresholds": ", ".join(str(threshold) for threshold in point.thresholds if threshold),
+        "false_accepts": str(point.score.false_accepts),
+        "missed": str(point.score.false_rejects),
+        "promise": "measured" if point.measured else f"none: {point.remark}",
+    }
+
+
+def _tiles(report: CalibrationReport, point: PointReport) -> list[Tile]:
+    missed, rate = point.score.false_rejects, point.score.false_accepts
+    low, high = missed.interval
+    tiles = [
+        Tile(name="missed", value=f"{missed.value:.1%}", note=f"{missed.total} words, 95 % {low:.1%}-{high:.1%}"),
+        Tile(name="false accepts", value=f"{rate.per_hour:.2f} /h", note=f"{rate.count} in {rate.hours:.2f} h"),
+    ]
+    latency_ms = point.score.median_latency_ms
+    if latency_ms is not None:
+        tiles.append(Tile(name="latency", value=f"{latency_ms:.0f} ms", note="median, after the end of the word"))
+    size = f"{len(report.bundle.data) / 1024:.1f} KiB"
+    tiles.append(Tile(name="bundle", value=size, note=f"arena {report.bundle.arena_bytes / 1024:.1f} KiB"))
+    return tiles
+
+
+def _marks(report: CalibrationReport) -> dict[str, tuple[float, float]]:
+    return {
+        f"{point.wanted_fa_per_hour:g} /h": (
+            point.score.false_accepts.per_hour,
+            point.score.false_rejects.value,
+        )
+        for point in report.points
+    }
+
+
+def _data_rows(bank: SpeechBank, script: Script) -> list[tuple[str, str]]:
+    lengths_s = np.diff(bank.ends, prepend=0) / 16000.0
+    rows = []
+    for kind, name in (("word", "takes of the words"), ("near", "near-misses"), ("other", "other speech")):
+        for validates, side in ((False, "training"), (True, "validation")):
+            chosen = (bank.kinds == kind) & (bank.validates == validates)
+            rows.append((f"{name}, {side}", f"{int(chosen.sum())} takes, {lengths_s[chosen].sum() / 60:.0f} min"))
+    speakers = len({utterance.voice.speaker for utterance in script.utterances})
+    return [*rows, ("synthetic speakers", str(speakers))]
+
+
+def _nearest(script: Script) -> list[tuple[str, str]]:
+    nearest = sorted(script.near_misses, key=lambda miss: miss.distance)[:_NEAREST_SHOWN]
+    return [(miss.text, f"{miss.distance:.2f}") for miss in nearest]
+
+
+def _sizes(bundle: Bundle) -> list[tuple[str, str]]:
+    model = Model(bundle)
+    hop_s = 0.02 * model.decision_frames
+    macs: Any = sum(layer.macs for layer in model.layers)
+    return [
+        ("window", f"{model.window_frames} frames"),
+        ("a decision every", f"{1000 * hop_s:g} ms"),
+        ("multiply-accumulates per window", f"{macs:,}"),
+        ("bundle (flash)", f"{len(bundle.data):,} bytes"),
+        ("arena (RAM)", f"{bundle.arena_bytes:,} bytes"),
+    ]

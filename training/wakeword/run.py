@@ -1,0 +1,261 @@
+"""A word project from phrase to bundle, in stages that are each made once.
+
+Everything a project depends on (its settings, the engine, the samples it was given) is hashed into the name of the
+working folder. Whatever lies there is whole and belongs to this project, so an interrupted run simply goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from datasets import recordings
+from kws.bundle import Bundle
+from kws.decision import DecisionConfig, OperatingPoint
+from kws.errors import TrainingError
+from kws.importer.section import model_section
+from kws.importer.tflite import import_tflite
+from training import checkpoint, settings
+from training.architectures import count_macs
+from training.config import RunConfig
+from training.pipeline import FeatureScale
+from training.quantize import quantize
+from training.wakeword import calibration, card, network, speech
+from training.wakeword.ambient import Ambient, in_a_row, read_ambient
+from training.wakeword.config import WordProject
+from training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
+from training.wakeword.learn import Learned, Lessons, learn
+from training.wakeword.show import show_pronunciation
+from training.wakeword.speech import SpeechBank
+
+DEFAULT_OUT = Path("build") / "words"
+_RECORDINGS_FROM = 10_000_000
+"""Example numbers of the user's own takes start here, so that they never share random numbers with others."""
+
+Made = TypeVar("Made", SpeechBank, Examples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordResult:
+    """What a project leaves behind."""
+
+    bundle_path: Path
+    card_path: Path
+    report: calibration.CalibrationReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the user gave beside the phrase."""
+
+    takes: tuple[recordings.Take, ...]
+    ambient: Ambient
+
+
+def execute(project: WordProject, out: Path | None = None, *, console: Console | None = None) -> WordResult:
+    """Make the bundle of a word project, or finish making it.
+
+    Parameters
+    ----------
+    project : WordProject
+    out : Path, optional
+        Folder for the bundle, its card and everything in between; default ``build/words/NAME``.
+    console : rich.console.Console, optional
+        Where progress goes.
+
+    Raises
+    ------
+    KwsError
+        See the exception tree.
+    """
+    console = console or Console()
+    out = out or DEFAULT_OUT / project.name
+    engine = speech.open_engine(project.speech)
+    show_pronunciation(project, engine, console)
+    script = speech.write_script(project, engine)
+    given = _read_given(project, console)
+    work = _work_folder(out, project, engine.name, given)
+    bank = _speak(script, engine, work, console)
+    speech.check_length(bank, project.labels, longest_s=network.LONGEST_WORD_S)
+    shape = network.window_shape(project, bank)
+    run = network.run_config(project, shape)
+    lessons = _make_lessons(project, shape, bank, given, work, console)
+    learned = learn(project, lessons, run, shape, work, console.print)
+    draft = _export(learned, project, run, given, work)
+    console.print("hearing validation streams, choosing thresholds ...")
+    held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
+    streams = calibration.make_streams(project, bank, held_out, given.ambient.validation)
+    report = calibration.calibrate_bundle(draft, project, streams)
+    return _publish(report, project, script, learned, bank, out, console)
+
+
+def _read_given(project: WordProject, console: Console) -> Given:
+    takes: tuple[recordings.Take, ...] = ()
+    if project.recordings is not None:
+        labels = [word.label for word in project.words]
+        takes = tuple(recordings.read_recordings(project.recordings, labels))
+        held_out = sum(take.held_out for take in takes)
+        console.print(f"recordings: {len(takes)} takes, {held_out} of them held out")
+    nothing = np.zeros(0, dtype=np.int16)
+    ambient = Ambient(training=nothing, validation=nothing, sha256="", num_files=0)
+    if project.ambient:
+        ambient = read_ambient(project.ambient)
+        console.print(
+            f"ambient: {ambient.num_files} files, {ambient.training_hours:.2f} h to learn from, "
+            f"{ambient.validation_hours:.2f} h to measure on"
+        )
+    return Given(takes=takes, ambient=ambient)
+
+
+def _work_folder(out: Path, project: WordProject, engine: str, given: Given) -> Path:
+    plain = settings.to_dict(project)
+    for place in ("recordings", "ambient"):  # what they hold counts, not where it lies
+        plain.pop(place, None)
+    name = checkpoint.digest(plain, engine, recordings.digest(given.takes), given.ambient.sha256)
+    work = out / "work" / name[:12]
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "project.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"{out}: cannot be written ({error}); choose another folder with --out") from error
+    return work
+
+
+def _speak(script: speech.Script, engine: speech.SpeechEngine, work: Path, console: Console) -> SpeechBank:
+    def make() -> SpeechBank:
+        with _progress(console, "speaking") as step:
+            return speech.speak(script, engine, step)
+
+    return _once(work / "speech.npz", SpeechBank, make)
+
+
+def _make_lessons(
+    project: WordProject, shape: WindowShape, bank: SpeechBank, given: Given, work: Path, console: Console
+) -> Lessons:
+    sides = {
+        validates: Material(
+            project=project,
+            shape=shape,
+            bank=bank,
+            recordings=tuple(take.samples for take in given.takes),
+            ambient=given.ambient.validation if validates else given.ambient.training,
+            validates=validates,
+        )
+        for validates in (False, True)
+    }
+
+    def windows(name: str, material: Material, orders: list[Order], first: int = 0) -> Examples:
+        def make() -> Examples:
+            with _progress(console, f"{name} windows") as step:
+                return make_examples(material, orders, first_number=first, on_progress=step)
+
+        return _once(work / f"{name}.npz", Examples, make)
+
+    own, kept = _recording_orders(project, given)
+    sentences = [bank.take(int(take)) for take in bank.find("other", validates=False)]
+    return Lessons(
+        training=windows("training", sides[False], plan(sides[False])),
+        validation=windows("validation", sides[True], plan(sides[True])),
+        recordings=windows("recording", sides[False], own, _RECORDINGS_FROM) if own else None,
+        held_out=windows("held-out", sides[True], kept, _RECORDINGS_FROM) if kept else None,
+        negatives=in_a_row([given.ambient.training, *sentences]),
+        sha256=work.name,
+    )
+
+
+def _recording_orders(project: WordProject, given: Given) -> tuple[list[Order], list[Order]]:
+    labels = [project.labels.index(take.label) for take in given.takes]
+    orders = plan_recordings(labels, project.examples.recording_variants)
+    own = [order for order in orders if not given.takes[order.take].held_out]
+    kept = [order for order in plan_recordings(labels, 1) if given.takes[order.take].held_out]
+    return own, kept
+
+
+def _export(learned: Learned, project: WordProject, run: RunConfig, given: Given, work: Path) -> Bundle:
+    scale = FeatureScale(scale=run.features.scale, zero_point=run.features.zero_point)
+    tflite_path = work / "model.tflite"
+    tflite_path.write_bytes(quantize(learned.model, learned.calibration, scale))
+    silent = OperatingPoint(thresholds=(0, *[255] * len(project.words)))
+    decision = DecisionConfig(
+        operating_points=(silent,),
+        smoothing_decisions=project.decision.smoothing_decisions,
+        refractory_frames=project.decision.refractory_frames,
+    )
+    return Bundle.build(
+        features=run.features,
+        model_section=model_section(import_tflite(tflite_path)),
+        labels=project.labels,
+        decision=decision,
+        metadata=_provenance(learned, project, given),
+        name=project.name,
+    )
+
+
+def _provenance(learned: Learned, project: WordProject, given: Given) -> dict[str, Any]:
+    plain = settings.to_dict(project)
+    plain.pop("recordings", None)
+    plain.pop("ambient", None)
+    return {
+        "name": project.name,
+        "project": plain,
+        "recordings": {"takes": len(given.takes), "sha256": recordings.digest(given.takes)},
+        "ambient": {
+            "files": given.ambient.num_files,
+            "training_hours": round(given.ambient.training_hours, 4),
+            "validation_hours": round(given.ambient.validation_hours, 4),
+            "sha256": given.ambient.sha256,
+        },
+        "rounds": [vars(report) for report in learned.rounds],
+        "macs_per_window": count_macs(learned.model),
+    }
+
+
+def _publish(
+    report: calibration.CalibrationReport,
+    project: WordProject,
+    script: speech.Script,
+    learned: Learned,
+    bank: SpeechBank,
+    out: Path,
+    console: Console,
+) -> WordResult:
+    bundle_path, card_path = out / f"{project.name}.kws", out / f"{project.name}.html"
+    report.bundle.save(bundle_path)
+    card.write_card(card_path, report, project, script, learned, bank)
+    console.print(card.points_table(report))
+    console.print(
+        f"[bold green]{bundle_path}[/]  {len(report.bundle.data)} bytes, arena {report.bundle.arena_bytes} bytes\n"
+        f"model card: {card_path}"
+    )
+    return WordResult(bundle_path=bundle_path, card_path=card_path, report=report)
+
+
+def _once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
+    """Read what was made before, or make it and let it appear whole."""
+    if not path.exists():
+        part = path.with_suffix(".part.npz")
+        make().save(part)
+        part.replace(path)
+    return kind.load(path)
+
+
+@contextmanager
+def _progress(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

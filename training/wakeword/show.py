@@ -1,0 +1,32 @@
+"""What a project would say, without making it: pronunciations to correct, near-misses to look at."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from training.wakeword import speech
+from training.wakeword.config import WordProject
+
+_SHOWN = 40
+
+
+def show_pronunciation(project: WordProject, engine: speech.SpeechEngine, console: Console) -> None:
+    """Print how every spelling is read, as IPA and as the phonemes that can be edited and handed back."""
+    for word in project.words:
+        for text in word.texts:
+            spoken = engine.pronounce(text)
+            phonemes = f"   say it otherwise: --say '[[{spoken.phonemes}]]'" if spoken.phonemes else ""
+            console.print(f"{word.label}: {spoken.ipa or text}{phonemes}", highlight=False, markup=False)
+
+
+def show_project(project: WordProject, console: Console | None = None) -> None:
+    """Print pronunciations and the nearest near-misses."""
+    console = console or Console()
+    engine = speech.open_engine(project.speech)
+    show_pronunciation(project, engine, console)
+    misses = sorted(speech.write_script(project, engine).near_misses, key=lambda miss: miss.distance)
+    table = Table("near-miss", "kind", "distance", title=f"the {_SHOWN} nearest of {len(misses)} near-misses")
+    for miss in misses[:_SHOWN]:
+        table.add_row(miss.text.replace("[", "\\["), miss.kind, f"{miss.distance:.2f}")
+    console.print(table)
