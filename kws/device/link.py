@@ -44,6 +44,8 @@ class Link:
     ----------
     session : int
         The running session.
+    polling : bool
+        A poll is not answered yet.
     state : callable
         Returns a phrase that says what is going on, for messages of errors.
     """
@@ -61,10 +63,10 @@ class Link:
         self._reader = FrameReader()
         self._next_record = 0
         self._unacknowledged = 0
-        self._poll_token = 0
-        self._poll_open = False
+        self.polling = False
+        self._first_token = self._next_token = 1
         self._retry_s = RETRY_S
-        self._sent_poll_at = 0.0
+        self._polled_at = 0.0
         self._heard_at = time.monotonic()
 
     # -- sending ------------------------------------------------------------------------------------------------
@@ -78,21 +80,29 @@ class Link:
         self._unacknowledged = 0
 
     def poll(self) -> None:
-        """Ask for a STATUS and for every record not acknowledged; at most one such question is open at a time."""
+        """Ask for a STATUS and for every record not acknowledged, again if the answer is late.
+
+        Until the answer comes nothing else should be sent: then it accounts for everything on the line.
+        """
         now = time.monotonic()
-        if self._poll_open and now - self._sent_poll_at < self._retry_s:
+        if self.polling and now - self._polled_at < self._retry_s:
             return
-        self._retry_s = min(2 * self._retry_s, MAX_RETRY_S) if self._poll_open else RETRY_S
-        self._poll_token = (self._poll_token + 1) & 0xFFFFFFFF
-        self._poll_open = True
-        self._sent_poll_at = now
-        self.send(lib.KWS_MESSAGE_POLL, pack("poll", token=self._poll_token))
+        if self.polling:
+            self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
+        else:
+            self._retry_s = RETRY_S
+            self._first_token = self._next_token
+        self.polling = True
+        self._polled_at = now
+        self.send(lib.KWS_MESSAGE_POLL, pack("poll", token=self._next_token))
+        self._next_token = (self._next_token + 1) & 0xFFFFFFFF
 
     def answers_poll(self, status: Any) -> bool:
-        """Whether a STATUS answers the open poll: then it accounts for all that was sent before; closes the poll."""
-        answers = self._poll_open and int(status.poll_token) == self._poll_token
+        """Whether a STATUS answers the open poll, first time asked or repeated; closes the poll."""
+        asked = (self._next_token - self._first_token) & 0xFFFFFFFF
+        answers = self.polling and (int(status.poll_token) - self._first_token) & 0xFFFFFFFF < asked
         if answers:
-            self._poll_open = False
+            self.polling = False
         return answers
 
     # -- receiving ----------------------------------------------------------------------------------------------
@@ -109,12 +119,13 @@ class Link:
         """
         data = self._read(wait_s)
         bad_before = self._reader.bad_frames
-        frames = [frame for frame in self._reader.feed(data) if self._accept(frame)]
+        heard = self._reader.feed(data)
+        frames = [frame for frame in heard if self._accept(frame)]
         if self._reader.bad_frames > bad_before and self.session:
             self.poll()
-        if frames:
+        if heard:
             self._heard_at = time.monotonic()
-            self.last_heard = frames[-1].name
+            self.last_heard = heard[-1].name
         else:
             self._while_quiet()
         if self._unacknowledged >= UNACKNOWLEDGED_RECORDS or (self._unacknowledged and not data):
@@ -194,7 +205,7 @@ class Link:
         """Send RESET with a new session number; returns the STATUS that answers it."""
         self.session = self.session % 255 + 1
         self._next_record = self._unacknowledged = 0
-        self._poll_open = False
+        self.polling = False
         return self.ask(lib.KWS_MESSAGE_RESET, payload, lib.KWS_MESSAGE_STATUS)
 
     def adopt_session(self, session: int) -> None:

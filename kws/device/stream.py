@@ -65,6 +65,8 @@ class Sender:
 
     def send_allowed(self) -> None:
         """Send what the board has room for; ask for the end once all is sent."""
+        if self._link.polling:
+            return
         while self._sent != self.end:
             left = ahead(self.end, self._sent)
             count = min(left, int(lib.KWS_AUDIO_FRAME_SAMPLES))
@@ -94,9 +96,11 @@ class Sender:
         if self._bad_frames_before is None:
             self._bad_frames_before = int(status.bad_frames)
         self.bad_frames = int(status.bad_frames) - self._bad_frames_before
-        # Without a loss what was sent and is not accepted yet is still on its way.
-        if self._link.answers_poll(status) or status.resend:
-            self.repeated += max(0, ahead(self._sent, self.accepted))
+        if status.resend:
+            self._link.poll()
+        if self._link.answers_poll(status):
+            # Nothing is on its way any more: what was sent and is not accepted is lost.
+            self.repeated += ahead(self._sent, self.accepted)
             self._sent = self.accepted
             self._flushed = False
 
