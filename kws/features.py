@@ -57,7 +57,9 @@ class FeaturesConfig:
     """Logarithmic bands are ``log_scale * ln(band + log_floor) + log_offset``."""
     log_offset: float = 0.0
     num_coefficients: int | None = 10
-    """Coefficients kept of the orthonormal DCT-II of the bands; ``None`` = no DCT, the bands are the features."""
+    """Coefficients kept of the DCT-II of the bands; ``None`` = no DCT, the bands are the features."""
+    dct: Literal["orthonormal", "htk"] = "orthonormal"
+    """HTK, and so ``tf.signal``, scales coefficient 0 as the others: sqrt(2) times the orthonormal one."""
     scale: float = 0.58
     """A feature stands for ``(feature - zero_point) * scale``."""
     zero_point: int = 83
@@ -77,6 +79,7 @@ class FeaturesConfig:
         _require(1 <= self.hop_samples <= 65535, "hop_samples", self.hop_samples, "1 .. 65535")
         _require(self.window in ("hann", "hamming"), "window", self.window, "'hann' or 'hamming'")
         _require(self.spectrum in ("magnitude", "power"), "spectrum", self.spectrum, "'magnitude' or 'power'")
+        _require(self.dct in ("orthonormal", "htk"), "dct", self.dct, "'orthonormal' or 'htk'")
         _require(0.0 <= self.preemphasis < 1.0, "preemphasis", self.preemphasis, "0 .. 1")
         _require(self.gain > 0.0, "gain", self.gain, "more than 0")
         _require(
@@ -109,7 +112,7 @@ class FeaturesConfig:
     @classmethod
     def mlperf_kws(cls) -> FeaturesConfig:
         """Return the MLPerf Tiny keyword-spotting MFCC, quantised as its reference network's input."""
-        return cls(scale=0.5847029089927673, zero_point=83)
+        return cls(dct="htk", scale=0.5847029089927673, zero_point=83)
 
     @classmethod
     def mlperf_streaming(cls) -> FeaturesConfig:
@@ -155,11 +158,12 @@ def mel_position(config: FeaturesConfig) -> FloatArray:
     return np.asarray(position, dtype=np.float64)
 
 
-def dct_matrix(num_coefficients: int, num_bands: int) -> FloatArray:
-    """Return the first rows of the orthonormal DCT-II, float64 [num_coefficients, num_bands]."""
+def dct_matrix(num_coefficients: int, num_bands: int, kind: Literal["orthonormal", "htk"]) -> FloatArray:
+    """Return the first rows of the DCT-II, float64 [num_coefficients, num_bands]."""
     rows = np.arange(num_coefficients)[:, np.newaxis]
     matrix = np.cos(np.pi * rows * (2 * np.arange(num_bands) + 1) / (2 * num_bands)) * math.sqrt(2.0 / num_bands)
-    matrix[0] *= math.sqrt(0.5)
+    if kind == "orthonormal":
+        matrix[0] *= math.sqrt(0.5)
     return np.asarray(matrix, dtype=np.float64)
 
 
@@ -279,7 +283,8 @@ def _log_bias_q10(config: FeaturesConfig) -> int:
 def _projection(config: FeaturesConfig, bias_q10: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32], int]:
     """Return weights, offsets and the output shift: from logarithms straight to rounded int8 features."""
     num_bands = config.num_mel_bands
-    matrix = np.eye(num_bands) if config.num_coefficients is None else dct_matrix(config.num_coefficients, num_bands)
+    has_dct = config.num_coefficients is not None
+    matrix = dct_matrix(config.num_features, num_bands, config.dct) if has_dct else np.eye(num_bands)
     per_log = matrix * (config.log_scale * math.log(2.0) / _LOG_UNIT / config.scale)
     zero_log = bias_q10 / _LOG_UNIT - _band_scale_log2(config)
     band_offset = config.log_scale * (math.log(2.0) * zero_log + math.log(_band_unit(config))) + config.log_offset
@@ -289,7 +294,7 @@ def _projection(config: FeaturesConfig, bias_q10: int) -> tuple[npt.NDArray[np.i
     output_shift = min(30, math.floor(math.log2(room)))
     _require(output_shift >= 8, "scale", config.scale, "a coarser one: 16-bit weights cannot reach so fine a step")
     weights = np.round(per_log * 2.0**output_shift).astype("<i2")
-    if config.num_coefficients is None:
+    if not has_dct:
         weights = np.diagonal(weights)
     elif num_bands % 2:
         weights = np.pad(weights, ((0, 0), (0, 1)))

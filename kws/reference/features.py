@@ -62,7 +62,8 @@ def real_features(samples: npt.NDArray[np.int16], config: FeaturesConfig) -> Flo
     position = np.arange(num_bands) + 0.5
     basis = np.cos(np.pi / num_bands * np.outer(position, np.arange(config.num_coefficients)))
     norm = np.full(config.num_coefficients, np.sqrt(2.0 / num_bands))
-    norm[0] = np.sqrt(1.0 / num_bands)
+    if config.dct == "orthonormal":
+        norm[0] = np.sqrt(1.0 / num_bands)
     return np.asarray(bands @ (basis * norm), dtype=np.float64)
 
 

@@ -1,0 +1,65 @@
+"""Runs the front end on an emulated Cortex-M4, bit for bit the code of a board, and counts its cycles."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.device.cycles import CycleReport, Watch, plugin_arguments, read_report
+from kws.features import Features
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "firmware" / "core"
+CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"]
+FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", f"-I{CORE}"]
+LINK = [
+    "-nostartfiles", "-specs=nano.specs", "-Wl,-Ttext=0x08000100", "-Wl,-Tbss=0x20000000",
+    "-Wl,--section-start=.vectors=0x08000000", "-Wl,--defsym=__stack_top=0x20020000", "-Wl,-eReset_Handler",
+]  # fmt: skip
+MACHINE = ["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "none"]
+
+INPUT = """
+.section .rodata
+.global input_section_bytes, input_num_samples, input_section, input_samples
+.balign 16
+input_section: .incbin "section.bin"
+.balign 16
+input_samples: .incbin "samples.bin"
+.balign 4
+input_section_bytes: .word {section_bytes}
+input_num_samples: .word {num_samples}
+"""
+
+
+def build(features: Features, samples: npt.NDArray[np.int16], folder: Path, *, plain: bool = False) -> Path:
+    """Link program, section and samples into an image; ``plain`` leaves the Armv7E-M kernels out."""
+    if shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None:
+        message = "this needs arm-none-eabi-gcc and qemu-system-arm: run `make tools`"
+        raise AssertionError(message)
+    (folder / "section.bin").write_bytes(features.section)
+    (folder / "samples.bin").write_bytes(samples.astype("<i2").tobytes())
+    text = INPUT.format(section_bytes=len(features.section), num_samples=len(samples))
+    (folder / "input.S").write_text(text, encoding="ascii")
+    sources = [ROOT / "tests" / "c" / "features_on_m4.c", CORE / "kws_features.c", *sorted(CORE.glob("dsp/*.c"))]
+    sources += [CORE / "kws_bundle.c"]
+    choice = ["-DKWS_DSP_PLAIN"] if plain else []
+    command = ["arm-none-eabi-gcc", *CPU, *FLAGS, *choice, *LINK, *map(str, sources), "input.S", "-o", "program.elf"]
+    subprocess.run(command, check=True, cwd=folder)
+    return folder / "program.elf"
+
+
+def run(
+    features: Features, samples: npt.NDArray[np.int16], folder: Path, *, watch: Sequence[str] = (), plain: bool = False
+) -> tuple[npt.NDArray[np.int8], CycleReport]:
+    """Return the features [num_frames, num_features] of one recording and the cycles spent."""
+    elf = build(features, samples, folder, plain=plain)
+    arguments = plugin_arguments(elf, folder, Watch(functions=watch))
+    command = ["qemu-system-arm", *MACHINE, "-semihosting", "-kernel", "program.elf", *arguments]
+    subprocess.run(command, check=True, cwd=folder, timeout=60)
+    output = np.fromfile(folder / "features.bin", dtype=np.int8).reshape(-1, features.num_features)
+    return output, read_report(elf, folder)
