@@ -4,7 +4,8 @@ SHELL := /bin/bash
 
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do command -v $$v >/dev/null && { echo $$v; break; }; done)
+# The newest interpreter that runs (a version manager's shim may exist without the version behind it).
+PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do $$v -c '' 2>/dev/null && { echo $$v; break; }; done)
 BOARD  ?= netduinoplus2
 EXTRAS := train,report,reference,firmware,dev,mic
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
@@ -17,12 +18,13 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 tools: ## Install compilers, emulator and speech synthesiser (Debian packages; needs root or sudo, else says what to do)
-	@firmware/install-tools.sh
+	@PYTHON=$(PYTHON) firmware/install-tools.sh
 
 setup: $(VENV)/.installed ## Tools, virtual environment, Python packages, compiled core
 
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt
-	@firmware/install-tools.sh
+	@PYTHON=$(PYTHON) firmware/install-tools.sh
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "kws needs Python 3.11 to 3.13, this is %d.%d: install one, or set PYTHON=/path/to/python3" % v)'
 	@echo "== virtual environment in $(VENV) ($$($(PYTHON) --version))"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "== Python packages (TensorFlow is large: a few minutes on the first run)"

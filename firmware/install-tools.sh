@@ -12,7 +12,7 @@ need() { # need PACKAGE TEST...: remember the package when the test fails
 }
 
 has_library() { ldconfig -p 2>/dev/null | grep -q "$1" || /sbin/ldconfig -p 2>/dev/null | grep -q "$1"; }
-python=$(command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+python=${PYTHON:-python3}
 
 need gcc command -v gcc
 need libc6-dev test -e /usr/include/stdio.h

@@ -111,6 +111,11 @@ class Pipeline:
         """Samples from one frame to the next."""
         return int(self._door.pipeline.features_config.hop_samples)
 
+    @property
+    def gated_frames(self) -> int:
+        """Frames since the last reset that the gate kept from the model."""
+        return int(self._door.pipeline.gated_frames)
+
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
         """Hear samples, in chunks of any size.
 

@@ -11,7 +11,7 @@ void *kws_arena_take(kws_arena_t *self, uint32_t size_bytes)
 {
     const uint32_t mask = (uint32_t)KWS_ARENA_ALIGNMENT - 1u;
     const uint32_t start = self->used_bytes;
-    if (size_bytes > UINT32_MAX - mask || ((size_bytes + mask) & ~mask) > UINT32_MAX - mask - start) {
+    if (size_bytes > UINT32_MAX - mask || ((size_bytes + mask) & ~mask) > UINT32_MAX - start) {
         self->used_bytes = UINT32_MAX; /* saturate: fits() stays false from here on */
         return NULL;
     }

@@ -169,7 +169,7 @@ static void wake_model(kws_pipeline_t *self)
     kws_model_reset(&self->model);
     kws_smoothing_reset(&self->smoothing);
     for (uint32_t i = (oldest + stride - 1u) / stride * stride; i < self->frame_index; ++i) {
-        (void)kws_model_step(&self->model, history_row(self, i), self->posteriors); /* too few for a decision */
+        (void)kws_model_step(&self->model, history_row(self, i), self->posteriors); /* decisions of the past */
     }
     self->asleep = false;
 }
@@ -177,9 +177,10 @@ static void wake_model(kws_pipeline_t *self)
 /* True when the model must hear this frame. */
 static bool pass_gate(kws_pipeline_t *self)
 {
+    const uint32_t window = self->features_config.window_samples;
     const uint32_t hop = self->features_config.hop_samples;
-    const bool open =
-        kws_gate_step(&self->gate, self->audio.window + self->features_config.window_samples - hop, hop);
+    const uint32_t newest = (hop < window) ? hop : window;
+    const bool open = kws_gate_step(&self->gate, self->audio.window + window - newest, newest);
     if (open && self->asleep) {
         wake_model(self);
     }

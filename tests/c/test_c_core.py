@@ -1,0 +1,83 @@
+"""Builds the core under sanitizers and coverage, runs the C test programs, and demands 90 % of its lines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_bundles import random_bundle, speech_like
+
+from kws.bundle import Bundle
+from kws.features import FeaturesConfig
+from kws.gate import GateConfig
+from kws.pipeline import Pipeline
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+MINIMUM_COVERAGE_PERCENT = 90
+BUNDLES = {
+    "streaming": lambda: random_bundle(seed=1),
+    "window": lambda: random_bundle(seed=2, streaming=False),
+    "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=10)),
+    "log_mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
+}
+
+
+def run(command: list[str | Path], **options: object) -> str:
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=280, **options)
+    assert result.returncode == 0, f"{command[0]} failed:\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("c-core")
+    tools = Path(sys.executable).parent
+    run([tools / "cmake", "-S", HERE, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}"])
+    run([tools / "cmake", "--build", folder])
+    return folder
+
+
+@pytest.fixture(scope="module", params=sorted(BUNDLES))
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    return BUNDLES[request.param]()
+
+
+def test_stages_by_hand(build: Path) -> None:
+    run([build / "test_stages"])
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 320, 77])
+def test_sanitized_core_hears_what_the_host_library_hears(build: Path, bundle: Bundle, tmp_path: Path, chunk: int) -> None:
+    audio = speech_like(4.0, seed=5, silence=(1.5, 3.0))
+    bundle.save(tmp_path / "test.kws")
+    (tmp_path / "audio.raw").write_bytes(audio.tobytes())
+    lines = run([build / "replay_bundle", tmp_path / "test.kws", tmp_path / "audio.raw", str(chunk)]).split("\n")
+    pipeline = Pipeline(bundle)
+    events = pipeline.feed(audio)
+    scores = np.array([line.split()[1:] for line in lines if line.startswith("scores")], np.int64)
+    np.testing.assert_array_equal(scores[:, 0], pipeline.scores.sample_index)
+    np.testing.assert_array_equal(scores[:, 1:], pipeline.scores.smoothed)
+    printed = [tuple(int(v) for v in line.split()[1:]) for line in lines if line.startswith("event")]
+    assert printed == [(event.sample_index, event.label_index, event.score) for event in events]
+
+
+def test_altered_bundles_are_refused_or_run_inside_their_arena(build: Path, bundle: Bundle, tmp_path: Path) -> None:
+    bundle.save(tmp_path / "test.kws")
+    report = run([build / "fuzz_bundle", tmp_path / "test.kws", "1500", "7"])
+    accepted = int(report.split()[0])
+    assert 0 < accepted < 1500, "some alterations are harmless and some are not"
+
+
+def test_tests_in_c_reach_most_lines_of_the_core(build: Path) -> None:
+    """Runs last in this file: it reads what the programs above left behind."""
+    core = ROOT / "firmware" / "core"
+    report = json.loads(
+        run([sys.executable, "-m", "gcovr", "--root", core, "--filter", f"{core}/", "--json-summary", "-", build])
+    )
+    worst = sorted(report["files"], key=lambda file: file["line_percent"])[:5]
+    assert report["line_percent"] >= MINIMUM_COVERAGE_PERCENT, [(f["filename"], f["line_percent"]) for f in worst]
