@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    KWS_DSP_POWER_SHIFT = 28 /* powers are (re^2 + im^2) >> this */
+    KWS_DSP_POWER_SHIFT = 28 /* powers are (re^2 + im^2) >> this, rounded */
 };
 
 /* Left shift that brings the loudest sample to full scale without overflow: 0 .. 15 (15 for silence).

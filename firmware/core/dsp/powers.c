@@ -23,7 +23,8 @@ int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points
         kws_dsp_real_bin(point, mirror, twiddles_q15, &re, &im);
         re = kws_shift_left(re, shift);
         im = kws_shift_left(im, shift);
-        bins[i] = (uint32_t)(((int64_t)re * re + (int64_t)im * im) >> KWS_DSP_POWER_SHIFT);
+        const int64_t power = (int64_t)re * re + (int64_t)im * im;
+        bins[i] = (uint32_t)((power + (1 << (KWS_DSP_POWER_SHIFT - 1))) >> KWS_DSP_POWER_SHIFT);
         point += 2;
         mirror -= 2;
         twiddles_q15 += 2;
