@@ -73,6 +73,6 @@ def load(path: Path, groups: Sequence[Sequence[Any]], run_digest: str) -> Progre
             for group, variables in enumerate(groups):
                 for number, variable in enumerate(variables):
                     variable.assign(file[f"{group}.{number}"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{path}: broken checkpoint ({error}); start again with --restart") from error
     return Progress(epochs_done=info["epochs_done"], history=tuple(info["history"]))

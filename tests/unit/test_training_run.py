@@ -1,0 +1,160 @@
+"""A run ends in a bundle; interrupted and resumed, or simply repeated, it ends in the same bundle."""
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from training_fixtures import TINY_RUN, tiny_data
+
+from kws.bundle import Bundle
+from kws.errors import ConfigError, TrainingError
+from kws.model import Model
+from training import checkpoint
+from training import run as run_module
+from training import train as train_module
+from training.architectures import build_logits_model, count_macs
+from training.callbacks import RichProgress
+from training.config import BlockConfig, ModelConfig
+from training.pipeline import BatchMaker
+from training.quantize import choose_calibration
+from training.run import RunResult, train_and_export
+from training.train import CHECKPOINT_NAME, train
+
+
+def quiet_run(folder: Path, **options: object) -> RunResult:
+    return train_and_export(tiny_data(), TINY_RUN, folder, console=Console(file=io.StringIO()), **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
+    folder = tmp_path_factory.mktemp("run")
+    return folder, quiet_run(folder)
+
+
+def test_a_run_leaves_a_streaming_bundle_that_equals_tflite_bit_for_bit(
+    finished: tuple[Path, RunResult],
+) -> None:
+    folder, result = finished
+    bundle = Bundle.load(folder / "tiny.kws")
+    assert bundle.labels == TINY_RUN.data.labels
+    assert Model(bundle).streaming
+    assert result.comparison.core_equals_tflite
+    assert bundle.decision.operating_points[0].thresholds == (0, 0, 180, 180)
+
+
+def test_the_bundle_tells_where_it_comes_from(finished: tuple[Path, RunResult]) -> None:
+    folder, result = finished
+    metadata = Bundle.load(folder / "tiny.kws").metadata
+    assert metadata["data_sha256"] == tiny_data().sha256
+    assert metadata["training"]["optimizer"]["epochs"] == 2
+    assert metadata["validation"]["c_int8_accuracy"] == round(result.comparison.core_accuracy, 5)
+    calibration = json.loads((folder / "calibration.json").read_text())
+    assert metadata["calibration_sha256"] == calibration["sha256"]
+    assert len(calibration["rows"]) == len(tiny_data().training)
+
+
+def test_a_run_leaves_plots_and_logs(finished: tuple[Path, RunResult]) -> None:
+    folder, _ = finished
+    assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert list((folder / "tensorboard").rglob("events*"))
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert len(evaluation["history"]) == 2
+    assert {"float_accuracy", "tflite_int8_accuracy", "c_int8_accuracy"} <= evaluation.keys()
+
+
+def test_the_same_run_again_gives_the_same_bytes(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
+    folder, _ = finished
+    quiet_run(tmp_path)
+    assert (tmp_path / "tiny.kws").read_bytes() == (folder / "tiny.kws").read_bytes()
+
+
+def test_an_interrupted_run_resumes_and_ends_in_the_same_bytes(
+    finished: tuple[Path, RunResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = finished
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RichProgress, "on_epoch_end", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            quiet_run(tmp_path)
+    assert not (tmp_path / "tiny.kws").exists()
+    quiet_run(tmp_path, resume=True)
+    assert (tmp_path / "tiny.kws").read_bytes() == (folder / "tiny.kws").read_bytes()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
+    folder, _ = finished
+    (tmp_path / CHECKPOINT_NAME).write_bytes((folder / CHECKPOINT_NAME).read_bytes())
+    with pytest.raises(TrainingError, match="another configuration"):
+        train(tiny_data(), dataclasses.replace(TINY_RUN, seed=6), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_a_broken_checkpoint_is_refused(finished: tuple[Path, RunResult], tmp_path: Path, keep: int) -> None:
+    folder, _ = finished
+    (tmp_path / CHECKPOINT_NAME).write_bytes((folder / CHECKPOINT_NAME).read_bytes()[:keep])
+    with pytest.raises(TrainingError, match="broken checkpoint"):
+        train(tiny_data(), TINY_RUN, tmp_path, resume=True)
+
+
+def test_a_checkpoint_is_never_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.npz"
+    progress = checkpoint.Progress(epochs_done=1, history=())
+    values = [np.arange(3.0)]
+    checkpoint.save(path, [values], progress, "d")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoint.np, "savez", fail)
+    with pytest.raises(TrainingError, match="disk full"):
+        checkpoint.save(path, [values], checkpoint.Progress(epochs_done=2, history=()), "d")
+    assert checkpoint.load(path, [[]], "d").epochs_done == 1
+
+
+def test_a_folder_with_a_run_is_not_overwritten_unasked(finished: tuple[Path, RunResult]) -> None:
+    folder, _ = finished
+    with pytest.raises(TrainingError, match="--resume"):
+        run_module._prepare_folder(folder, resume=False, restart=False)
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp_path: Path) -> None:
+    mad = dataclasses.replace(TINY_RUN.optimizer, learning_rate=1e30, warmup_epochs=0.0, final_learning_rate=1e29)
+    with pytest.raises(TrainingError, match="lower optimizer"):
+        train_module.train(tiny_data(), dataclasses.replace(TINY_RUN, optimizer=mad), tmp_path)
+
+
+def test_calibration_clips_are_drawn_by_the_seed_without_repeats() -> None:
+    first, again = choose_calibration(1000, 50, 3), choose_calibration(1000, 50, 3)
+    assert np.array_equal(first, again)
+    assert len(set(first.tolist())) == 50
+    assert not np.array_equal(first, choose_calibration(1000, 50, 4))
+    assert choose_calibration(10, 50, 3).tolist() == list(range(10))
+
+
+def test_macs_of_the_mlperf_network_are_the_published_ones() -> None:
+    config = ModelConfig(time_padding="same")
+    model = build_logits_model(config, input_shape=(49, 10, 1), num_labels=12, seed=1)
+    assert count_macs(model) == 2_656_768
+
+
+def test_a_streaming_network_that_runs_out_of_rows_is_refused() -> None:
+    config = ModelConfig(time_padding="valid", blocks=(BlockConfig(filters=8),) * 12)
+    with pytest.raises(ConfigError, match="block10 spans 3 rows and only 2 are left"):
+        build_logits_model(config, input_shape=(49, 10, 1), num_labels=3, seed=1)
+
+
+def test_the_seed_decides_the_first_weights() -> None:
+    def first_weights(seed: int) -> np.ndarray:
+        shape = BatchMaker(tiny_data(), TINY_RUN).input_shape
+        return build_logits_model(TINY_RUN.model, input_shape=shape, num_labels=4, seed=seed).get_weights()[0]
+
+    assert np.array_equal(first_weights(1), first_weights(1))
+    assert not np.array_equal(first_weights(1), first_weights(2))
