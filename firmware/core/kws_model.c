@@ -121,13 +121,7 @@ static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
     case KWS_MODEL_SOFTMAX: kws_nn_softmax(&layer, input_row(self, index), output); break;
     case KWS_MODEL_DEPTHWISE: kws_nn_depthwise_row(&layer, gather_rows(self, index), output, scratch); break;
     case KWS_MODEL_POINTWISE: kws_nn_pointwise_row(&layer, gather_rows(self, index), output, scratch); break;
-    case KWS_MODEL_DENSE:
-        if (record->kernel_height == 1u) {
-            kws_nn_pointwise_row(&layer, gather_rows(self, index), output, scratch);
-            break;
-        }
-        kws_nn_conv_row(&layer, gather_rows(self, index), output, scratch);
-        break;
+    case KWS_MODEL_DENSE: kws_nn_dense_row(&layer, gather_rows(self, index), output, scratch); break;
     default: kws_nn_conv_row(&layer, gather_rows(self, index), output, scratch); break;
     }
 }

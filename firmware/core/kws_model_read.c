@@ -96,7 +96,8 @@ static kws_status_t check_weights(const kws_model_layer_t *record, kws_span_t se
     const bool depthwise = record->op == KWS_MODEL_DEPTHWISE;
     /* No product of these can exceed 32 bits: shapes_fit bounds one accumulator, this the number of them. */
     const uint32_t needed = depthwise ? kws_nn_depthwise_weights_bytes(&layer) : kws_nn_weights_bytes(&layer);
-    if (needed == 0u) {
+    const bool dense_packed = record->op == KWS_MODEL_DENSE && record->weight_layout != KWS_NN_LAYOUT_COMPACT;
+    if (needed == 0u || dense_packed) {
         return KWS_ERROR_UNSUPPORTED;
     }
     return (record->weights_bytes == needed && inside(section, record->weights_offset, needed))

@@ -7,7 +7,7 @@
  * kernels see VALID convolutions only, and the input zero point is folded into the bias for good:
  *
  *   acc[oc] = bias[oc] + sum over ky, kx, ic of weights * input
- *   out[oc] = clamp(zero_point + requantize(acc, multiplier[oc], shift[oc]))
+ *   out[oc] = clamp(zero_point + requantize(acc, multiplier[oc], shift[oc]))       see requantize.h
  *
  * The int32 accumulator cannot overflow: |bias| <= 2^30 and at most 2^16 - 1 products, both checked on read.
  *
@@ -53,17 +53,21 @@ uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer);
 /* The same for a depthwise layer. */
 uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer);
 
-/* Any kernel, any stride. Dense layers over several time steps are this with output_width 1. */
+/* Any kernel, any stride. */
 kws_nn_kernel_t kws_nn_conv_row_plain;
 kws_nn_kernel_t kws_nn_conv_row_dsp;
 
-/* 1 x 1 kernel, stride 1. Dense layers over one time step are this with output_width 1. */
+/* 1 x 1 kernel, stride 1. */
 kws_nn_kernel_t kws_nn_pointwise_row_plain;
 kws_nn_kernel_t kws_nn_pointwise_row_dsp;
 
 /* input_channels == output_channels: channel multiplier 1. */
 kws_nn_kernel_t kws_nn_depthwise_row_plain;
 kws_nn_kernel_t kws_nn_depthwise_row_dsp;
+
+/* kernel_height rows of input_channels values (one column) -> output_channels values. Not a convolution: TFLite's
+ * FULLY_CONNECTED rounds once, kws_nn_requantize_once. Compact weights only. */
+kws_nn_kernel_t kws_nn_dense_row_plain;
 
 /* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding
  * columns do not count in a pool, so this one gets the bare row (input_width without padding) and pad_left

@@ -1,5 +1,6 @@
-/* int32 accumulator -> int8, exactly as TFLite's reference kernels round: a saturating rounding doubling high
- * multiply, then a rounding division by a power of two. Inline: it is the inner loop of every layer. */
+/* int32 accumulator -> int8, exactly as TFLite's reference kernels round. Convolutions round twice: a saturating
+ * rounding doubling high multiply, then a rounding division by a power of two. Dense layers round once (TFLite
+ * 2.21, tests/parity/test_model_tflite.py). Inline: it is the inner loop of every layer. */
 #ifndef KWS_NN_REQUANTIZE_H
 #define KWS_NN_REQUANTIZE_H
 
@@ -43,6 +44,17 @@ static inline int8_t kws_nn_requantize(int32_t accumulator, const kws_nn_channel
     const int32_t scaled = kws_nn_scale(accumulator, channel->multiplier, channel->shift);
     return (int8_t)(kws_nn_clamp(scaled, layer->output_min - zero_point, layer->output_max - zero_point) +
                     zero_point);
+}
+
+/* The same for dense layers: one rounding, ties upwards. */
+static inline int8_t kws_nn_requantize_once(int32_t accumulator, const kws_nn_channel_t *channel,
+                                            const kws_nn_layer_t *layer)
+{
+    const int32_t right = 31 - channel->shift; /* 1 .. 62 */
+    const int64_t product = (int64_t)accumulator * channel->multiplier + ((int64_t)1 << (right - 1));
+    const int64_t value = (product >> right) + layer->output_zero_point;
+    return (int8_t)(value < layer->output_min ? layer->output_min
+                                              : (value > layer->output_max ? layer->output_max : value));
 }
 
 #endif

@@ -8,5 +8,6 @@
 #define kws_nn_conv_row      kws_nn_conv_row_plain
 #define kws_nn_pointwise_row kws_nn_pointwise_row_plain
 #define kws_nn_depthwise_row kws_nn_depthwise_row_plain
+#define kws_nn_dense_row     kws_nn_dense_row_plain
 
 #endif
