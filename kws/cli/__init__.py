@@ -18,6 +18,7 @@ VERBS = {
     "import": "kws.cli.import_",
     "evaluate": "kws.cli.evaluate",
     "inspect": "kws.cli.inspect",
+    "record": "kws.cli.record",
     "replay": "kws.cli.replay",
     "train": "kws.cli.train",
     "wakeword": "kws.cli.wakeword",

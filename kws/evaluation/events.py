@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,13 +74,14 @@ def match_events(events: Sequence[Event], truth: Truth) -> Matching:
     ValueError
         If an event lies beyond the end of the recording.
     """
+    windows_around = _finder(truth)
     answered: dict[Window, Event] = {}
     counted_at: dict[str, int] = {}
     false_accepts, wrong_words, repeats = [], [], []
     for event in sorted(events, key=lambda event: event.sample_index):
         if event.sample_index > truth.num_samples:
             raise ValueError(f"event at sample {event.sample_index} of {truth.num_samples}: another recording's?")
-        around = list(_windows_around(event, truth))
+        around = windows_around(event.sample_index)
         own = [window for window in around if window.label == event.label]
         fresh = [window for window in own if window not in answered]
         if fresh:
@@ -102,10 +104,18 @@ def match_events(events: Sequence[Event], truth: Truth) -> Matching:
     )
 
 
-def _windows_around(event: Event, truth: Truth) -> Iterator[Window]:
-    for window in truth.windows:
-        if window.start_sample <= event.sample_index <= window.end_sample + truth.tolerance_samples:
-            yield window
+def _finder(truth: Truth) -> Callable[[int], list[Window]]:
+    """Return a function from a sample to the windows, tolerance included, that hold it: quick for many windows."""
+    windows = sorted(truth.windows, key=lambda window: window.start_sample)
+    starts = [window.start_sample for window in windows]
+    longest = max((window.end_sample - window.start_sample for window in windows), default=0)
+
+    def around(sample: int) -> list[Window]:
+        first = bisect_left(starts, sample - longest - truth.tolerance_samples)
+        last = bisect_right(starts, sample)
+        return [window for window in windows[first:last] if sample <= window.end_sample + truth.tolerance_samples]
+
+    return around
 
 
 def _is_same_burst(event: Event, counted_at: dict[str, int], truth: Truth) -> bool:

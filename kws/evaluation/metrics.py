@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,16 @@ class Rate:
         low, high = poisson_interval(self.count)
         return low / self.hours, high / self.hours
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        low, high = self.interval
+        return {
+            "value": round(self.per_hour, 4),
+            "count": self.count,
+            "hours": round(self.hours, 5),
+            "interval_95": [round(low, 4), round(high, 4)],
+        }
+
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.per_hour:.2f} /h ({self.count} in {self.hours:.2f} h, 95 % {low:.2f}-{high:.2f})"
@@ -63,6 +74,16 @@ class Proportion:
     def interval(self) -> tuple[float, float]:
         """95 % interval (Clopper-Pearson)."""
         return binomial_interval(self.count, self.total)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        low, high = self.interval
+        return {
+            "value": round(self.value, 6),
+            "count": self.count,
+            "total": self.total,
+            "interval_95": [round(low, 6), round(high, 6)],
+        }
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -155,6 +176,19 @@ class StreamScore:
         )
 
     @property
+    def has_negative_audio(self) -> bool:
+        """Whether there is any audio in which an event is a false accept."""
+        return any(matching.truth.negative_samples > 0 for matching in self.matchings)
+
+    @property
     def median_latency_ms(self) -> float | None:
         """None when nothing was spotted."""
         return float(np.median(self.latencies_ms)) if self.latencies_ms else None
+
+    def latency_json(self) -> dict[str, Any] | None:
+        """Median and 95 % quantile of the latency as plain JSON values; None when nothing was spotted."""
+        latencies = self.latencies_ms
+        if not latencies:
+            return None
+        median, high = np.percentile(latencies, [50, 95])
+        return {"median": round(float(median), 1), "p95": round(float(high), 1), "events": len(latencies)}

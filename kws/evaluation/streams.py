@@ -100,12 +100,6 @@ def mix_stream(words: Sequence[Word], background: Samples, recipe: StreamRecipe)
     return Stream(samples=to_int16(mixed), truth=Truth(num_samples=num_samples, windows=tuple(windows)))
 
 
-def chain(recordings: Sequence[Samples], *, gap_s: float = 0.5) -> Samples:
-    """Chain short recordings into one stream, with digital silence between them so that words do not merge."""
-    gap = np.zeros(round(gap_s * SAMPLE_RATE_HZ), dtype=np.int16)
-    return np.concatenate([part for recording in recordings for part in (recording, gap)])
-
-
 def _bounds(word: Word, index: int) -> tuple[int, int]:
     bounds = speech_bounds(word.samples)
     if bounds is None:

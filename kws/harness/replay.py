@@ -25,8 +25,8 @@ from kws.audio import Samples
 from kws.evaluation.clips import SILENCE, UNKNOWN
 from kws.evaluation.endpoints import speech_bounds
 from kws.evaluation.events import Matching, match_events
+from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window
-from kws.harness.recordings import Recording
 from kws.harness.session import Heard, Session
 from kws.pipeline import Scores
 
@@ -61,6 +61,12 @@ class Listening:
     def tail_samples(self) -> int:
         """Silence after a clip: as long as an event may take."""
         return round(HIT_TOLERANCE_S * self.sample_rate_hz)
+
+    def colour_index(self, label: str) -> int:
+        """Number of a label's colour in figures: 0 and 1 for labels that never fire, from 2 on for keywords."""
+        if label in self.keywords:
+            return 2 + self.keywords.index(label)
+        return 0 if label == SILENCE else 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,8 +90,7 @@ class ReplayResult:
         """Rate in streams only: the silence around clips is no audio to be proud of."""
         matchings = tuple(outcome.matching for outcome in self.streams if outcome.matching is not None)
         score = StreamScore(matchings=matchings)
-        has_hours = any(matching.truth.negative_samples > 0 for matching in matchings)
-        return score.false_accepts if has_hours else None
+        return score.false_accepts if score.has_negative_audio else None
 
     @property
     def equality(self) -> Proportion | None:
@@ -117,18 +115,17 @@ class ReplayResult:
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain JSON values."""
-        latencies = self.spotting.latencies_ms
         return {
             "recordings": len(self.outcomes),
             "audio_s": round(self.audio_s, 3),
-            "accuracy": _proportion(self.accuracy),
-            "false_reject_rate": _proportion(self.false_rejects),
-            "alarmed_clips": _proportion(self.alarmed_clips),
-            "false_accepts_per_hour": _rate(self.false_accepts),
+            "accuracy": _json(self.accuracy),
+            "false_reject_rate": _json(self.false_rejects),
+            "alarmed_clips": _json(self.alarmed_clips),
+            "false_accepts_per_hour": _json(self.false_accepts),
             "wrong_words": self.spotting.num_wrong_words,
-            "latency_ms": _latency(latencies),
+            "latency_ms": self.spotting.latency_json(),
             "dropped_samples": self.dropped_samples,
-            "equal_to_host": _proportion(self.equality),
+            "equal_to_host": _json(self.equality),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -173,35 +170,8 @@ class ReplayResult:
             raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 
 
-def _proportion(value: Proportion | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    low, high = value.interval
-    return {
-        "value": round(value.value, 6),
-        "count": value.count,
-        "total": value.total,
-        "interval_95": [round(low, 6), round(high, 6)],
-    }
-
-
-def _rate(value: Rate | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    low, high = value.interval
-    return {
-        "value": round(value.per_hour, 4),
-        "count": value.count,
-        "hours": round(value.hours, 5),
-        "interval_95": [round(low, 4), round(high, 4)],
-    }
-
-
-def _latency(latencies_ms: Sequence[float]) -> dict[str, Any] | None:
-    if not latencies_ms:
-        return None
-    median, high = np.percentile(latencies_ms, [50, 95])
-    return {"median": round(float(median), 1), "p95": round(float(high), 1), "events": len(latencies_ms)}
+def _json(value: Proportion | Rate | None) -> dict[str, Any] | None:
+    return None if value is None else value.to_json()
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kws.bundle import Bundle
 from kws.errors import ConfigError
+from kws.evaluation.recordings import find_recordings
 from kws.features import Features
-from kws.harness.recordings import find_recordings
 from kws.harness.replay import Listening, Outcome, replay
 from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.session import HOST, HostSession, open_session

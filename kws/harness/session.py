@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from kws.audio import Samples
 from kws.bundle import Bundle
-from kws.errors import BoardRefusedError
 from kws.pipeline import Detection, Pipeline, Scores
 
 if TYPE_CHECKING:
@@ -166,16 +165,10 @@ def open_session(
     BundleError, DeviceError, ToolMissingError
         As the bundle, the link or the emulator fail.
     """
-    bundle = Bundle.load(bundle_path)
     if board == HOST:
-        yield HostSession(bundle, operating_point)
+        yield HostSession(Bundle.load(bundle_path), operating_point)
         return
     from kws.device import open_board
 
     with open_board(board, bundle=bundle_path) as opened:
-        if opened.info.bundle_crc32 != bundle.crc32:
-            raise BoardRefusedError(
-                f"{board}: holds the bundle with CRC {opened.info.bundle_crc32:08x}, expected {bundle.crc32:08x} "
-                f"({bundle_path}); flash that bundle, or give the one on the board"
-            )
         yield BoardSession(opened, board, operating_point, features=features)

@@ -22,7 +22,8 @@ _COLUMNS = 1024
 """Waveform columns: about one per pixel."""
 _SHOWN_POSTERIOR = 26
 """Labels that never reach 0.1 are not drawn."""
-_NUM_COLOURS = 12
+_NUM_HUES = 10
+_FIRST_HUE = 2
 
 
 def recording_figure(outcome: Outcome, samples: Samples, listening: Listening) -> str:
@@ -105,8 +106,8 @@ def det_figure(curves: Mapping[str, Sequence[DetPoint]], marks: Mapping[str, tup
         pixels = [
             (x(p.score.false_accepts.per_hour or floor_fa), y(p.score.false_rejects.value or floor_fr)) for p in points
         ]
-        parts.append(svg.polyline(pixels, "curve", f"stroke:{colour(index)}"))
-        parts.append(svg.text(RIGHT - 8, 44 + 16 * index, name, "label end", f"fill:{colour(index)}"))
+        parts.append(svg.polyline(pixels, "curve", f"stroke:{colour(index + _FIRST_HUE)}"))
+        parts.append(svg.text(RIGHT - 8, 44 + 16 * index, name, "label end", f"fill:{colour(index + _FIRST_HUE)}"))
     for name, (fa_per_hour, miss_rate) in (marks or {}).items():
         px, py = x(fa_per_hour or floor_fa), y(miss_rate or floor_fr)
         parts.append(svg.circle(px, py, 5, "mark", f"{name}: {fa_per_hour:.2f} /h, {miss_rate:.1%} missed"))
@@ -116,7 +117,12 @@ def det_figure(curves: Mapping[str, Sequence[DetPoint]], marks: Mapping[str, tup
 
 def colour(index: int) -> str:
     """CSS colour of a label or curve."""
-    return f"var(--hue-{index % _NUM_COLOURS})"
+    return f"var(--hue-{index if index < _FIRST_HUE else _FIRST_HUE + (index - _FIRST_HUE) % _NUM_HUES})"
+
+
+def label_colour(listening: Listening, index: int) -> str:
+    """CSS colour of a label: grey tones for those that never fire."""
+    return colour(listening.colour_index(listening.labels[index]))
 
 
 def _waveform(samples: Samples) -> str:
@@ -140,7 +146,7 @@ def _posteriors(outcome: Outcome, listening: Listening, time: svg.Axis) -> str:
     for index, _ in shown_labels(outcome, listening.labels):
         points = [(time(s), level(p)) for s, p in zip(seconds, scores.smoothed[:, index], strict=True)]
         css = "line" if listening.labels[index] in listening.keywords else "line quiet"
-        parts.append(svg.polyline(points, css, f"stroke:{colour(index)}"))
+        parts.append(svg.polyline(points, css, f"stroke:{label_colour(listening, index)}"))
     return "".join(parts)
 
 
@@ -167,8 +173,8 @@ def _windows(outcome: Outcome, time: svg.Axis, rate_hz: int) -> str:
 
 def _event(event: Event, listening: Listening, time: svg.Axis) -> str:
     x = time(event.sample_index / listening.sample_rate_hz)
-    style = f"stroke:{colour(listening.labels.index(event.label))}"
-    fill = f"fill:{colour(listening.labels.index(event.label))}"
+    hue = label_colour(listening, listening.labels.index(event.label))
+    style, fill = f"stroke:{hue}", f"fill:{hue}"
     seconds = event.sample_index / listening.sample_rate_hz
     return (
         svg.line(x, _WAVE_TOP, x, _POSTERIOR_BOTTOM, "event", style)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from kws import __version__
 from kws.audio import Samples
 from kws.errors import EvaluationError, ToolMissingError
-from kws.evaluation.metrics import Proportion
+from kws.evaluation.metrics import Proportion, Rate
 from kws.harness.baseline import Change
 from kws.harness.replay import Outcome, surround
 from kws.harness.result import ReplayResult
-from kws.report.figures import colour, latency_histogram, recording_figure, shown_labels
+from kws.report.figures import label_colour, latency_histogram, recording_figure, shown_labels
 
 MAX_WRONG_SHOWN = 24
 MAX_RIGHT_SHOWN = 8
@@ -150,6 +150,13 @@ def proportion_tile(name: str, value: Proportion, mood: str = "") -> Tile:
     return Tile(name=name, value=f"{100 * value.value:.1f} %", note=note, mood=mood)
 
 
+def rate_tile(rate: Rate) -> Tile:
+    """Headline figure of false accepts, with count, hours and interval."""
+    low, high = rate.interval
+    note = f"{rate.count} in {rate.hours:.2f} h ({low:.2f}–{high:.2f})"
+    return Tile(name="False accepts per hour", value=f"{rate.per_hour:.2f}", note=note)
+
+
 def _subtitle(result: ReplayResult) -> str:
     bundle, listener = result.bundle, result.listener
     clock = f" at {listener.clock_hz / 1e6:g} MHz" if listener.clock_hz else ""
@@ -171,10 +178,7 @@ def _tiles(result: ReplayResult) -> list[Tile]:
     if result.alarmed_clips is not None:
         tiles.append(proportion_tile("Other clips with an event", result.alarmed_clips))
     if result.false_accepts is not None:
-        rate = result.false_accepts
-        low, high = rate.interval
-        note = f"{rate.count} in {rate.hours:.2f} h ({low:.2f}–{high:.2f})"
-        tiles.append(Tile(name="False accepts per hour", value=f"{rate.per_hour:.2f}", note=note))
+        tiles.append(rate_tile(result.false_accepts))
     latency = result.spotting.median_latency_ms
     if latency is not None:
         tiles.append(Tile(name="Median latency", value=f"{latency:.0f} ms", note="from the end of the word"))
@@ -236,14 +240,14 @@ def _item(outcome: Outcome, result: ReplayResult, audio: bool) -> dict[str, Any]
         "mood": "wrong" if _is_wrong(outcome) else "right",
         "audio": _data_uri(samples, listening.sample_rate_hz) if embed else None,
         "figure": trusted(recording_figure(outcome, streamed, listening)),
-        "legend": [(label, colour(index)) for index, label in shown_labels(outcome, listening.labels)],
+        "legend": [(label, label_colour(listening, index)) for index, label in shown_labels(outcome, listening.labels)],
     }
 
 
 def _verdict(outcome: Outcome) -> str:
     parts = []
     if outcome.recording.expected is not None:
-        parts.append(f"{outcome.recording.expected} taken for {outcome.predicted}")
+        parts.append(f"“{outcome.recording.expected}” heard as “{outcome.predicted}”")
     matching = outcome.matching
     if matching is not None:
         if matching.truth.windows:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from kws.evaluation.summary import Evaluation
 from kws.harness.baseline import Change
 from kws.harness.result import ReplayResult
+
+_HEADER_CHARACTERS = 4
+"""Of a label above a column: twelve labels fit 80 columns."""
 
 
 def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Change] | None = None) -> None:
@@ -26,11 +31,12 @@ def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Ch
 
 def confusion_table(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> Table:
     """Expected label down, verdict across; rows without a clip are left out."""
-    table = Table(title="confusion: what it is (row), what it was taken for (column)", title_justify="left")
-    table.add_column("")
+    title = "confusion: what it is (row), what it was taken for (column)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    table.add_column("", no_wrap=True)
     for label in labels:
-        table.add_column(label, justify="right")
-    table.add_column("found", justify="right")
+        table.add_column(label[:_HEADER_CHARACTERS], justify="right", no_wrap=True)
+    table.add_column("found", justify="right", no_wrap=True)
     for index, counts in enumerate(matrix):
         total = sum(counts)
         if total:
@@ -84,9 +90,7 @@ def _figures(result: ReplayResult) -> Table:
         table.add_row("false accepts", str(result.false_accepts))
     summary = result.summary()["latency_ms"]
     if summary is not None:
-        table.add_row(
-            "latency", f"median {summary['median']:.0f} ms, 95 % below {summary['p95']:.0f} ms after the word"
-        )
+        table.add_row("latency", _latency(summary))
     if result.equality is not None:
         style = "green" if result.equality.count == result.equality.total else "bold red"
         table.add_row("equal to host", f"[{style}]{result.equality.count} of {result.equality.total}[/], bit for bit")
@@ -103,3 +107,29 @@ def _changes(changes: Sequence[Change]) -> Table:
         style = "red" if change.worse else "green"
         table.add_row(change.what, change.before, f"[{style}]{change.now}[/]")
     return table
+
+
+def print_evaluation(evaluation: Evaluation, console: Console) -> None:
+    """Print clip accuracy and confusion, and the streams' figures at each operating point."""
+    if evaluation.clips is not None:
+        console.print(confusion_table(evaluation.clips.confusion.tolist(), evaluation.clips.labels))
+        console.print(f"[dim]accuracy[/]  [bold]{evaluation.clips.accuracy}[/]")
+    for verdict in evaluation.points:
+        score = verdict.score
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim")
+        table.add_column()
+        table.add_row("operating point", f"[bold]{verdict.name}[/]")
+        if score.num_keywords:
+            table.add_row("keywords missed", str(score.false_rejects))
+            table.add_row("wrong words", str(score.num_wrong_words))
+        if score.has_negative_audio:
+            table.add_row("false accepts", str(score.false_accepts))
+        latency = score.latency_json()
+        if latency is not None:
+            table.add_row("latency", _latency(latency))
+        console.print(table)
+
+
+def _latency(latency: Mapping[str, float]) -> str:
+    return f"median {latency['median']:.0f} ms, 95 % below {latency['p95']:.0f} ms after the word"

@@ -1,0 +1,66 @@
+"""``kws evaluate``: accuracy on clips; misses, false accepts and latency on streams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="The bundle.")],
+    paths: Annotated[list[Path], typer.Argument(help="Folders of labelled clips, or streams (with --truth).")],
+    truth: Annotated[
+        Path | None, typer.Option(help="Truth windows of the streams (CSV, JSON, or MLPerf Tiny's JSON).")
+    ] = None,
+    truth_label: Annotated[
+        str | None, typer.Option(help="Label of the windows, for truth files that do not say.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only this split of Speech Commands: training, validation, testing.")
+    ] = None,
+    mix: Annotated[
+        Path | None, typer.Option(help="Mix the clips into this background (file or folder) and judge the stream.")
+    ] = None,
+    snr_db: Annotated[float, typer.Option(help="With --mix: level of the words over the background.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="With --mix: order and gaps of the words.")] = 1,
+    negatives: Annotated[
+        list[Path] | None, typer.Option(help="More audio without a keyword (file or folder; may be repeated).")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
+) -> None:
+    """Evaluate a bundle: clips in folders named by word give accuracy; streams give misses and false accepts."""
+    from rich.console import Console
+
+    from kws.bundle import Bundle
+    from kws.cli.progress import task_progress
+    from kws.evaluation.request import EvaluationRequest, evaluate_request
+    from kws.report.evaluation_page import evaluation_page
+    from kws.report.page import write_page
+    from kws.report.terminal import print_evaluation
+
+    bundle = Bundle.load(model)
+    request = EvaluationRequest(
+        paths=tuple(paths),
+        truth=truth,
+        truth_label=truth_label,
+        split=split,
+        mix=mix,
+        snr_db=snr_db,
+        seed=seed,
+        negatives=tuple(negatives or ()),
+    )
+    console = Console()
+    with task_progress(console) as on_progress:
+        evaluation = evaluate_request(bundle, request, on_progress=on_progress)
+    default_point = bundle.decision.default_operating_point
+    print_evaluation(evaluation, console)
+    if json is not None:
+        evaluation.write_json(json)
+    if report is not None:
+        write_page(report, evaluation_page(evaluation, request.describe(), default_point=default_point))
+    for path in (json, report):
+        if path is not None:
+            console.print(f"wrote {path}", highlight=False)

@@ -1,0 +1,132 @@
+"""What `kws evaluate` was asked for, turned into clips, streams and negative audio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.bundle import Bundle
+from kws.errors import ConfigError, EvaluationError
+from kws.evaluation.clips import SILENCE, label_of_word
+from kws.evaluation.recordings import Recording, find_recordings
+from kws.evaluation.run import (
+    NegativeAudio,
+    OnProgress,
+    ignore_progress,
+    keywords_of,
+    score_clips,
+    score_mixture,
+    score_negatives,
+    score_streams,
+)
+from kws.evaluation.streams import StreamRecipe
+from kws.evaluation.summary import Evaluation, judge
+
+SPLITS = ("training", "validation", "testing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest:
+    """Recordings, and how to hear them."""
+
+    paths: tuple[Path, ...]
+    """Folders of labelled clips; or streams, with ``truth``; or audio without a keyword."""
+    truth: Path | None = None
+    truth_label: str | None = None
+    split: str | None = None
+    """Only this split of a Speech Commands folder."""
+    mix: Path | None = None
+    """Background to mix labelled clips into: they are judged as one stream then."""
+    snr_db: float = 10.0
+    seed: int = 1
+    negatives: tuple[Path, ...] = ()
+    """More audio without a keyword."""
+
+    def describe(self) -> str:
+        """One phrase for reports."""
+        parts = [", ".join(path.name for path in self.paths)]
+        if self.split is not None:
+            parts.append(f"{self.split} split")
+        if self.mix is not None:
+            parts.append(f"mixed into {self.mix.name} at {self.snr_db:g} dB SNR (seed {self.seed})")
+        if self.negatives:
+            parts.append(f"negative audio: {', '.join(path.name for path in self.negatives)}")
+        return "; ".join(parts)
+
+
+def evaluate_request(
+    bundle: Bundle, request: EvaluationRequest, *, on_progress: OnProgress = ignore_progress
+) -> Evaluation:
+    """Run an evaluation.
+
+    Raises
+    ------
+    AudioError, EvaluationError, DatasetError
+        If a recording, the truth or the data set cannot be read.
+    ConfigError
+        If options contradict each other.
+    """
+    _check(request)
+    clips, tracks = None, []
+    if request.truth is not None:
+        recordings = find_recordings(request.paths, bundle.labels, truth=request.truth, truth_label=request.truth_label)
+        tracks += score_streams(bundle, recordings, on_progress=on_progress)
+    else:
+        recordings, noise = _labelled(bundle, request)
+        if not recordings:
+            tracks += score_negatives(bundle, NegativeAudio.find(request.paths), on_progress=on_progress)
+        elif request.mix is None:
+            clips = score_clips(bundle, recordings, noise, on_progress=on_progress)
+        else:
+            recipe = StreamRecipe(snr_db=request.snr_db, seed=request.seed)
+            background = NegativeAudio.find([request.mix])
+            tracks.append(score_mixture(bundle, recordings, background, recipe, on_progress=on_progress))
+    if request.negatives:
+        tracks += score_negatives(bundle, NegativeAudio.find(request.negatives), on_progress=on_progress)
+    return judge(bundle, clips, tracks)
+
+
+def _check(request: EvaluationRequest) -> None:
+    if request.truth is not None and (request.mix is not None or request.split is not None):
+        raise ConfigError("--truth is for streams, --mix and --split are for labelled clips; give one or the other")
+    if request.split is not None and request.split not in SPLITS:
+        raise ConfigError(f"--split: expected one of {', '.join(SPLITS)} and got {request.split!r}")
+
+
+def _labelled(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording], list[Path]]:
+    """Labelled clips, and the noise recordings found beside them."""
+    if request.split is not None:
+        return _split(bundle, request)
+    found = [r for r in find_recordings(request.paths, bundle.labels) if r.expected is not None]
+    noise = [r.path for r in found if _is_noise(r)]
+    clips = [recording for recording in found if not _is_noise(recording)]
+    if request.mix is not None and not any(clip.expected in keywords_of(bundle) for clip in clips):
+        raise EvaluationError("--mix: expected folders of keyword clips and found none; name them like the labels")
+    return clips, noise
+
+
+def _is_noise(recording: Recording) -> bool:
+    return recording.expected == SILENCE and recording.path.parent.name != SILENCE
+
+
+def _split(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording], list[Path]]:
+    from datasets.speech_commands import open_folder
+
+    recordings: list[Recording] = []
+    noise: list[Path] = []
+    for path in request.paths:
+        corpus = open_folder(path)
+        noise += corpus.noise
+        for clip in corpus.clips:
+            label = label_of_word(clip.word, bundle.labels)
+            if clip.split == request.split and label is not None:
+                name = f"{clip.word}/{clip.path.name}"
+                recordings.append(Recording(path=clip.path, name=name, expected=label))
+    return _non_empty(recordings, request), noise
+
+
+def _non_empty(recordings: Sequence[Recording], request: EvaluationRequest) -> list[Recording]:
+    if not recordings:
+        raise EvaluationError(f"--split {request.split}: no clip of this split here; give the whole data set's folder")
+    return list(recordings)

@@ -1,0 +1,180 @@
+"""A whole evaluation in one call: what `kws evaluate` and `kws calibrate` run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio, read_audio
+from kws.bundle import Bundle
+from kws.errors import EvaluationError
+from kws.evaluation.clips import SILENCE, ClipScore, evaluate_clips, fit_clip, silence_clips
+from kws.evaluation.recordings import Recording
+from kws.evaluation.streams import StreamRecipe, Word, mix_stream
+from kws.evaluation.tracks import ScoreTrack, score_recording
+from kws.features import Features
+from kws.model import Model
+from kws.pipeline import Pipeline
+
+SILENCE_SHARE = 0.07
+"""Share of silence clips beside labelled ones, as in the 12-label task."""
+NOISE_KEPT_ASIDE = 0.8
+"""Silence is cut from the end of each noise recording, after this share: training hears the beginning."""
+_CHAIN_SAMPLES = 600 * SAMPLE_RATE_HZ
+"""Short recordings without a keyword are chained into streams of up to ten minutes."""
+
+OnProgress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much."""
+
+
+def ignore_progress(what: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NegativeAudio:
+    """Recordings without a keyword."""
+
+    name: str
+    files: tuple[Path, ...]
+
+    @classmethod
+    def find(cls, paths: Sequence[Path]) -> NegativeAudio:
+        """Find the recordings that files and folders name."""
+        return cls(name=", ".join(path.name for path in paths), files=tuple(find_audio(paths)))
+
+
+def score_clips(
+    bundle: Bundle,
+    recordings: Sequence[Recording],
+    noise: Sequence[Path] = (),
+    *,
+    on_progress: OnProgress = ignore_progress,
+) -> ClipScore:
+    """Classify labelled clips, with silence clips cut from noise if silence is a label and no clip is labelled so.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    recordings : sequence of Recording
+        With ``expected`` labels. Clips are cut, or padded with silence, to one second, or to the model's window if
+        that is longer.
+    noise : sequence of path
+        Noise recordings.
+
+    Returns
+    -------
+    ClipScore
+
+    Raises
+    ------
+    AudioError
+        If a recording cannot be read.
+    EvaluationError
+        If no recording has a label.
+    """
+    labelled = [recording for recording in recordings if recording.expected is not None]
+    if not labelled:
+        raise EvaluationError(
+            "no labelled clip: expected folders named like the bundle's labels "
+            f"({', '.join(bundle.labels)}) with recordings in them"
+        )
+    features, model = Features(bundle.section("FEAT") or b""), Model(bundle)
+    window_samples = (model.window_frames - 1) * features.hop_samples + features.window_samples
+    num_samples = max(features.sample_rate_hz, window_samples)
+    clips = np.empty((len(labelled), num_samples), dtype=np.int16)
+    for index, recording in enumerate(labelled):
+        clips[index] = fit_clip(recording.load(features.sample_rate_hz), num_samples)
+        on_progress("reading clips", index + 1, len(labelled))
+    expected = [bundle.labels.index(str(recording.expected)) for recording in labelled]
+    silence = bundle.labels.index(SILENCE) if SILENCE in bundle.labels else None
+    if noise and silence is not None and silence not in expected:
+        quiet = _silence(noise, len(labelled), num_samples, features.sample_rate_hz)
+        clips, expected = np.concatenate([clips, quiet]), expected + [silence] * len(quiet)
+    return evaluate_clips(bundle, clips, expected)
+
+
+def score_streams(
+    bundle: Bundle, recordings: Sequence[Recording], *, on_progress: OnProgress = ignore_progress
+) -> list[ScoreTrack]:
+    """Run the model over recordings with truth windows; the thresholds come later."""
+    pipeline = Pipeline(bundle)
+    tracks = []
+    for index, recording in enumerate(recordings):
+        samples = recording.load(_sample_rate_hz(bundle))
+        tracks.append(score_recording(pipeline, samples, recording.windows or (), name=recording.name))
+        on_progress("listening to streams", index + 1, len(recordings))
+    return tracks
+
+
+def score_negatives(
+    bundle: Bundle, negatives: NegativeAudio, *, on_progress: OnProgress = ignore_progress
+) -> list[ScoreTrack]:
+    """Run the model over recordings without a keyword, short ones chained one after the other."""
+    pipeline = Pipeline(bundle)
+    tracks: list[ScoreTrack] = []
+    sources = (read_audio(path, sample_rate_hz=_sample_rate_hz(bundle)) for path in negatives.files)
+    for done, samples in _chained(sources):
+        tracks.append(score_recording(pipeline, samples, name=f"{negatives.name} {len(tracks) + 1}"))
+        on_progress("listening to negative audio", done, len(negatives.files))
+    return tracks
+
+
+def score_mixture(
+    bundle: Bundle,
+    recordings: Sequence[Recording],
+    background: NegativeAudio,
+    recipe: StreamRecipe,
+    *,
+    on_progress: OnProgress = ignore_progress,
+) -> ScoreTrack:
+    """Mix labelled clips into a background and run the model over the stream; see `mix_stream`.
+
+    Clips of labels that never fire are distractors.
+    """
+    keywords = keywords_of(bundle)
+    rate_hz = _sample_rate_hz(bundle)
+    words = []
+    for index, recording in enumerate(recordings):
+        label = recording.expected if recording.expected in keywords else None
+        words.append(Word(samples=recording.load(rate_hz), label=label))
+        on_progress("reading words", index + 1, len(recordings))
+    noise = np.concatenate([read_audio(path, sample_rate_hz=rate_hz) for path in background.files])
+    stream = mix_stream(words, noise, recipe)
+    name = f"words in {background.name} at {recipe.snr_db:g} dB"
+    return score_recording(Pipeline(bundle), stream.samples, stream.truth.windows, name=name)
+
+
+def keywords_of(bundle: Bundle) -> tuple[str, ...]:
+    """Labels that can fire at the bundle's default operating point."""
+    point = bundle.decision.operating_points[bundle.decision.default_operating_point]
+    return tuple(label for label, limit in zip(bundle.labels, point.thresholds, strict=True) if limit > 0)
+
+
+def _silence(noise: Sequence[Path], num_others: int, num_samples: int, sample_rate_hz: int) -> NDArray[np.int16]:
+    sources = [read_audio(path, sample_rate_hz=sample_rate_hz) for path in noise]
+    kept_aside = [source[int(NOISE_KEPT_ASIDE * source.size) :] for source in sources]
+    count = round(num_others * SILENCE_SHARE / (1.0 - SILENCE_SHARE))
+    return silence_clips(kept_aside, count, num_samples)
+
+
+def _chained(recordings: Iterable[Samples]) -> Iterator[tuple[int, Samples]]:
+    """Join recordings until ten minutes are reached; with each stream, how many recordings are used up."""
+    waiting: list[Samples] = []
+    done = 0
+    for recording in recordings:
+        if waiting and sum(part.size for part in waiting) + recording.size > _CHAIN_SAMPLES:
+            yield done, np.concatenate(waiting)
+            waiting = []
+        waiting.append(recording)
+        done += 1
+    if waiting:
+        yield done, np.concatenate(waiting)
+
+
+def _sample_rate_hz(bundle: Bundle) -> int:
+    return Features(bundle.section("FEAT") or b"").sample_rate_hz
