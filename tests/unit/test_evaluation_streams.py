@@ -5,7 +5,7 @@ import pytest
 
 from kws.errors import EvaluationError
 from kws.evaluation.endpoints import active_rms, speech_bounds
-from kws.evaluation.streams import StreamRecipe, Word, chain, mix_stream
+from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 
 RATE_HZ = 16000
 
@@ -93,8 +93,3 @@ def test_a_silent_word_is_refused() -> None:
 def test_a_stream_of_nothing_is_refused() -> None:
     with pytest.raises(EvaluationError, match="needs words and a background"):
         mix_stream([], background(), StreamRecipe())
-
-
-def test_a_chain_separates_recordings_with_silence() -> None:
-    chained = chain([np.full(10, 1, np.int16), np.full(5, 2, np.int16)], gap_s=3 / RATE_HZ)
-    assert chained.tolist() == [1] * 10 + [0] * 3 + [2] * 5 + [0] * 3
