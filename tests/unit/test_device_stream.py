@@ -1,0 +1,138 @@
+"""What the host sends, and when: the sender against a link that only writes down."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from kws.core import lib
+from kws.device.protocol import Frame, pack
+from kws.device.stream import MODULUS, Collector, Sender, ahead
+
+PER_FRAME = lib.KWS_AUDIO_FRAME_SAMPLES
+
+
+class WrittenDown:
+    """Stands in for a Link."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, bytes]] = []
+        self.polling = False
+        self.token = 0
+
+    def send(self, message_type: int, payload: bytes = b"") -> None:
+        self.sent.append((message_type, payload))
+
+    def poll(self) -> None:
+        self.polling = True
+        self.token += 1
+
+    def answers_poll(self, status) -> bool:
+        answers = self.polling and status.poll_token == self.token
+        self.polling = self.polling and not answers
+        return answers
+
+    def positions(self) -> list[int]:
+        audio = [payload for kind, payload in self.sent if kind == lib.KWS_MESSAGE_AUDIO]
+        return [struct.unpack_from("<I", payload)[0] for payload in audio]
+
+
+def status(**fields: int) -> Frame:
+    return Frame(type=lib.KWS_MESSAGE_STATUS, session=1, number=0, payload=pack("status", **fields))
+
+
+def sender(samples: int, *, start: int = 0, allowed: int = 0) -> tuple[Sender, WrittenDown]:
+    link = WrittenDown()
+    audio = np.arange(samples, dtype="<i2").tobytes()
+    return Sender(link, audio, start, allowed), link  # type: ignore[arg-type]
+
+
+def test_nothing_is_sent_beyond_what_the_board_allows() -> None:
+    send, link = sender(1000, allowed=3 * PER_FRAME)
+    send.send_allowed()
+    assert link.positions() == [0, PER_FRAME, 2 * PER_FRAME]
+
+
+def test_no_short_frame_is_sent_while_more_audio_waits() -> None:
+    send, link = sender(1000, allowed=PER_FRAME + 50)
+    send.send_allowed()
+    assert link.positions() == [0]
+
+
+def test_the_last_frame_is_short_and_a_flush_follows_it_once() -> None:
+    send, link = sender(PER_FRAME + 7, allowed=1000)
+    send.send_allowed()
+    send.send_allowed()
+    kinds = [kind for kind, _ in link.sent]
+    assert kinds == [lib.KWS_MESSAGE_AUDIO, lib.KWS_MESSAGE_AUDIO, lib.KWS_MESSAGE_FLUSH]
+    assert (
+        link.sent[1][1]
+        == pack("audio", position=PER_FRAME) + np.arange(PER_FRAME, PER_FRAME + 7, dtype="<i2").tobytes()
+    )
+
+
+def test_after_a_loss_nothing_goes_out_until_the_poll_is_answered_and_then_from_there_on() -> None:
+    send, link = sender(1000, allowed=3 * PER_FRAME)
+    send.send_allowed()
+    send.hear(status(accepted_samples=PER_FRAME, allowed_samples=4 * PER_FRAME, resend=1))
+    send.send_allowed()
+    assert len(link.positions()) == 3
+    send.hear(status(accepted_samples=PER_FRAME, allowed_samples=4 * PER_FRAME, poll_token=link.token))
+    send.send_allowed()
+    assert link.positions()[3:] == [PER_FRAME, 2 * PER_FRAME, 3 * PER_FRAME]
+    assert send.repeated == 2 * PER_FRAME
+
+
+def test_a_status_without_loss_repeats_nothing() -> None:
+    send, link = sender(1000, allowed=2 * PER_FRAME)
+    send.send_allowed()
+    send.hear(status(accepted_samples=PER_FRAME, allowed_samples=3 * PER_FRAME))
+    send.send_allowed()
+    assert link.positions() == [0, PER_FRAME, 2 * PER_FRAME]
+    assert send.repeated == 0
+
+
+def test_positions_wrap_at_two_to_the_32() -> None:
+    start = MODULUS - PER_FRAME
+    send, link = sender(2 * PER_FRAME, start=start, allowed=PER_FRAME)
+    send.send_allowed()
+    assert link.positions() == [start, 0]
+    assert send.end == PER_FRAME
+    send.hear(status(accepted_samples=0, allowed_samples=PER_FRAME))
+    assert send.accepted_samples == PER_FRAME
+
+
+def test_only_the_drained_record_of_this_audio_ends_the_stream() -> None:
+    send, _ = sender(10, start=100, allowed=1000)
+    send.send_allowed()
+    send.hear(Frame(type=lib.KWS_MESSAGE_DRAINED, session=1, number=0, payload=pack("drained", position=100)))
+    assert send.drained_samples is None
+    send.hear(Frame(type=lib.KWS_MESSAGE_DRAINED, session=1, number=1, payload=pack("drained", position=110)))
+    assert send.drained_samples == 10
+
+
+@pytest.mark.parametrize(
+    ("position", "base", "expected"), [(5, 3, 2), (3, 5, -2), (1, MODULUS - 1, 2), (MODULUS - 1, 1, -2)]
+)
+def test_ahead_is_signed_and_modular(position: int, base: int, expected: int) -> None:
+    assert ahead(position, base) == expected
+
+
+def test_records_become_scores_events_and_frames() -> None:
+    heard: list[int] = []
+    collector = Collector(("no", "yes"), 3, None, lambda at, posteriors, smoothed: heard.append(at))
+    scores = pack("scores", sample_index=640, frame_index=1, num_labels=2) + bytes([1, 2, 3, 4])
+    collector.hear(Frame(type=lib.KWS_MESSAGE_SCORES, session=1, number=0, payload=scores))
+    event = pack("event", sample_index=2**40, label=1, score=200)
+    collector.hear(Frame(type=lib.KWS_MESSAGE_EVENT, session=1, number=1, payload=event))
+    features = pack("features", frame_index=1) + bytes([255, 0, 1])
+    collector.hear(Frame(type=lib.KWS_MESSAGE_FEATURES, session=1, number=2, payload=features))
+    assert collector.scores().posteriors.tolist() == [[1, 2]]
+    assert collector.scores().smoothed.tolist() == [[3, 4]]
+    assert heard == [640]
+    assert collector.detections[0].label == "yes"
+    assert collector.detections[0].sample_index == 2**40
+    assert collector.frames().tolist() == [[-1, 0, 1]]
+    assert collector.count == 3
