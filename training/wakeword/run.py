@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from datasets import recordings
+from datasets.synthetic import SpeechEngine
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import TrainingError
@@ -129,7 +130,7 @@ def _work_folder(out: Path, project: WordProject, engine: str, given: Given) -> 
     return work
 
 
-def _speak(script: speech.Script, engine: speech.SpeechEngine, work: Path, console: Console) -> SpeechBank:
+def _speak(script: speech.Script, engine: SpeechEngine, work: Path, console: Console) -> SpeechBank:
     def make() -> SpeechBank:
         with _progress(console, "speaking") as step:
             return speech.speak(script, engine, step)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from datasets.synthetic import SpeechEngine
 from training.wakeword import speech
 from training.wakeword.config import WordProject
 
 _SHOWN = 40
 
 
-def show_pronunciation(project: WordProject, engine: speech.SpeechEngine, console: Console) -> None:
+def show_pronunciation(project: WordProject, engine: SpeechEngine, console: Console) -> None:
     """Print how every spelling is read, as IPA and as the phonemes that can be edited and handed back."""
     for word in project.words:
         for text in word.texts:

@@ -1,0 +1,73 @@
+"""Acoustics: deterministic, levels as asked, nothing lost."""
+
+import numpy as np
+import pytest
+
+from training.augment import Acoustics, AcousticsConfig, draw_room, resize
+
+PLAIN = AcousticsConfig(
+    speed_probability=0.0,
+    stretch_probability=0.0,
+    pitch_probability=0.0,
+    room_probability=0.0,
+    num_rooms=1,
+    equalizer_probability=0.0,
+    band_limit_probability=0.0,
+    noise_probability=0.0,
+    clipping_probability=0.0,
+    level_dbfs=(-20.0, -20.0),
+)
+
+
+def tone(num_samples: int = 16000) -> np.ndarray:
+    samples = np.sin(2 * np.pi * 440 * np.arange(num_samples) / 16000) * 0.05
+    return samples.astype(np.float32)
+
+
+def level_dbfs(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean((samples / 32768.0) ** 2)))
+
+
+def test_the_same_generator_gives_the_same_samples() -> None:
+    config = AcousticsConfig(num_rooms=3)
+    takes = []
+    for _ in range(2):
+        acoustics, rng = Acoustics(config, [], seed=1), np.random.default_rng(7)
+        takes.append([acoustics.record(acoustics.another_speaker(tone(), rng), rng) for _ in range(6)])
+    assert all(np.array_equal(a, b) for a, b in zip(*takes, strict=True))
+    assert all(take.dtype == np.int16 for take in takes[0])
+
+
+def test_a_take_gets_the_level_that_was_drawn() -> None:
+    recorded = Acoustics(PLAIN, [], seed=1).record(tone(), np.random.default_rng(1))
+    assert level_dbfs(recorded) == pytest.approx(-20.0, abs=0.1)
+
+
+def test_noise_is_added_at_the_signal_to_noise_ratio_that_was_drawn() -> None:
+    from dataclasses import replace
+
+    noisy = replace(PLAIN, noise_probability=1.0, snr_db=(10.0, 10.0))
+    rng_a, rng_b = np.random.default_rng(1), np.random.default_rng(1)
+    clean = Acoustics(PLAIN, [], seed=1).record(tone(), rng_a).astype(float)
+    mixed = Acoustics(noisy, [], seed=1).record(tone(), rng_b).astype(float)
+    assert level_dbfs(clean) - level_dbfs(mixed - clean) == pytest.approx(10.0, abs=0.3)
+
+
+def test_silence_stays_silence_without_noise() -> None:
+    recorded = Acoustics(PLAIN, [], seed=1).record(np.zeros(8000, np.float32), np.random.default_rng(1))
+    assert not recorded.any()
+
+
+def test_a_room_starts_with_its_direct_sound() -> None:
+    for seed in range(5):
+        response = draw_room(np.random.default_rng(seed))
+        assert int(np.argmax(np.abs(response))) <= 8
+        assert np.abs(response).max() == pytest.approx(1.0)
+        assert 100 < response.size < 32000
+
+
+def test_resizing_changes_length_and_pitch_together() -> None:
+    faster = resize(tone(), 1.25)
+    assert faster.size == pytest.approx(16000 / 1.25, abs=2)
+    spectrum = np.abs(np.fft.rfft(faster))
+    assert np.argmax(spectrum) * 16000 / faster.size == pytest.approx(550.0, abs=3)
