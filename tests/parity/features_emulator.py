@@ -16,7 +16,7 @@ from kws.features import Features
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "firmware" / "core"
 CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"]
-FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", f"-I{CORE}"]
+FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{CORE}"]
 LINK = [
     "-nostartfiles", "-specs=nano.specs", "-Wl,-Ttext=0x08000100", "-Wl,-Tbss=0x20000000",
     "-Wl,--section-start=.vectors=0x08000000", "-Wl,--defsym=__stack_top=0x20020000", "-Wl,-eReset_Handler",

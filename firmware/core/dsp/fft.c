@@ -1,5 +1,6 @@
 #include "fixed_point.h"
 #include "kws_dsp.h"
+#include "select.h"
 
 typedef struct {
     int32_t re;
@@ -53,16 +54,23 @@ static void group_pass(int32_t *x, uint32_t quarter, const int16_t *twiddles)
     }
 }
 
+void kws_dsp_fft_pass(int32_t *data, uint32_t num_points, uint32_t quarter, const int16_t *twiddles_q15)
+{
+    for (uint32_t group = 0u; group < num_points; group += 4u * quarter) {
+        group_pass(data + 2u * group, quarter, twiddles_q15);
+    }
+}
+
+#if !KWS_DSP_SIMD
 void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddles_q15)
 {
     const uint32_t num_points = 1u << log2_points;
     for (uint32_t quarter = 4u >> (log2_points & 1u); quarter < num_points; quarter *= 4u) {
-        for (uint32_t group = 0u; group < num_points; group += 4u * quarter) {
-            group_pass(data + 2u * group, quarter, twiddles_q15);
-        }
+        kws_dsp_fft_pass(data, num_points, quarter, twiddles_q15);
         twiddles_q15 += 6u * (quarter - 1u);
     }
 }
+#endif
 
 int32_t kws_dsp_fft_halvings(uint32_t log2_points)
 {

@@ -38,6 +38,9 @@ int32_t kws_dsp_fft_load_preemphasis_s16(int32_t *data, uint32_t log2_points, co
  * group, for k = 1 .. q - 1, the angles 2k, k, 3k times 2 pi / (4 q) as pairs (cos, sin) Q15. */
 void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddles_q15);
 
+/* One of those passes, over all groups of 4 * quarter points. */
+void kws_dsp_fft_pass(int32_t *data, uint32_t num_points, uint32_t quarter, const int16_t *twiddles_q15);
+
 /* Number of int16 values that kws_dsp_fft_s32 reads from its twiddles. */
 uint32_t kws_dsp_fft_num_twiddles(uint32_t log2_points);
 
