@@ -100,7 +100,8 @@ static kws_status_t check_weights(const kws_model_layer_t *record, kws_span_t se
     if (needed == 0u || dense_packed) {
         return KWS_ERROR_UNSUPPORTED;
     }
-    return (record->weights_bytes == needed && inside(section, record->weights_offset, needed))
+    return (record->weights_bytes == needed && inside(section, record->weights_offset, needed) &&
+            kws_nn_constants_fit(&layer))
                ? KWS_OK
                : KWS_ERROR_BOUNDS;
 }
@@ -131,7 +132,8 @@ static bool channels_fit(const kws_nn_channel_t *channels, uint32_t num_channels
 
 static kws_status_t check_channels(const kws_model_layer_t *record, kws_span_t section)
 {
-    if (record->op == KWS_MODEL_AVERAGE_POOL) {
+    const bool among_weights = record->weights_bytes > 0u && record->weight_layout != KWS_NN_LAYOUT_COMPACT;
+    if (record->op == KWS_MODEL_AVERAGE_POOL || among_weights) {
         return (record->channels_offset == 0u) ? KWS_OK : KWS_ERROR_BOUNDS;
     }
     const uint32_t num_channels = (record->op == KWS_MODEL_SOFTMAX) ? 1u : record->output_channels;

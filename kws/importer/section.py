@@ -8,6 +8,7 @@ from typing import Any
 from kws.core import ffi, lib
 from kws.errors import ImportModelError
 from kws.importer.network import Layer, Network
+from kws.importer.packing import packed_layer
 
 HEADER = struct.Struct("<6H20x")
 RECORD_BYTES = int(ffi.sizeof("kws_model_layer_t"))
@@ -18,11 +19,11 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % ALIGNMENT)
 
 
-def _record(layer: Layer) -> Any:
+def _record(layer: Layer, weight_layout: int) -> Any:
     """Return a ``kws_model_layer_t *`` with everything but the offsets filled in."""
     record = ffi.new("kws_model_layer_t *")
     record.op = layer.op
-    record.weight_layout = lib.KWS_NN_LAYOUT_COMPACT
+    record.weight_layout = weight_layout
     record.stride_height, record.stride_width = layer.stride
     record.pad_top, record.pad_bottom, record.pad_left, record.pad_right = layer.padding
     record.kernel_height, record.kernel_width = layer.kernel
@@ -36,7 +37,13 @@ def _record(layer: Layer) -> Any:
     return record
 
 
-def model_section(network: Network, *, streaming: bool | None = None, decision_frames: int | None = None) -> bytes:
+def model_section(
+    network: Network,
+    *,
+    streaming: bool | None = None,
+    decision_frames: int | None = None,
+    compact: bool = False,
+) -> bytes:
     """Return the MODL section of a network.
 
     Parameters
@@ -47,6 +54,8 @@ def model_section(network: Network, *, streaming: bool | None = None, decision_f
     decision_frames : int, optional
         Frames between decisions of a window model, by default a tenth of the window. A streaming model decides
         every ``network.time_stride`` frames, which leaves nothing to choose.
+    compact : bool
+        Store weights in their smallest form instead of the one that runs fastest on a microcontroller.
 
     Raises
     ------
@@ -66,21 +75,21 @@ def model_section(network: Network, *, streaming: bool | None = None, decision_f
     flags = lib.KWS_MODEL_STREAMING if streaming else 0
     header = HEADER.pack(len(network.layers), flags, network.num_features, network.num_labels,
                          network.window_frames, decision_frames)  # fmt: skip
-    return header + _layer_table(network.layers)
+    return header + _layer_table(network.layers, compact=compact)
 
 
-def _layer_table(layers: tuple[Layer, ...]) -> bytes:
+def _layer_table(layers: tuple[Layer, ...], *, compact: bool) -> bytes:
     """Return the records and, behind them, what their offsets point at."""
     table, blobs = b"", b""
     first_blob = HEADER.size + len(_padded(bytes(RECORD_BYTES * len(layers))))
     for layer in layers:
-        record = _record(layer)
-        if layer.weights is not None:
-            data = layer.weights.tobytes()
-            record.weights_offset, record.weights_bytes = first_blob + len(blobs), len(data)
-            blobs += _padded(data)
-        if layer.channels is not None:
+        packed = packed_layer(layer, compact=compact)
+        record = _record(layer, packed.layout)
+        if packed.weights:
+            record.weights_offset, record.weights_bytes = first_blob + len(blobs), len(packed.weights)
+            blobs += _padded(packed.weights)
+        if packed.channels:
             record.channels_offset = first_blob + len(blobs)
-            blobs += _padded(layer.channels.astype("<i4").tobytes())
+            blobs += _padded(packed.channels)
         table += bytes(ffi.buffer(record))
     return _padded(table) + blobs

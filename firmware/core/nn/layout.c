@@ -1,24 +1,42 @@
 #include "nn.h"
+#include "paired.h"
+#include "stencil.h"
 
 uint32_t kws_nn_scratch_bytes(const kws_nn_layer_t *layer)
 {
-    (void)layer; /* no kernel needs any yet */
-    return 0u;
+    switch (layer->weight_layout) {
+    case KWS_NN_LAYOUT_PAIRED: return kws_nn_paired_scratch_bytes(layer);
+    case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_scratch_bytes(layer);
+    default: return 0u;
+    }
 }
 
 uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer)
 {
-    if (layer->weight_layout != KWS_NN_LAYOUT_COMPACT) {
-        return 0u;
+    switch (layer->weight_layout) {
+    case KWS_NN_LAYOUT_COMPACT:
+        return (uint32_t)layer->kernel_height * layer->kernel_width * layer->input_channels *
+               layer->output_channels;
+    case KWS_NN_LAYOUT_PAIRED: return kws_nn_paired_weights_bytes(layer);
+    default: return 0u;
     }
-    return (uint32_t)layer->kernel_height * layer->kernel_width * layer->input_channels *
-           layer->output_channels;
 }
 
 uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer)
 {
-    if (layer->weight_layout != KWS_NN_LAYOUT_COMPACT) {
-        return 0u;
+    switch (layer->weight_layout) {
+    case KWS_NN_LAYOUT_COMPACT:
+        return (uint32_t)layer->kernel_height * layer->kernel_width * layer->output_channels;
+    case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_weights_bytes(layer);
+    default: return 0u;
     }
-    return (uint32_t)layer->kernel_height * layer->kernel_width * layer->output_channels;
+}
+
+bool kws_nn_constants_fit(const kws_nn_layer_t *layer)
+{
+    switch (layer->weight_layout) {
+    case KWS_NN_LAYOUT_PAIRED: return kws_nn_paired_fits(layer);
+    case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_fits(layer);
+    default: return true;
+    }
 }

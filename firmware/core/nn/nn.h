@@ -15,6 +15,8 @@
 #ifndef KWS_NN_H
 #define KWS_NN_H
 
+#include <stdbool.h>
+
 #include "layout.h"
 
 /* One layer as the kernels see it. Pointers lead into the bundle. */
@@ -52,6 +54,10 @@ uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer);
 
 /* The same for a depthwise layer. */
 uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer);
+
+/* True when the constants that a layout keeps among its weights are what it says; to be asked once the weights are
+ * known to lie inside the bundle. */
+bool kws_nn_constants_fit(const kws_nn_layer_t *layer);
 
 /* Any kernel, any stride. */
 kws_nn_kernel_t kws_nn_conv_row_plain;

@@ -1,0 +1,91 @@
+#include "paired.h"
+
+#include <string.h>
+
+uint32_t kws_nn_paired_weights_bytes(const kws_nn_layer_t *layer)
+{
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    const uint32_t blocks = (layer->output_channels + KWS_NN_PAIRED_CHANNELS - 1u) / KWS_NN_PAIRED_CHANNELS;
+    return (inputs > KWS_NN_PAIRED_MAX_INPUTS) ? 0u : blocks * kws_nn_paired_block_bytes(inputs);
+}
+
+uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer)
+{
+    return 2u * kws_nn_paired_inputs(layer) * (uint32_t)(sizeof(int8_t) + sizeof(int16_t));
+}
+
+static const kws_nn_rescale_t *scales_of(const int8_t *block, uint32_t inputs)
+{
+    const int8_t *scales = block + KWS_NN_PAIRED_CHANNELS * (sizeof(int32_t) + inputs);
+    return (const kws_nn_rescale_t *)(const void *)scales;
+}
+
+bool kws_nn_paired_fits(const kws_nn_layer_t *layer)
+{
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    const int8_t *block = layer->weights;
+    for (uint32_t oc = 0u; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
+        const kws_nn_rescale_t *scales = scales_of(block, inputs);
+        for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS; ++i) {
+            if (!kws_nn_rescale_fits(&scales[i], layer)) {
+                return false;
+            }
+        }
+        block += kws_nn_paired_block_bytes(inputs);
+    }
+    return true;
+}
+
+void kws_nn_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x, int8_t *inputs)
+{
+    const uint32_t run = (uint32_t)layer->kernel_width * layer->input_channels;
+    const uint32_t first = x * layer->stride_width * layer->input_channels;
+    int8_t *next = inputs;
+    for (uint32_t ky = 0u; ky < layer->kernel_height; ++ky) {
+        memcpy(next, rows[ky] + first, run);
+        next += run;
+    }
+    memset(next, 0, (size_t)(inputs + kws_nn_paired_inputs(layer) - next));
+}
+
+/* Sums of a block over the inputs, all times 256. Unsigned: a bundle of someone else may wrap, as the DSP
+ * version would. */
+static void sum_block(const int8_t *block, const int8_t *inputs, uint32_t num_inputs, int32_t *sums)
+{
+    const int32_t *start = (const int32_t *)(const void *)block;
+    const int16_t *lanes = (const int16_t *)(const void *)(start + KWS_NN_PAIRED_CHANNELS);
+    for (uint32_t pair = 0u; pair < 2u; ++pair) {
+        uint32_t even = (uint32_t)start[2u * pair];
+        uint32_t both = (uint32_t)start[2u * pair + 1u];
+        const int16_t *lane = lanes + 2u * pair;
+        for (uint32_t i = 0u; i < num_inputs; i += 4u) {
+            const int8_t *in = inputs + i;
+            even += (uint32_t)((int8_t)lane[0] * in[0] + (int8_t)lane[1] * in[2] + (int8_t)lane[4] * in[1] +
+                               (int8_t)lane[5] * in[3]);
+            both += (uint32_t)(lane[0] * in[0] + lane[1] * in[2] + lane[4] * in[1] + lane[5] * in[3]);
+            lane += 8;
+        }
+        sums[2u * pair] = (int32_t)(even << 8);
+        sums[2u * pair + 1u] = (int32_t)(both - even);
+    }
+}
+
+void kws_nn_paired_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                             void *scratch)
+{
+    const uint32_t num_inputs = kws_nn_paired_inputs(layer);
+    int8_t *inputs = scratch;
+    for (uint32_t x = 0u; x < layer->output_width; ++x) {
+        kws_nn_paired_gather(layer, rows, x, inputs);
+        const int8_t *block = layer->weights;
+        for (uint32_t oc = 0u; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
+            int32_t sums[KWS_NN_PAIRED_CHANNELS];
+            sum_block(block, inputs, num_inputs, sums);
+            const kws_nn_rescale_t *scales = scales_of(block, num_inputs);
+            for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS && oc + i < layer->output_channels; ++i) {
+                *output++ = kws_nn_rescale(sums[i], &scales[i], layer);
+            }
+            block += kws_nn_paired_block_bytes(num_inputs);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+/* The layout KWS_NN_LAYOUT_STENCIL of depthwise 3 x 3 weights at stride 1, which the Armv7E-M kernel runs on:
+ * one record per channel, everything in it; the channel table is empty.
+ *
+ * Weights are paired for dual multiply-accumulates, with the inputs above each other in the upper two rows and
+ * beside each other in the lowest one, and are stored times 256, so that the sums come out as kws_nn_rescale_t
+ * wants them at no cost.
+ *
+ * What the packer promises: no weight is -128, |bias| <= 2^22, right shifts of 1 to 15, a multiple of four
+ * channels. */
+#ifndef KWS_NN_STENCIL_H
+#define KWS_NN_STENCIL_H
+
+#include "rescale.h"
+
+/* Bytes of `weights`, or 0 when the layer cannot have this layout. */
+uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer);
+
+/* True when what `weights` holds is what the packer promises; they are inside the bundle already. */
+bool kws_nn_stencil_fits(const kws_nn_layer_t *layer);
+
+uint32_t kws_nn_stencil_scratch_bytes(const kws_nn_layer_t *layer);
+
+kws_nn_kernel_t kws_nn_stencil_row_plain;
+kws_nn_kernel_t kws_nn_stencil_row_dsp;
+
+#endif
