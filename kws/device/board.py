@@ -249,7 +249,7 @@ class Board:
         on_scores : callable, optional
             Called with sample_index, posteriors and smoothed posteriors of each decision as it arrives.
         on_progress : callable, optional
-            Called now and then with the number of these samples that the board has accepted.
+            Called now and then with the number of these samples that the board has accepted, at last with all.
 
         Raises
         ------
@@ -301,6 +301,8 @@ class Board:
                     f"{self._link.name} answers but has made no progress for {self._link.timeout_s:g} s while "
                     f"{sender.describe()}; the line is too noisy, or the board is stuck: reset it"
                 )
+        if on_progress is not None:
+            on_progress(sender.drained_samples)
 
 
 _INFO_NUMBERS = (

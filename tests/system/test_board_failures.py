@@ -1,0 +1,281 @@
+"""What goes wrong on the way to a board is repaired or reported; it never hangs and never changes a result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from noisy_line import NoisyLine
+from random_bundles import speech_like
+
+from kws.bundle import Bundle
+from kws.core import lib
+from kws.device import Board, open_board
+from kws.device.boards import open_port
+from kws.device.build import build_firmware
+from kws.device.launch import Child, start_native, start_qemu
+from kws.device.link import Link
+from kws.device.protocol import encode, pack
+from kws.errors import (
+    BoardNotFoundError,
+    BoardRefusedError,
+    BoardTimeoutError,
+    BundleError,
+    DeviceError,
+    KwsError,
+    ProtocolError,
+    ToolMissingError,
+)
+from kws.pipeline import Pipeline
+
+BOARDS = ("native", "netduinoplus2")
+
+
+@pytest.fixture(scope="module")
+def bundle_path(tmp_path_factory: pytest.TempPathFactory, streaming_bundle: Bundle) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "streaming.kws"
+    streaming_bundle.save(path)
+    return path
+
+
+@pytest.fixture(params=BOARDS)
+def child(request: pytest.FixtureRequest, bundle_path: Path) -> Iterator[Child]:
+    started = start_native(bundle_path) if request.param == "native" else start_qemu(request.param, bundle_path)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def native(bundle_path: Path) -> Iterator[Child]:
+    started = start_native(bundle_path)
+    yield started
+    started.stop()
+
+
+def connect(url: str, timeout_s: float = 10.0) -> Board:
+    return Board(Link(open_port(url, 921600, timeout_s), "the board", timeout_s))
+
+
+# -- the line ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("flips", "losses"), [(2e-4, 0.0), (0.0, 2e-4), (5e-4, 5e-4)])
+def test_a_line_that_damages_bytes_changes_no_result(
+    child: Child, streaming_bundle: Bundle, flips: float, losses: float
+) -> None:
+    samples = speech_like(2.0, seed=5)
+    pipeline = Pipeline(streaming_bundle)
+    expected = pipeline.feed(samples)
+    with NoisyLine(child.url, flips=flips, losses=losses) as line:
+        board = connect(line.url)
+        board.reset(features=True)
+        result = board.stream(samples)
+        assert line.damaged_bytes > 0
+    assert result.detections == expected
+    np.testing.assert_array_equal(result.scores.posteriors, pipeline.scores.posteriors)
+    np.testing.assert_array_equal(result.scores.smoothed, pipeline.scores.smoothed)
+    np.testing.assert_array_equal(result.frames, pipeline.frames)
+    assert result.bad_frames > 0
+    assert result.dropped_samples == 0
+
+
+def test_a_hopeless_line_is_reported_and_does_not_hang(native: Child) -> None:
+    with NoisyLine(native.url, flips=0.05) as line, pytest.raises(DeviceError, match="damaged frames"):
+        connect(line.url, timeout_s=1.0)
+
+
+def test_a_board_that_falls_silent_in_the_stream_is_reported_with_its_last_state(child: Child) -> None:
+    with NoisyLine(child.url, silent_after_bytes=20_000) as line:
+        board = connect(line.url, timeout_s=1.0)
+        started = time.monotonic()
+        with pytest.raises(
+            BoardTimeoutError, match=r"silent for .* streaming: \d+ of 48000 samples sent, \d+ accepted"
+        ):
+            board.stream(speech_like(3.0))
+        assert time.monotonic() - started < 10
+
+
+def test_a_board_that_stops_is_reported(native: Child) -> None:
+    board = connect(native.url, timeout_s=0.5)
+    os.kill(native.process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(BoardTimeoutError, match="0 accepted, 0 heard"):
+            board.stream(speech_like(3.0))
+    finally:
+        os.kill(native.process.pid, signal.SIGCONT)
+
+
+def test_a_line_that_breaks_is_reported(child: Child) -> None:
+    board = connect(child.url, timeout_s=1.0)
+    child.stop()
+    with pytest.raises(DeviceError, match=r"the line to the board broke|silent"):
+        board.stream(speech_like(3.0))
+
+
+def test_a_board_that_restarts_in_the_stream_is_reported(native: Child) -> None:
+    """Another host's RESET looks the same to this one: its session is over."""
+    board = connect(native.url)
+    intruder = encode(lib.KWS_MESSAGE_RESET, pack("reset", operating_point=-1, wanted=0), session=99)
+    with pytest.raises(DeviceError, match="restarted while streaming"):
+        board.stream(speech_like(3.0), on_scores=lambda *_: board._link.port.write(intruder))
+
+
+def test_a_second_host_can_take_over_from_one_that_died_in_the_stream(native: Child, streaming_bundle: Bundle) -> None:
+    samples = speech_like(2.0, seed=5)
+    first = connect(native.url)
+    with pytest.raises(KeyboardInterrupt):
+        first.stream(samples, on_scores=lambda *_: signal.raise_signal(signal.SIGINT))
+    first._link.port.close()
+    assert connect(native.url).stream(samples).detections == Pipeline(streaming_bundle).feed(samples)
+
+
+def test_something_else_on_the_port_is_not_taken_for_a_board() -> None:
+    child = Child(["cat"])
+    host, device = os.openpty()
+    try:
+        with pytest.raises(BoardTimeoutError, match=r"silent for .* while greeting it; last message heard: nothing"):
+            connect(os.ttyname(device), timeout_s=0.5)
+    finally:
+        os.close(host)
+        os.close(device)
+        child.stop()
+
+
+def test_a_board_of_another_protocol_version_is_refused(native: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NewerHost:
+        KWS_PROTOCOL_VERSION = lib.KWS_PROTOCOL_VERSION + 1
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(lib, name)
+
+    monkeypatch.setattr("kws.device.board.lib", NewerHost())
+    with pytest.raises(ProtocolError, match=r"speaks version 1 .* this host version 2"):
+        connect(native.url)
+
+
+@pytest.mark.parametrize("spec", ["/dev/ttyNOSUCH", "nosuchboard", "socket://127.0.0.1:1", "nonsense://x"])
+def test_a_port_that_does_not_exist_is_named_with_those_that_do(spec: str) -> None:
+    with pytest.raises(BoardNotFoundError, match=r"cannot open .*netduinoplus2"):
+        open_board(spec)
+
+
+# -- the bundle -------------------------------------------------------------------------------------------------------
+
+
+def damaged(data: bytes, change: Callable[[bytearray], None]) -> bytes:
+    copy = bytearray(data)
+    change(copy)
+    return bytes(copy)
+
+
+def flip_last(data: bytearray) -> None:
+    data[-1] ^= 1
+
+
+def halve(data: bytearray) -> None:
+    del data[len(data) // 2 :]
+
+
+def rename(data: bytearray) -> None:
+    data[:4] = b"RIFF"
+
+
+def age(data: bytearray) -> None:
+    data[4:6] = struct.pack("<H", 9)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize(
+    ("change", "words"), [(flip_last, "checksum"), (halve, "status"), (rename, "not a"), (age, "version|format")]
+)
+def test_a_bad_bundle_on_the_board_is_refused_with_the_reason(
+    name: str, change: Callable[[bytearray], None], words: str, streaming_bundle: Bundle, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.kws"
+    path.write_bytes(damaged(streaming_bundle.data, change))
+    with pytest.raises(BoardRefusedError, match=words):
+        open_board(name, bundle=path)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_without_a_bundle_says_so(name: str) -> None:
+    with pytest.raises(BoardRefusedError, match=r"has no bundle that it can run: .* flash a bundle"):
+        open_board(name)
+
+
+def test_a_bundle_that_needs_more_memory_than_the_board_has_is_refused_with_both_sizes(
+    bundle_path: Path, streaming_bundle: Bundle
+) -> None:
+    needed = Pipeline(streaming_bundle).arena_bytes
+    with pytest.raises(BoardRefusedError, match=f"needs an arena of {needed} bytes and this board has {needed - 16};"):
+        open_board("native", bundle=bundle_path, arena_bytes=needed - 16)
+    with open_board("native", bundle=bundle_path, arena_bytes=needed) as board:
+        assert board.info.arena_bytes == needed
+
+
+def test_a_bundle_file_that_is_missing_or_larger_than_the_flash_is_refused_before_the_start(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no such bundle"):
+        open_board("native", bundle=tmp_path / "nosuch.kws")
+    large = tmp_path / "large.kws"
+    with open(large, "wb") as file:
+        file.truncate(1 << 20)
+    with pytest.raises(BoardRefusedError, match="1048576 bytes, but netduinoplus2 has 917504 bytes of flash"):
+        open_board("netduinoplus2", bundle=large)
+
+
+def test_a_real_board_with_another_bundle_in_its_flash_is_refused(
+    native: Child, window_bundle: Bundle, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.kws"
+    window_bundle.save(other)
+    with pytest.raises(BoardRefusedError, match="flash the bundle first"):
+        open_board(native.url, bundle=other)
+
+
+# -- the board --------------------------------------------------------------------------------------------------------
+
+
+def patched_firmware(symbol: str, folder: Path) -> Path:
+    """Return a copy of the emulated board's firmware whose function starts with an undefined instruction."""
+    original = build_firmware("netduinoplus2", target="kws") / "kws.elf"
+    listing = subprocess.run(["arm-none-eabi-nm", original], capture_output=True, text=True, check=True).stdout
+    address = next(int(line.split()[0], 16) for line in listing.splitlines() if line.split()[-1] == symbol)
+    image = bytearray(original.read_bytes())
+    table, count = struct.unpack_from("<I", image, 28)[0], struct.unpack_from("<H", image, 44)[0]
+    for index in range(count):
+        kind, offset, start, _, size = struct.unpack_from("<5I", image, table + 32 * index)
+        if kind == 1 and start <= address < start + size:
+            struct.pack_into("<H", image, offset + address - start, 0xDE00)
+    patched = folder / "patched.elf"
+    patched.write_bytes(image)
+    return patched
+
+
+def test_a_crash_of_the_processor_is_reported_with_its_address(bundle_path: Path, tmp_path: Path) -> None:
+    child = start_qemu("netduinoplus2", bundle_path, program=patched_firmware("kws_smoothing_step", tmp_path))
+    try:
+        board = connect(child.url)
+        with pytest.raises(DeviceError, match=r"crashed while streaming.* pc 0x080[0-9a-f]{5}, "):
+            board.stream(speech_like(2.0, seed=5))
+    finally:
+        child.stop()
+
+
+def test_missing_tools_are_named_with_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match=r"is not installed: .*apt-get install"):
+        open_board("netduinoplus2")
+    assert shutil.which("qemu-system-arm") is None
+
+
+def test_every_failure_is_a_kws_error() -> None:
+    assert issubclass(DeviceError, KwsError)
+    assert issubclass(ToolMissingError, KwsError)
