@@ -85,7 +85,7 @@ def cut(recordings: Sequence[NDArray[np.int16]], count: int, num_samples: int, r
     """Cut ``[count, num_samples]`` out of recordings, each of them as likely as any."""
     pieces = np.empty((count, num_samples), np.float32)
     for piece in pieces:
-        recording = recordings[rng.integers(len(recordings))]
+        recording = recordings[int(rng.integers(len(recordings)))]
         start = rng.integers(recording.size - num_samples + 1)
         piece[:] = recording[start : start + num_samples]
     return pieces / np.float32(_FULL_SCALE)

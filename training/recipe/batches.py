@@ -68,7 +68,7 @@ class RecipeBatches:
         variant = rng.integers(len(self._variants.features), size=size)
         inputs = self.scale.to_real(self._variants.features[variant, clips])
         inputs += equalizer(size, inputs.shape[2], self._masking.equalizer, rng)[:, None]
-        mask(inputs, self._masking, self.scale.to_real(np.int8([-128]))[0], rng)
+        mask(inputs, self._masking, float(self.scale.to_real(np.array(-128, np.int8))), rng)
         targets = np.eye(len(self._data.labels), dtype=np.float32)[self._variants.labels[clips]]
         if self._opinions is not None:
             targets += np.float32(self._teacher_weight) * (self._opinions[variant, clips] - targets)

@@ -33,14 +33,14 @@ class SyntheticConfig:
 class AcousticsConfig:
     """How far an augmented clip lies from the recording."""
 
-    speed_spread: float = 0.06
+    speed_spread: float = 0.05
     """Standard deviation of the logarithm of the playback speed: size of the speaker and tempo together."""
     shift_ms: float = 50.0
     """Standard deviation of the displacement in time; clipped at twice that."""
-    reverberation_probability: float = 0.15
+    reverberation_probability: float = 0.1
     gain_spread_db: float = 5.0
-    noise_probability: float = 0.6
-    snr_db: tuple[float, float] = (3.0, 35.0)
+    noise_probability: float = 0.5
+    snr_db: tuple[float, float] = (5.0, 35.0)
     """Loudest 200 ms of speech over noise, uniform."""
     babble_probability: float = 0.06
     """Share of clips whose noise is another speaker, at 8 to 25 dB."""

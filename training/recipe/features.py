@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from training.recipe.sources import Source
 _CHUNK_CLIPS = 256
 _WORKERS = 2
 _FEATURES_FILE = "variants.npy"
-_DIGEST_FILE = "variants.json"
+_CLIPS_FILE = "variants.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,18 @@ class Variants:
     """``[clips]``: how likely each is drawn; sums to 1."""
 
 
-def prepare(
+def load(folder: Path, digest: str) -> Variants | None:
+    """Return the variants kept in ``folder``, or None if they were made from something else or not finished."""
+    note, path = folder / _CLIPS_FILE, folder / _FEATURES_FILE
+    if not (note.is_file() and path.is_file()):
+        return None
+    with np.load(note, allow_pickle=False) as file:
+        if str(file["digest"]) != digest:
+            return None
+        return Variants(features=np.load(path, mmap_mode="r"), labels=file["labels"], weights=file["weights"])
+
+
+def compute(
     sources: Sequence[Source],
     shares: dict[str, float],
     acoustics: Acoustics,
@@ -45,7 +55,7 @@ def prepare(
     folder: Path,
     digest: str,
 ) -> Variants:
-    """Compute the variants, or find them in ``folder`` from before.
+    """Compute the variants and keep them in ``folder``.
 
     Parameters
     ----------
@@ -57,22 +67,18 @@ def prepare(
     num_variants : int
     seed : int
     folder : Path
-        Gets ``variants.npy``.
     digest : str
         Names everything they depend on.
     """
-    path, note = folder / _FEATURES_FILE, folder / _DIGEST_FILE
-    if not (note.is_file() and json.loads(note.read_text()) == digest and path.is_file()):
-        _compute(sources, acoustics, features, num_variants, seed, path)
-        note.write_text(json.dumps(digest))
-    return Variants(
-        features=np.load(path, mmap_mode="r"),
-        labels=np.concatenate([source.labels for source in sources]),
-        weights=np.concatenate([source.weights() * shares[source.name] for source in sources]),
-    )
+    path = folder / _FEATURES_FILE
+    _augment(sources, acoustics, features, num_variants, seed, path)
+    labels = np.concatenate([source.labels for source in sources])
+    weights = np.concatenate([source.weights() * shares[source.name] for source in sources])
+    np.savez(folder / _CLIPS_FILE, digest=np.array(digest), labels=labels, weights=weights)
+    return Variants(features=np.load(path, mmap_mode="r"), labels=labels, weights=weights)
 
 
-def _compute(
+def _augment(
     sources: Sequence[Source], acoustics: Acoustics, config: FeaturesConfig, num_variants: int, seed: int, path: Path
 ) -> None:
     jobs = _chunks(sources, num_variants)

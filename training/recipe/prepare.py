@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from training.dataset import TrainingData
 from training.recipe import teacher
 from training.recipe.acoustics import Acoustics
 from training.recipe.batches import RecipeBatches
-from training.recipe.features import Variants, prepare
+from training.recipe.config import MaskingConfig
+from training.recipe.features import Variants, compute, load
 from training.recipe.sources import continuous_speech, gather
 
 _TEACHER_FOLDER = "teacher"
@@ -51,12 +53,16 @@ def recipe_batches(
 def _variants(data: TrainingData, data_folder: Path, run: RunConfig, folder: Path) -> Variants:
     recipe = run.recipe
     assert recipe is not None
-    speech = continuous_speech(data_folder, recipe.continuous_folders, evaluation=False)
-    sources = gather(data, speech, run)
-    parts = {"recipe": recipe, "features": run.features, "data": run.data}
+    # What happens to the variants later does not make them others.
+    made_from = replace(recipe, teacher=None, masking=MaskingConfig(), clips_per_epoch=0)
+    parts = {"features": run.features, "data": run.data, "recipe": made_from}
     digest = checkpoint.digest({name: settings.to_dict(part) for name, part in parts.items()}, run.seed, data.sha256)
-    return prepare(
-        sources,
+    kept = load(folder, digest)
+    if kept is not None:
+        return kept
+    speech = continuous_speech(data_folder, recipe.continuous_folders, evaluation=False)
+    return compute(
+        gather(data, speech, run),
         recipe.shares,
         Acoustics(recipe.acoustics, data.noise, speech),
         run.features,

@@ -14,7 +14,33 @@ from training.recipe.config import SyntheticConfig
 
 WORDS_FILE = Path(__file__).with_name("words.txt")
 
-VOCABULARY = ["backward", "bed", "bird", "cat", "dog", "eight", "five", "follow", "forward", "four", "happy", "house", "learn", "marvin", "nine", "one", "seven", "sheila", "six", "three", "tree", "two", "visual", "wow", "zero"]
+VOCABULARY = [
+    "backward",
+    "bed",
+    "bird",
+    "cat",
+    "dog",
+    "eight",
+    "five",
+    "follow",
+    "forward",
+    "four",
+    "happy",
+    "house",
+    "learn",
+    "marvin",
+    "nine",
+    "one",
+    "seven",
+    "sheila",
+    "six",
+    "three",
+    "tree",
+    "two",
+    "visual",
+    "wow",
+    "zero",
+]
 """The words of Speech Commands v0.02 beside the ten keywords, from its published description."""
 
 _SPREAD_MS = 120

@@ -59,8 +59,9 @@ def opinions(
     float32 array, shape [variants, clips, labels]
         Posteriors.
     """
-    assert run.recipe is not None and run.recipe.teacher is not None
+    assert run.recipe is not None
     config, num_labels = run.recipe.teacher, len(data.labels)
+    assert config is not None
     optimizer = replace(
         run.optimizer, epochs=config.epochs, learning_rate=config.learning_rate, weight_decay=config.weight_decay
     )

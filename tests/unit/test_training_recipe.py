@@ -1,0 +1,205 @@
+"""The recipe's clips are what they claim to be, and everything repeats from its seed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_fixtures import LABELS, TINY_RUN, tiny_data
+
+from kws.audio import write_wav
+from kws.errors import ConfigError, DatasetError
+from training import settings
+from training.config import RunConfig
+from training.recipe import chimeras, synthetic
+from training.recipe.acoustics import Acoustics
+from training.recipe.batches import RecipeBatches, equalizer, mask, mix
+from training.recipe.config import AcousticsConfig, MaskingConfig, RecipeConfig, SyntheticConfig, TeacherConfig
+from training.recipe.prepare import recipe_batches
+from training.recipe.sources import Source, continuous_speech, cut_loud
+
+QUIET = AcousticsConfig(
+    speed_spread=0.0, shift_ms=0.0, reverberation_probability=0.0, gain_spread_db=0.0, noise_probability=0.0
+)
+NOISE = (np.random.default_rng(7).normal(0, 400, 40000).astype(np.int16),)
+SHARES = {"keywords": 0.4, "unknown": 0.2, "continuous": 0.1, "chimeras": 0.1, "reversed": 0.1, "silence": 0.1}
+TINY_RECIPE = RecipeConfig(
+    clips_per_epoch=64,
+    variants=2,
+    shares=SHARES,
+    continuous_folders=("talk",),
+    continuous_clips=12,
+    chimera_clips=10,
+    reversed_clips=8,
+    silence_clips=6,
+)
+
+
+def burst(start: int, stop: int, value: int) -> np.ndarray:
+    clip = np.zeros(16000, np.int16)
+    clip[start:stop] = value
+    return clip
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    talk = tmp_path / "talk"
+    talk.mkdir()
+    rng = np.random.default_rng(4)
+    for number in range(6):
+        write_wav(talk / f"{number}.wav", rng.normal(0, 100 * (number + 1), 12000).astype(np.int16))
+    return tmp_path / "words"
+
+
+def test_a_chimera_starts_as_one_word_and_ends_as_another() -> None:
+    clips = np.stack([burst(4000, 12000, 1000), burst(4000, 12000, -1000)])
+    made = chimeras.chimeras(clips, ("left", "right"), 6, np.random.default_rng(1))
+    for clip in made:
+        voiced = clip[clip != 0]
+        assert {int(np.sign(voiced[0])), int(np.sign(voiced[-1]))} == {1, -1}
+        first, last = np.flatnonzero(clip)[[0, -1]]
+        assert abs((first + last) / 2 - 8000) < 400
+
+
+def test_words_that_share_a_vowel_are_never_spliced() -> None:
+    clips = np.stack([burst(4000, 12000, 1000), burst(4000, 12000, -1000), burst(4000, 12000, 2000)])
+    made = chimeras.chimeras(clips, ("no", "go", "left"), 20, np.random.default_rng(1))
+    peaks = {(int(clip[clip != 0][0] > 0), int(clip[clip != 0][-1] > 0)) for clip in made}
+    assert (0, 0) not in peaks
+    assert len(made) == 20
+
+
+def test_words_that_become_keywords_backwards_are_spared() -> None:
+    clips = np.stack([burst(0, 10, 1), burst(0, 10, 2)])
+    made = chimeras.backwards(clips, ("no", "stop"), 3, np.random.default_rng(1))
+    assert np.array_equal(made, np.repeat(clips[1:, ::-1], 3, axis=0))
+
+
+def test_with_everything_off_acoustics_change_nothing() -> None:
+    clips = np.random.default_rng(1).integers(-9000, 9000, (3, 8000)).astype(np.int16)
+    clips[:, -1] = 0
+    assert np.array_equal(Acoustics(QUIET, NOISE, ()).augment(clips, np.random.default_rng(1)), clips)
+
+
+def test_noise_lies_below_the_loudest_speech_by_the_ratio_asked_for() -> None:
+    config = replace(QUIET, noise_probability=1.0, snr_db=(20.0, 20.0), babble_probability=0.0)
+    tone = np.rint(8000 * np.sin(np.arange(16000) / 5)).astype(np.int16)[None]
+    mixed = Acoustics(config, NOISE, ()).augment(tone, np.random.default_rng(1)).astype(float)
+    ratio_db = 20 * np.log10(8000 / np.sqrt(2) / np.sqrt(np.mean((mixed - tone)[:, :-1] ** 2)))
+    assert ratio_db == pytest.approx(20.0, abs=0.3)
+
+
+def test_loud_gains_clamp_and_never_wrap() -> None:
+    tone = np.rint(30000 * np.sin(np.arange(8000) / 5)).astype(np.int16)[None].repeat(20, axis=0)
+    loud = Acoustics(replace(QUIET, gain_spread_db=20.0), NOISE, ()).augment(tone, np.random.default_rng(2))
+    assert (np.sign(loud[:, :-1]) * np.sign(tone[:, :-1]) >= 0).all()
+    assert loud.max() == 32767
+
+
+def test_silence_has_levels_between_the_limits() -> None:
+    config = replace(QUIET, silence_level_db=(-40.0, -30.0))
+    clips = Acoustics(config, NOISE, ()).silence(16, 8000, np.random.default_rng(1)).astype(float) / 32768
+    level_db = 10 * np.log10(np.mean(clips**2, axis=1))
+    assert level_db.min() > -40.5
+    assert level_db.max() < -29.5
+
+
+def test_rare_words_are_drawn_more_often_than_their_share_of_clips() -> None:
+    words = ("often",) * 16 + ("rarely",)
+    source = Source(name="unknown", audio=np.zeros((17, 1), np.int16), labels=np.ones(17, np.int64), words=words)
+    weights = source.weights()
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[16] / weights[:16].sum() == pytest.approx(0.25)
+
+
+def test_every_fifth_recording_is_left_for_evaluation(data_folder: Path) -> None:
+    training = continuous_speech(data_folder, ("talk",), evaluation=False)
+    kept = continuous_speech(data_folder, ("talk",), evaluation=True)
+    assert (len(training), len(kept)) == (4, 2)
+
+
+def test_missing_continuous_speech_says_what_to_do(data_folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"'nowhere'.*continuous_folders"):
+        continuous_speech(data_folder, ("nowhere",), evaluation=False)
+
+
+def test_cuts_prefer_where_somebody_talks() -> None:
+    recording = np.zeros(64000, np.int16)
+    recording[32000:] = 5000
+    loud = cut_loud([recording], 40, 16000, np.random.default_rng(1))
+    assert (np.abs(loud).max(axis=1) > 0).mean() > 0.8
+
+
+def test_equaliser_of_strength_zero_is_flat() -> None:
+    assert not equalizer(3, 40, 0.0, np.random.default_rng(1)).any()
+    assert equalizer(300, 40, 0.1, np.random.default_rng(1)).std() == pytest.approx(0.16, abs=0.03)
+
+
+def test_masks_blank_no_more_than_they_may() -> None:
+    config = MaskingConfig(time_masks=1, time_mask_frames=5, band_masks=1, band_mask_width=4)
+    inputs = np.ones((50, 49, 40), np.float32)
+    mask(inputs, config, -1.0, np.random.default_rng(1))
+    blank = inputs == -1.0
+    assert blank.any()
+    assert blank.all(axis=2).sum(axis=1).max() <= 5
+    assert blank.all(axis=1).sum(axis=1).max() <= 4
+
+
+def test_mixing_keeps_targets_a_distribution_and_leaves_half_alone() -> None:
+    targets = np.eye(4, dtype=np.float32)[np.arange(400) % 4]
+    inputs = targets[:, None].copy()
+    mixed, soft = mix(inputs, targets, 0.4, np.random.default_rng(1))
+    assert soft.sum(axis=1) == pytest.approx(1.0)
+    assert np.array_equal(mixed[:, 0], soft)
+    assert 0.4 < (soft.max(axis=1) == 1.0).mean() < 0.8
+
+
+def test_shares_must_make_a_whole() -> None:
+    with pytest.raises(ConfigError, match="sum of 1, got 0.5"):
+        settings.parse(RunConfig, {"name": "x", "recipe": {"shares": {"keywords": 0.5}}}, where="x.toml")
+    with pytest.raises(ConfigError, match="birdsong is no source"):
+        settings.parse(RunConfig, {"name": "x", "recipe": {"shares": {"birdsong": 1.0}}}, where="x.toml")
+
+
+def test_words_to_synthesise_hold_no_keyword() -> None:
+    keywords = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+    others = synthetic.other_words(keywords)
+    assert len(others) > 600
+    assert not set(others) & set(keywords)
+
+
+def test_synthetic_clips_hold_the_word_near_the_middle() -> None:
+    config = SyntheticConfig(num_voices=4, clips_per_keyword=2)
+    audio, words = synthetic.speak_keywords(("up", "go"), config, 16000, seed=1)
+    assert words == ("up", "up", "go", "go")
+    for clip in audio.astype(float):
+        centre = np.average(np.arange(16000), weights=clip**2)
+        assert abs(centre - 8000) < 4000
+        assert np.abs(clip).max() == pytest.approx(16384, abs=2)
+
+
+def test_batches_repeat_after_reloading_and_hold_the_sources_by_share(data_folder: Path, tmp_path: Path) -> None:
+    run = replace(TINY_RUN, recipe=TINY_RECIPE)
+    first = recipe_batches(tiny_data(), data_folder, run, tmp_path)
+    again = recipe_batches(tiny_data(), data_folder, run, tmp_path)
+    for ours, theirs in zip(first.batch(3), again.batch(3), strict=True):
+        assert np.array_equal(ours, theirs)
+    drawn = np.concatenate([first.batch(step)[1].argmax(axis=1) for step in range(60)])
+    shares = np.bincount(drawn, minlength=4) / drawn.size
+    assert shares[LABELS.index("silence")] == pytest.approx(0.1, abs=0.03)
+    assert shares[LABELS.index("unknown")] == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_teacher_softens_the_targets_and_is_trained_once(data_folder: Path, tmp_path: Path) -> None:
+    teacher = TeacherConfig(width=4, blocks_per_stage=1, epochs=1, weight=0.5)
+    run = replace(TINY_RUN, recipe=replace(TINY_RECIPE, teacher=teacher))
+    batches = recipe_batches(tiny_data(), data_folder, run, tmp_path)
+    _, targets = batches.batch(0)
+    assert targets.sum(axis=1) == pytest.approx(1.0)
+    assert (targets.max(axis=1) >= 0.5).all()
+    assert (targets.max(axis=1) < 1.0).all()
+    made = (tmp_path / "opinions.npy").stat().st_mtime_ns
+    resumed = recipe_batches(tiny_data(), data_folder, run, tmp_path, resume=True)
+    assert (tmp_path / "opinions.npy").stat().st_mtime_ns == made
+    assert isinstance(resumed, RecipeBatches)
+    assert np.array_equal(resumed.batch(0)[1], targets)
