@@ -13,6 +13,7 @@ import typer
 from kws.errors import KwsError
 
 VERBS = {
+    "calibrate": "kws.cli.calibrate",
     "dataset": "kws.cli.dataset",
     "demo": "kws.cli.demo",
     "import": "kws.cli.import_",
