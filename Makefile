@@ -54,7 +54,7 @@ format: setup ## Rewrite sources in the house style
 	@git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
 
 firmware: core ## Build the firmware for BOARD (netduinoplus2, native) and print its sizes
-	@$(BIN)/python -m kws.device.build $(BOARD)
+	@$(BIN)/python -m kws.device $(BOARD)
 
 bench: core ## Cycles, RAM and flash on the emulated Cortex-M4, compared with benchmarks/*.json
 	@$(BIN)/kws bench --check

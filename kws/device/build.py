@@ -1,4 +1,4 @@
-"""Build the firmware of a board with CMake and Ninja: ``python -m kws.device.build BOARD`` (``make firmware``)."""
+"""Build the firmware of a board with CMake and Ninja; find the programs that takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kws.errors import BoardNotFoundError, DeviceError, KwsError, ToolMissingError
+from kws.errors import BoardNotFoundError, DeviceError, ToolMissingError
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
@@ -57,7 +57,7 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
     board : str
         A folder of ``firmware/boards``.
     target : str
-        CMake target: an application, ``all`` or ``size``.
+        CMake target: an application, or ``all``.
     folder : path, optional
         Where; ``build/firmware/BOARD`` when omitted.
 
@@ -82,31 +82,12 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
         if not (build / "build.ninja").exists():
             _run([cmake, "-S", str(FIRMWARE), "-B", str(build), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
                   f"-DKWS_BOARD={board}"])  # fmt: skip
-        output = _run([cmake, "--build", str(build), "--target", target])
-    if target == "size":
-        sys.stdout.write(output)
+        _run([cmake, "--build", str(build), "--target", target])
     return build
 
 
-def _run(command: list[str]) -> str:
+def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stdout + done.stderr).strip()
         raise DeviceError(f"building the firmware failed: {' '.join(command)}\n{words[-4000:]}")
-    return done.stdout
-
-
-def main() -> int:
-    """Build the boards named on the command line and print their sizes."""
-    try:
-        for board in sys.argv[1:] or ["netduinoplus2"]:
-            build_firmware(board)
-            build_firmware(board, target="size")
-    except KwsError as error:
-        print(f"kws: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

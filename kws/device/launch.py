@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import select
 import socket
 import subprocess
@@ -15,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from kws.device.build import CROSS_COMPILER, build_firmware, find_tool
+from kws.device.build import build_firmware, find_tool
+from kws.device.sizes import linker_symbols
 from kws.errors import BoardRefusedError, BundleError, DeviceError
 
 START_S = 10.0
@@ -109,15 +109,6 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None) -> Chil
     return child
 
 
-def bundle_region(program: Path) -> tuple[int, int]:
-    """Return address and size of the flash that a firmware sets aside for the bundle, from its symbols."""
-    symbols = subprocess.run(
-        [find_tool(CROSS_COMPILER).removesuffix("gcc") + "nm", str(program)], capture_output=True, text=True, check=True
-    ).stdout
-    found = {name: int(value, 16) for value, name in re.findall(r"^(\w+) \w kws_bundle_(\w+)$", symbols, re.MULTILINE)}
-    return found["start"], found["end"] - found["start"]
-
-
 def start_qemu(
     board: str, bundle: Path | None, *, program: Path | None = None, qemu_arguments: Sequence[str] = ()
 ) -> Child:
@@ -147,7 +138,9 @@ def start_qemu(
     command = [qemu, "-machine", QEMU_MACHINES[board], "-kernel", str(firmware), "-display", "none"]
     command += ["-monitor", "none", *qemu_arguments]
     if bundle is not None:
-        address, room = bundle_region(firmware)
+        symbols = linker_symbols(firmware)
+        address = symbols["kws_bundle_start"]
+        room = symbols["kws_bundle_end"] - address
         size = bundle.stat().st_size
         if size > room:
             raise BoardRefusedError(f"{bundle}: {size} bytes, but {board} has {room} bytes of flash for a bundle")
