@@ -1,0 +1,163 @@
+"""The detector over score tracks, DET curves and calibrated thresholds: hand-worked, and equal to the pipeline."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_bundles import random_bundle, speech_like
+
+from kws.bundle import Bundle
+from kws.decision import DecisionConfig
+from kws.errors import EvaluationError
+from kws.evaluation.calibration import calibrate_bundle
+from kws.evaluation.det import det_curve, score_tracks
+from kws.evaluation.operating_point import calibrate, hours_needed
+from kws.evaluation.tracks import ScoreTrack, detect, score_recording
+from kws.evaluation.truth import Truth, Window
+from kws.pipeline import Pipeline, Scores
+
+LABELS = ("unknown", "go", "stop")
+HOUR = 3600 * 16000
+
+
+def track(peaks: Sequence[tuple[int, str, int]], *, hours: float = 1.0, windows: Sequence[Window] = ()) -> ScoreTrack:
+    """One decision a second; (second, label, posterior) peaks out of a floor of unknown."""
+    seconds = round(3600 * hours)
+    smoothed = np.zeros((seconds, len(LABELS)), np.uint8)
+    smoothed[:, 0] = 10
+    for second, label, posterior in peaks:
+        smoothed[second, LABELS.index(label)] = posterior
+    scores = Scores(
+        sample_index=(np.arange(seconds, dtype=np.uint64) + 1) * 16000,
+        frame_index=np.arange(seconds, dtype=np.uint32) * 50 + 49,
+        posteriors=smoothed,
+        smoothed=smoothed,
+    )
+    truth = Truth(num_samples=seconds * 16000, windows=tuple(windows))
+    return ScoreTrack(name="made", labels=LABELS, scores=scores, truth=truth)
+
+
+def said(label: str, second: int) -> Window:
+    """A word that the peak of the same second answers."""
+    return Window(label=label, start_sample=second * 16000, end_sample=second * 16000 + 8000)
+
+
+def test_an_event_needs_its_own_labels_threshold() -> None:
+    heard = detect(track([(5, "go", 100), (9, "stop", 100), (20, "go", 99)]), (0, 100, 101), 10)
+    assert [(event.label, event.sample_index, event.score) for event in heard] == [("go", 6 * 16000, 100)]
+
+
+def test_nothing_fires_in_the_refractory_time() -> None:
+    peaks = track([(5, "go", 200), (6, "go", 200), (7, "go", 200)])
+    assert len(detect(peaks, (0, 100, 100), 100)) == 1  # 100 frames: two seconds
+    assert len(detect(peaks, (0, 100, 100), 99)) == 2
+
+
+def test_the_detector_over_a_track_equals_the_pipeline() -> None:
+    bundle = random_bundle(seed=4)
+    audio = speech_like(6.0, seed=9)
+    pipeline = Pipeline(bundle)
+    expected = pipeline.feed(audio)
+    scored = score_recording(Pipeline(bundle), audio)
+    point = bundle.decision.operating_points[0]
+    assert expected
+    assert detect(scored, point.thresholds, bundle.decision.refractory_frames) == expected
+
+
+def test_a_recording_is_padded_only_as_far_as_its_last_word_may_be_answered(streaming_bundle: Bundle) -> None:
+    audio = speech_like(2.0)
+    windows = [Window(label="left", start_sample=20000, end_sample=30000)]
+    pipeline = Pipeline(streaming_bundle)
+    assert score_recording(pipeline, audio, windows).truth.num_samples == 30000 + 16000
+    assert score_recording(pipeline, audio).truth.num_samples == 32000
+
+
+def test_truth_of_a_longer_recording_is_refused(streaming_bundle: Bundle) -> None:
+    windows = [Window(label="left", start_sample=20000, end_sample=40000)]
+    with pytest.raises(EvaluationError, match="another recording"):
+        score_recording(Pipeline(streaming_bundle), speech_like(2.0), windows)
+
+
+def test_thresholds_of_another_bundle_are_refused() -> None:
+    with pytest.raises(ValueError, match="one for each of 3 labels"):
+        detect(track([]), (1, 2), 10)
+
+
+def test_det_curve_by_hand() -> None:
+    peaks = [(5, "go", 200), (50, "go", 120), (100, "go", 150), (200, "stop", 130)]
+    words = [said("go", 5), said("go", 50)]
+    curve = det_curve([track(peaks, windows=words)], ["go", "stop"], 50, thresholds=[100, 125, 140, 160, 210])
+    assert [p.score.false_rejects.count for p in curve] == [0, 1, 1, 1, 2]
+    assert [p.score.false_accepts.count for p in curve] == [2, 2, 1, 0, 0]
+
+
+def test_one_keyword_alone_takes_other_words_for_negative_audio() -> None:
+    heard = track([(5, "go", 200), (50, "stop", 200)], windows=[said("go", 5), said("go", 50)])
+    alone = heard.only("stop")
+    assert alone.truth.windows == ()
+    (point,) = det_curve([alone], ["stop"], 50, thresholds=[100])
+    assert point.score.false_accepts.count == 1
+
+
+def test_det_curve_of_an_unknown_keyword_is_refused() -> None:
+    with pytest.raises(ValueError, match="not among the labels"):
+        det_curve([track([])], ["marvin"], 50)
+
+
+@pytest.mark.parametrize(("rate", "hours"), [(0.5, 5.99), (0.1, 29.96), (3.0, 0.9986)])
+def test_hours_needed_follow_the_rule_of_three(rate: float, hours: float) -> None:
+    assert hours_needed(rate) == pytest.approx(hours, abs=0.005)
+
+
+def test_too_little_audio_is_refused_with_what_is_missing() -> None:
+    with pytest.raises(EvaluationError, match=r"0\.5 false accepts per hour cannot be promised from 1\.00 h.*6\.0 h"):
+        calibrate([track([])], ["go"], 50, fa_per_hour=0.5)
+
+
+def test_no_audio_at_all_is_refused() -> None:
+    everything = Window(label="go", start_sample=0, end_sample=HOUR)
+    with pytest.raises(EvaluationError, match="no audio without the keyword"):
+        calibrate([track([], windows=[everything])], ["go"], 50, fa_per_hour=5.0)
+
+
+def test_the_lowest_threshold_within_the_rate_is_chosen() -> None:
+    peaks = [(100 * i, "go", level) for i, level in enumerate((200, 190, 180, 170, 160, 150), start=1)]
+    chosen = calibrate([track(peaks)], ["go"], 50, fa_per_hour=3.0)
+    assert chosen.thresholds == (0, 171, 0)  # 200, 190 and 180 fire: three an hour
+    assert chosen.false_accepts.count == 3
+
+
+def test_allowed_false_accepts_go_where_they_lower_a_threshold_most() -> None:
+    peaks = [(100, "go", 240), (200, "go", 235), (300, "stop", 200), (400, "stop", 100), (500, "stop", 90)]
+    chosen = calibrate([track(peaks)], ["go", "stop"], 50, fa_per_hour=3.0, lowest_threshold=64)
+    # The first lowers "stop" by 100 (201 to 101); the other two lower "go" by 88.5 each (241 to 64).
+    assert chosen.thresholds == (0, 64, 101)
+    assert chosen.false_accepts.count == 3
+
+
+def test_no_threshold_falls_below_the_lowest_however_quiet_the_audio() -> None:
+    assert calibrate([track([])], ["go"], 50, fa_per_hour=3.0).thresholds == (0, 64, 0)
+
+
+def test_a_rate_out_of_reach_is_refused() -> None:
+    always = [(10 * i, "go", 255) for i in range(1, 300)]
+    with pytest.raises(EvaluationError, match="out of reach"):
+        calibrate([track(always)], ["go"], 50, fa_per_hour=3.0)
+
+
+def test_calibrated_points_are_written_into_the_bundle_with_their_source(streaming_bundle: Bundle) -> None:
+    bundle = streaming_bundle.replace(decision=_rarely(streaming_bundle))
+    tracks = [score_recording(Pipeline(bundle), speech_like(60.0, seed=3))]
+    calibrated, chosen = calibrate_bundle(bundle, tracks, [600.0, 1200.0], source="chirps")
+    points = calibrated.decision.operating_points
+    assert [point.false_accepts_per_hour for point in points] == [600.0, 1200.0]
+    assert [point.thresholds for point in points] == [c.thresholds for c in chosen]
+    assert calibrated.metadata["calibration"][0]["audio"] == "chirps"
+    again = score_tracks(tracks, points[0].thresholds, bundle.decision.refractory_frames)
+    assert again.false_accepts.count == chosen[0].false_accepts.count <= 10
+
+
+def _rarely(bundle: Bundle) -> DecisionConfig:
+    point = replace(bundle.decision.operating_points[0], thresholds=(0, 0, 200, 200))
+    return replace(bundle.decision, operating_points=(point,), refractory_frames=50)
