@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kws.device.build import build_firmware
-from kws.errors import ToolMissingError
+from kws.device.build import board_names, build_firmware, find_tool
+from kws.errors import ConfigError, ToolMissingError
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
 from training.config import RunConfig, load_run
-from training.demo_data import DemoData, make_demo_data, write_held_out
+from training.demo_data import DemoData, DemoSize, make_demo_data, write_held_out
 from training.run import RunResult, train_and_export
 
 CONFIG = Path(__file__).parent / "configs" / "demo.toml"
@@ -28,6 +28,8 @@ DEFAULT_FOLDER = Path("build") / "demo"
 EMULATED_BOARD = "netduinoplus2"
 NATIVE_BOARD = "native"
 _STEPS = 5
+_MARK = ".kws-demo"
+"""File that says a folder is a demo's and may be emptied."""
 
 
 class Demo:
@@ -38,19 +40,21 @@ class Demo:
     console : rich.console.Console
     folder : Path
         Everything made lands here; made anew.
+    size : DemoSize, optional
+        How much is synthesised.
     """
 
-    def __init__(self, console: Console, folder: Path) -> None:
-        self._console, self._folder = console, folder
+    def __init__(self, console: Console, folder: Path, size: DemoSize | None = None) -> None:
+        self._console, self._folder, self._size = console, folder, size or DemoSize()
         self._step = 0
 
-    def run(self, word: str | None = None, *, board: str | None = None) -> bool:
+    def run(self, config: RunConfig, *, board: str | None = None) -> bool:
         """Go through all steps.
 
         Parameters
         ----------
-        word : str, optional
-            The phrase; that of ``configs/demo.toml`` when not given.
+        config : RunConfig
+            Its last label is the phrase; see ``demo_config``.
         board : str, optional
             Where to prove it; the emulated Cortex-M4, or the native board when its tools are missing.
 
@@ -60,22 +64,20 @@ class Demo:
             Whether the spotter proved itself.
         """
         started_s = time.monotonic()
-        run = _with_word(load_run(CONFIG), word)
-        phrase = run.data.labels[-1]
+        phrase = config.data.labels[-1]
         self._console.print(
             Panel(
                 f'A keyword spotter for [bold]"{phrase}"[/], from nothing but the text:\n'
-                "speech -> features -> network -> bundle -> emulated Cortex-M4 -> replay -> report",
+                "speech -> features -> network -> bundle -> board -> replay -> report",
                 title="kws demo",
                 expand=False,
             )
         )
-        shutil.rmtree(self._folder, ignore_errors=True)
-        data = self._synthesise(run)
+        _empty(self._folder)
+        data = self._synthesise(config)
         clips = write_held_out(data.held_out, self._folder / "held_out")
-        made = self._train(data, run)
-        board = board or self._build_firmware()
-        result = self._replay(made, clips, board)
+        made = self._train(data, config)
+        result = self._replay(made, clips, self._build_firmware(board))
         return self._report(result, made, phrase, time.monotonic() - started_s)
 
     @contextmanager
@@ -89,7 +91,11 @@ class Demo:
     def _synthesise(self, run: RunConfig) -> DemoData:
         with self._announced("Speak: a phrase, what sounds like it, and what does not"), _bar(self._console) as bar:
             task = bar.add_task("synthesising", total=None)
-            data = make_demo_data(run, on_progress=lambda done, total: bar.update(task, completed=done, total=total))
+            data = make_demo_data(
+                run,
+                self._size,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
         learnt, kept = data.training, sum(len(clips) for clips in data.held_out.values())
         self._console.print(
             f"{len(learnt.training)} clips to learn from, {len(learnt.validation)} to validate on, {kept} held out: "
@@ -101,28 +107,29 @@ class Demo:
         with self._announced("Learn: a streaming DS-CNN on features from the C core, then int8"):
             return train_and_export(data.training, run, self._folder, console=self._console)
 
-    def _build_firmware(self) -> str:
-        with self._announced("Build: firmware for an STM32F405 (Cortex-M4)"):
+    def _build_firmware(self, asked_for: str | None) -> str:
+        """Build for the board, or for the native one if nobody asked and tools are missing."""
+        board = asked_for or EMULATED_BOARD
+        with self._announced(f"Build: the firmware of {board}"):
+            if board not in board_names():
+                self._console.print(f"{board} is not ours to build; it must run the bundle already")
+                return board
             try:
-                folder = build_firmware(EMULATED_BOARD)
+                if board == EMULATED_BOARD:
+                    find_tool("qemu-system-arm")
+                folder = build_firmware(board)
             except ToolMissingError as error:
+                if asked_for:
+                    raise
                 self._console.print(f"[yellow]{error}; going on with the native board[/]")
-                return NATIVE_BOARD
+                board, folder = NATIVE_BOARD, build_firmware(NATIVE_BOARD)
             self._console.print(f"[bold green]{folder}[/]")
-            return EMULATED_BOARD
+        return board
 
     def _replay(self, made: RunResult, clips: Path, board: str) -> ReplayResult:
         request = ReplayRequest(paths=(clips,), bundle=made.bundle_path, board=board, verify=True)
-        with self._announced(f"Prove: held-out clips over the serial line to {board}"):
-            try:
-                return self._replay_with_bar(request)
-            except ToolMissingError as error:
-                self._console.print(f"[yellow]{error}; going on with the native board[/]")
-                return self._replay_with_bar(dataclasses.replace(request, board=NATIVE_BOARD))
-
-    def _replay_with_bar(self, request: ReplayRequest) -> ReplayResult:
-        with _bar(self._console) as bar:
-            task = bar.add_task(f"replaying to {request.board}", total=None)
+        with self._announced(f"Prove: held-out clips over the serial line to {board}"), _bar(self._console) as bar:
+            task = bar.add_task(f"replaying to {board}", total=None)
             return run_replay(request, on_outcome=lambda done, total, _: bar.update(task, completed=done, total=total))
 
     def _report(self, result: ReplayResult, made: RunResult, phrase: str, seconds: float) -> bool:
@@ -146,11 +153,30 @@ class Demo:
         return proven
 
 
-def _with_word(run: RunConfig, word: str | None) -> RunConfig:
+def demo_config(word: str | None = None) -> RunConfig:
+    """Return the demo's run, for another phrase if one is given.
+
+    Raises
+    ------
+    ConfigError
+        If the phrase is empty or already a label.
+    """
+    run = load_run(CONFIG)
     if word is None:
         return run
-    labels = (*run.data.labels[:-1], word)
+    if not word.strip() or word in run.data.labels[:-1]:
+        raise ConfigError(f'--word: expected a phrase to spot, got {word!r}; for example "hey nova"')
+    labels = (*run.data.labels[:-1], word.strip())
     return dataclasses.replace(run, data=dataclasses.replace(run.data, labels=labels))
+
+
+def _empty(folder: Path) -> None:
+    """Empty the folder of an earlier demo; never one that anything else lies in."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise ConfigError(f"{folder}: is not empty and no earlier demo's; choose another folder with --out")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
 
 
 def _bar(console: Console) -> Progress:

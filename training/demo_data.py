@@ -14,8 +14,9 @@ from datasets.phonetics import near_misses
 from datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from datasets.synthetic_espeak import EspeakEngine
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
-from training.config import RunConfig
+from training.config import AugmentConfig, RunConfig
 from training.dataset import SILENCE, UNKNOWN, TrainingData, clip_set, split_noise, with_silence
+from training.mixing import augment_speech
 from training.wakeword.sounds import draw_sound
 
 COMMON_PHRASES = (
@@ -23,15 +24,26 @@ COMMON_PHRASES = (
     "turn it off", "play music", "stop", "one two three", "thank you", "see you later", "open the door",
 )  # fmt: skip
 
-_NEAR_WORDS, _NEAR_MUTATIONS = 24, 16
-_PHRASE_CLIPS = 640
-_OTHER_CLIPS = 24
-_VOICES = 160
-_NOISE_RECORDINGS = 24
 _NOISE_SECONDS = 10
-_HELD_OUT = {"phrase": 10, UNKNOWN: 7, SILENCE: 3}
+_HELD_OUT_SNR_DB = 12.0
+"""Every second held-out word is spoken into noise this far below it."""
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSize:
+    """How much is synthesised."""
+
+    voices: int = 200
+    phrase_clips: int = 900
+    other_clips: int = 28
+    """Of each other phrase."""
+    near_words: int = 24
+    near_mutations: int = 16
+    noise_recordings: int = 24
+    held_out: tuple[int, int, int] = (10, 7, 3)
+    """Clips kept for the proof: phrase, unknown, silence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +57,14 @@ class DemoData:
     """What was spoken as ``unknown``."""
 
 
-def make_demo_data(run: RunConfig, *, on_progress: Progress | None = None) -> DemoData:
+def make_demo_data(run: RunConfig, size: DemoSize | None = None, *, on_progress: Progress | None = None) -> DemoData:
     """Synthesise the demo's speech and noise; the same run gives the same samples.
 
     Parameters
     ----------
     run : RunConfig
         Its last label is the phrase.
+    size : DemoSize, optional
     on_progress : callable, optional
         Called with clips done and clips in all.
 
@@ -60,17 +73,18 @@ def make_demo_data(run: RunConfig, *, on_progress: Progress | None = None) -> De
     SpeechEngineError, ToolMissingError
         If the phrase cannot be spoken, or espeak-ng is missing.
     """
+    size = size or DemoSize()
     phrase = run.data.labels[-1]
-    others = _others(phrase, run.seed)
-    clips = _speak(phrase, others, run.seed, on_progress)
+    others = _others(phrase, size, run.seed)
+    clips = _speak(phrase, others, size, run.seed, on_progress)
     rng = np.random.default_rng([run.seed, 0xD0])
-    heard, kept_aside = split_noise([_noise(rng) for _ in range(_NOISE_RECORDINGS)])
-    sets = {
+    heard, kept_aside = split_noise([_noise(rng) for _ in range(size.noise_recordings)])
+    by_split = {
         split: _windows([clip for clip in clips if clip.split == split], run, rng)
         for split in ("training", "validation", "testing")
     }
-    training = clip_set(*sets["training"], run.data.labels)
-    validation = clip_set(*sets["validation"], run.data.labels)
+    training = clip_set(*by_split["training"], run.data.labels)
+    validation = clip_set(*by_split["validation"], run.data.labels)
     fraction = run.data.validation_silence_fraction
     num_silence = round(len(validation) * fraction / (1.0 - fraction))
     return DemoData(
@@ -81,7 +95,7 @@ def make_demo_data(run: RunConfig, *, on_progress: Progress | None = None) -> De
             noise=heard,
             sha256=hashlib.sha256(training.audio.tobytes()).hexdigest(),
         ),
-        held_out=_held_out(phrase, *sets["testing"], kept_aside, rng),
+        held_out=_held_out(phrase, *by_split["testing"], kept_aside, size, rng),
         others=others,
     )
 
@@ -95,23 +109,30 @@ def write_held_out(held_out: dict[str, list[NDArray[np.int16]]], folder: Path) -
     return folder
 
 
-def _others(phrase: str, seed: int) -> tuple[str, ...]:
-    misses = near_misses([phrase], EspeakEngine(), num_words=_NEAR_WORDS, num_mutations=_NEAR_MUTATIONS, seed=seed)
+def _others(phrase: str, size: DemoSize, seed: int) -> tuple[str, ...]:
+    misses = near_misses(
+        [phrase], EspeakEngine(), num_words=size.near_words, num_mutations=size.near_mutations, seed=seed
+    )
     common = [text for text in COMMON_PHRASES if text != phrase]
     return tuple(dict.fromkeys([*common, *(miss.text for miss in misses)]))
 
 
-def _speak(phrase: str, others: Sequence[str], seed: int, on_progress: Progress | None) -> list[SpeechClip]:
-    total = _PHRASE_CLIPS + _OTHER_CLIPS * len(others)
+def _speak(
+    phrase: str, others: Sequence[str], size: DemoSize, seed: int, on_progress: Progress | None
+) -> list[SpeechClip]:
+    total = size.phrase_clips + size.other_clips * len(others)
 
     def tell(offset: int) -> Progress | None:
         return on_progress and (lambda done, _total: on_progress(offset + done, total))
 
-    spoken = synthesize_words(
-        [phrase], clips_per_word=_PHRASE_CLIPS, num_voices=_VOICES, seed=seed, on_progress=tell(0)
-    )
-    return spoken + synthesize_words(
-        others, clips_per_word=_OTHER_CLIPS, num_voices=_VOICES, seed=seed, on_progress=tell(_PHRASE_CLIPS)
+    return synthesize_words(
+        [phrase], clips_per_word=size.phrase_clips, num_voices=size.voices, seed=seed, on_progress=tell(0)
+    ) + synthesize_words(
+        others,
+        clips_per_word=size.other_clips,
+        num_voices=size.voices,
+        seed=seed,
+        on_progress=tell(size.phrase_clips),
     )
 
 
@@ -130,16 +151,21 @@ def _held_out(
     audio: NDArray[np.int16],
     words: Sequence[str],
     noise: Sequence[NDArray[np.int16]],
+    size: DemoSize,
     rng: np.random.Generator,
 ) -> dict[str, list[NDArray[np.int16]]]:
+    """Draw the clips of the proof; every second word gets noise."""
     is_phrase = np.array([word == phrase for word in words])
-    said = rng.permutation(np.flatnonzero(is_phrase))[: _HELD_OUT["phrase"]]
-    other = rng.permutation(np.flatnonzero(~is_phrase))[: _HELD_OUT[UNKNOWN]]
-    samples = audio.shape[1]
+    noisy = AugmentConfig(time_shift_ms=0, noise_probability=1.0, snr_db=(_HELD_OUT_SNR_DB,) * 2, gain_db=(0.0, 0.0))
+
+    def draw(members: NDArray[np.bool_], count: int) -> list[NDArray[np.int16]]:
+        drawn = [audio[row] for row in rng.permutation(np.flatnonzero(members))[:count]]
+        return [augment_speech(clip, noise, noisy, rng) if i % 2 else clip for i, clip in enumerate(drawn)]
+
     return {
-        phrase: [audio[row] for row in said],
-        UNKNOWN: [audio[row] for row in other],
-        SILENCE: [recording[:samples] for recording in noise[: _HELD_OUT[SILENCE]]],
+        phrase: draw(is_phrase, size.held_out[0]),
+        UNKNOWN: draw(~is_phrase, size.held_out[1]),
+        SILENCE: [recording[: audio.shape[1]] for recording in noise[: size.held_out[2]]],
     }
 
 

@@ -21,7 +21,7 @@ def demo(
     from training.quiet import load_tensorflow
 
     load_tensorflow()
-    from training.demo import DEFAULT_FOLDER, Demo
+    from training.demo import DEFAULT_FOLDER, Demo, demo_config
 
-    if not Demo(Console(), out or DEFAULT_FOLDER).run(word, board=board):
+    if not Demo(Console(), out or DEFAULT_FOLDER).run(demo_config(word), board=board):
         raise typer.Exit(1)
