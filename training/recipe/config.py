@@ -87,13 +87,13 @@ class RecipeConfig:
     """Augmented copies of every clip, computed once and drawn from at random."""
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "keywords": 0.55,
-            "unknown": 0.12,
-            "synthetic_keywords": 0.05,
-            "synthetic_unknown": 0.08,
-            "continuous": 0.05,
-            "chimeras": 0.06,
-            "reversed": 0.02,
+            "keywords": 0.61,
+            "unknown": 0.13,
+            "synthetic_keywords": 0.04,
+            "synthetic_unknown": 0.07,
+            "continuous": 0.04,
+            "chimeras": 0.03,
+            "reversed": 0.01,
             "silence": 0.07,
         }
     )

@@ -33,20 +33,33 @@ class Variants:
     """``[clips]``: how likely each is drawn; sums to 1."""
 
 
-def load(folder: Path, digest: str) -> Variants | None:
-    """Return the variants kept in ``folder``, or None if they were made from something else or not finished."""
+def load(folder: Path, shares: dict[str, float], digest: str) -> Variants | None:
+    """Return the variants kept in ``folder``, or None if they were made from something else or not finished.
+
+    Parameters
+    ----------
+    folder : Path
+    shares : dict of str to float
+        Share of a batch each source gets.
+    digest : str
+        Names everything the features depend on.
+    """
     note, path = folder / _CLIPS_FILE, folder / _FEATURES_FILE
     if not (note.is_file() and path.is_file()):
         return None
     with np.load(note, allow_pickle=False) as file:
         if str(file["digest"]) != digest:
             return None
-        return Variants(features=np.load(path, mmap_mode="r"), labels=file["labels"], weights=file["weights"])
+        share = np.array([shares[name] for name in file["sources"]])
+        return Variants(
+            features=np.load(path, mmap_mode="r"),
+            labels=file["labels"],
+            weights=file["weights"] * share[file["source"]],
+        )
 
 
 def compute(
     sources: Sequence[Source],
-    shares: dict[str, float],
     acoustics: Acoustics,
     features: FeaturesConfig,
     *,
@@ -54,14 +67,12 @@ def compute(
     seed: int,
     folder: Path,
     digest: str,
-) -> Variants:
+) -> None:
     """Compute the variants and keep them in ``folder``.
 
     Parameters
     ----------
     sources : sequence of Source
-    shares : dict of str to float
-        Share of a batch each source gets.
     acoustics : Acoustics
     features : FeaturesConfig
     num_variants : int
@@ -70,12 +81,15 @@ def compute(
     digest : str
         Names everything they depend on.
     """
-    path = folder / _FEATURES_FILE
-    _augment(sources, acoustics, features, num_variants, seed, path)
-    labels = np.concatenate([source.labels for source in sources])
-    weights = np.concatenate([source.weights() * shares[source.name] for source in sources])
-    np.savez(folder / _CLIPS_FILE, digest=np.array(digest), labels=labels, weights=weights)
-    return Variants(features=np.load(path, mmap_mode="r"), labels=labels, weights=weights)
+    _augment(sources, acoustics, features, num_variants, seed, folder / _FEATURES_FILE)
+    np.savez(
+        folder / _CLIPS_FILE,
+        digest=np.array(digest),
+        labels=np.concatenate([source.labels for source in sources]),
+        weights=np.concatenate([source.weights() for source in sources]),
+        source=np.repeat(np.arange(len(sources)), [len(source) for source in sources]),
+        sources=np.array([source.name for source in sources]),
+    )
 
 
 def _augment(

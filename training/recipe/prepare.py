@@ -53,21 +53,23 @@ def recipe_batches(
 def _variants(data: TrainingData, data_folder: Path, run: RunConfig, folder: Path) -> Variants:
     recipe = run.recipe
     assert recipe is not None
-    # What happens to the variants later does not make them others.
-    made_from = replace(recipe, teacher=None, masking=MaskingConfig(), clips_per_epoch=0)
+    # Neither what happens to the variants later nor how often they are drawn makes them others.
+    same_shares = dict.fromkeys(sorted(recipe.shares), 1.0 / len(recipe.shares))
+    made_from = replace(recipe, teacher=None, masking=MaskingConfig(), clips_per_epoch=0, shares=same_shares)
     parts = {"features": run.features, "data": run.data, "recipe": made_from}
     digest = checkpoint.digest({name: settings.to_dict(part) for name, part in parts.items()}, run.seed, data.sha256)
-    kept = load(folder, digest)
-    if kept is not None:
-        return kept
-    speech = continuous_speech(data_folder, recipe.continuous_folders, evaluation=False)
-    return compute(
-        gather(data, speech, run),
-        recipe.shares,
-        Acoustics(recipe.acoustics, data.noise, speech),
-        run.features,
-        num_variants=recipe.variants,
-        seed=run.seed,
-        folder=folder,
-        digest=digest,
-    )
+    kept = load(folder, recipe.shares, digest)
+    if kept is None:
+        speech = continuous_speech(data_folder, recipe.continuous_folders, evaluation=False)
+        compute(
+            gather(data, speech, run),
+            Acoustics(recipe.acoustics, data.noise, speech),
+            run.features,
+            num_variants=recipe.variants,
+            seed=run.seed,
+            folder=folder,
+            digest=digest,
+        )
+        kept = load(folder, recipe.shares, digest)
+        assert kept is not None
+    return kept
