@@ -76,14 +76,16 @@ class Checkpoint(keras.callbacks.Callback):
         self, path: Path, averaged: keras.Model, run_digest: str, history: tuple[dict[str, float], ...]
     ) -> None:
         super().__init__()
-        self._path, self._averaged, self._digest = path, averaged, run_digest
+        self.path, self._averaged, self._digest = path, averaged, run_digest
         self.history = list(history)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Append the figures and write."""
+        """Append the figures and write; an epoch that ended without a loss is not worth keeping."""
+        if not np.isfinite((logs or {})["loss"]):
+            return
         self.history.append({key: float(value) for key, value in (logs or {}).items()})
         progress = checkpoint.Progress(epochs_done=epoch + 1, history=tuple(self.history))
-        checkpoint.save(self._path, state_of(self.model, self._averaged), progress, self._digest)
+        checkpoint.save(self.path, state_of(self.model, self._averaged), progress, self._digest)
 
 
 class RichProgress(keras.callbacks.Callback):

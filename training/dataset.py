@@ -93,8 +93,7 @@ def from_corpus(corpus: Corpus, config: DataConfig, *, cache: Path | None = None
     if SILENCE in config.labels:
         if not noise:
             raise DatasetError(f"{corpus.root}: silence is a label, and there is no background noise folder")
-        fraction = config.validation_silence_fraction
-        count = round(len(validation) * fraction / (1.0 - fraction))
+        count = silence_clips(len(validation), config.validation_silence_fraction)
         validation = with_silence(validation, kept_aside, count, config.labels, seed=seed)
     return TrainingData(
         labels=config.labels,
@@ -119,6 +118,11 @@ def split_noise(
     cuts = [int(recording.size * _NOISE_FOR_TRAINING) for recording in noise]
     pairs = list(zip(noise, cuts, strict=True))
     return tuple(samples[:cut] for samples, cut in pairs), tuple(samples[cut:] for samples, cut in pairs)
+
+
+def silence_clips(num_others: int, fraction: float) -> int:
+    """How many silence clips make up ``fraction`` of a set that has ``num_others`` other clips."""
+    return round(num_others * fraction / (1.0 - fraction))
 
 
 def with_silence(

@@ -15,7 +15,7 @@ from datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from datasets.synthetic_espeak import EspeakEngine
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
 from training.config import AugmentConfig, RunConfig
-from training.dataset import SILENCE, UNKNOWN, TrainingData, clip_set, split_noise, with_silence
+from training.dataset import SILENCE, UNKNOWN, TrainingData, clip_set, silence_clips, split_noise, with_silence
 from training.mixing import augment_speech
 from training.wakeword.sounds import draw_sound
 
@@ -85,8 +85,7 @@ def make_demo_data(run: RunConfig, size: DemoSize | None = None, *, on_progress:
     }
     training = clip_set(*by_split["training"], run.data.labels)
     validation = clip_set(*by_split["validation"], run.data.labels)
-    fraction = run.data.validation_silence_fraction
-    num_silence = round(len(validation) * fraction / (1.0 - fraction))
+    num_silence = silence_clips(len(validation), run.data.validation_silence_fraction)
     return DemoData(
         training=TrainingData(
             labels=run.data.labels,

@@ -77,7 +77,11 @@ def execute(
         f"{len(data.labels)} labels"
     )
     maker = recipe_batches(data, data_folder, run, out, resume=resume) if run.recipe else None
-    return train_and_export(data, run, out, resume=resume, console=console, maker=maker)
+    try:
+        return train_and_export(data, run, out, resume=resume, console=console, maker=maker)
+    except KeyboardInterrupt:
+        console.print(f"{out} keeps all finished epochs; go on with the same command and --resume")
+        raise
 
 
 def train_and_export(
@@ -117,7 +121,7 @@ def finish(
     maker: Batches,
     console: Console,
 ) -> RunResult:
-    """Quantise, export and evaluate a trained network."""
+    """Quantise, export and evaluate a trained network; see ``train_and_export`` for what it writes."""
     console.print("quantising to int8, writing the bundle, comparing float, TFLite and C ...")
     count = run.quantize.calibration_clips
     positions = choose_calibration(len(data.training), count, run.seed)

@@ -106,44 +106,40 @@ def train(
     if resume and path.exists():
         done = checkpoint.load(path, state_of(model, averaged), run_digest)
     saver = Checkpoint(path, averaged, run_digest, done.history)
-    features, labels = maker.validation()
-    inputs = maker.scale.to_real(features)[..., None]
-    progress = RichProgress(run.optimizer.epochs, maker.steps_per_epoch, done.epochs_done)
-    callbacks = [
-        keras.callbacks.TerminateOnNaN(),
-        WeightAverage(averaged, run.optimizer.ema_decay),
-        Validation(averaged, inputs, labels),
-        saver,
-        progress,
-        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-    ]
-    try:
-        _fit(model, maker, run.optimizer.epochs, done.epochs_done, callbacks)
-    finally:
-        progress.close()
+    if done.epochs_done < run.optimizer.epochs:
+        _fit(model, averaged, maker, run.optimizer, saver)
     if len(saver.history) < run.optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
 
 
-def _fit(
-    model: keras.Model,
-    maker: Batches,
-    epochs: int,
-    first_epoch: int,
-    callbacks: list[keras.callbacks.Callback],
-) -> None:
-    if first_epoch >= epochs:
-        return
-    model.fit(
-        maker.dataset(first_epoch, epochs),
-        initial_epoch=first_epoch,
-        epochs=epochs,
-        steps_per_epoch=maker.steps_per_epoch,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+def _fit(model: keras.Model, averaged: keras.Model, maker: Batches, config: OptimizerConfig, saver: Checkpoint) -> None:
+    """Go on after the epochs ``saver`` has on record."""
+    first_epoch = len(saver.history)
+    features, labels = maker.validation()
+    inputs = maker.scale.to_real(features)[..., None]
+    progress = RichProgress(config.epochs, maker.steps_per_epoch, first_epoch)
+    # In this order: figures must be complete before they are saved, shown and logged.
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        WeightAverage(averaged, config.ema_decay),
+        Validation(averaged, inputs, labels),
+        saver,
+        progress,
+        keras.callbacks.TensorBoard(saver.path.parent / "tensorboard", write_graph=False),
+    ]
+    try:
+        model.fit(
+            maker.dataset(first_epoch, config.epochs),
+            initial_epoch=first_epoch,
+            epochs=config.epochs,
+            steps_per_epoch=maker.steps_per_epoch,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+    finally:
+        progress.close()
 
 
 def _build(run: RunConfig, maker: Batches, num_labels: int) -> keras.Model:
