@@ -1,0 +1,310 @@
+"""Replaying and judging: what goes to the board, which decision is a clip's verdict, and what is compared."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from random_bundles import speech_like
+from rich.console import Console
+
+from kws.audio import write_wav
+from kws.bundle import Bundle
+from kws.errors import AudioError, ConfigError, EvaluationError
+from kws.evaluation.clips import evaluate_clips
+from kws.evaluation.recordings import Recording
+from kws.evaluation.truth import Truth, Window, write_truth
+from kws.harness.baseline import compare, read_baseline
+from kws.harness.replay import Listening, clip_decision, replay, same_bits, surround
+from kws.harness.result import ReplayResult
+from kws.harness.run import ReplayRequest, listening_of, run_replay
+from kws.harness.session import Heard, HostSession, Listener
+from kws.harness.suite import Expectations, read_suite
+from kws.pipeline import Detection, Scores
+from kws.report.junit import junit_xml
+from kws.report.page import replay_page
+from kws.report.terminal import print_replay
+
+LISTENING = Listening(
+    labels=("silence", "unknown", "left", "right"),
+    keywords=("left", "right"),
+    thresholds=(0, 0, 128, 128),
+    sample_rate_hz=16000,
+    hop_samples=320,
+    window_samples=15840,
+    decision_samples=640,
+)
+
+
+class Scripted:
+    """A board that says what it was told to say."""
+
+    listener = Listener(board="scripted", name="scripted", clock_hz=None)
+    stages = ()
+    dropped_samples = 0
+
+    def __init__(self, events: tuple[Detection, ...] = (), best: int = 0) -> None:
+        self.events, self.best = events, best
+
+    def hear(self, samples: np.ndarray) -> Heard:
+        count = max(0, (samples.size - 15840) // 640 + 1)
+        posteriors = np.zeros((count, 4), np.uint8)
+        posteriors[:, self.best] = 200
+        scores = Scores(
+            sample_index=np.arange(count, dtype=np.uint64) * 640 + 15840,
+            frame_index=np.arange(count, dtype=np.uint32) * 2 + 48,
+            posteriors=posteriors,
+            smoothed=posteriors,
+        )
+        return Heard(events=self.events, scores=scores, frames=None, wall_s=0.01)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    for word in ("left", "right", "cat"):
+        (tmp_path / "clips" / word).mkdir(parents=True)
+        for index in range(2):
+            write_wav(tmp_path / "clips" / word / f"{index}.wav", speech_like(1.0, seed=len(word) + index))
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
+    streaming_bundle.save(tmp_path / "random.kws")
+    return tmp_path / "random.kws"
+
+
+@pytest.fixture
+def result(clips: Path, bundle_path: Path) -> ReplayResult:
+    return run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, verify=True))
+
+
+def clip_of(tmp_path: Path, seconds: float, expected: str | None) -> Recording:
+    write_wav(tmp_path / "clip.wav", speech_like(seconds))
+    return Recording(path=tmp_path / "clip.wav", name="clip.wav", expected=expected)
+
+
+def event(sample_index: int, label: str = "left") -> Detection:
+    labels = LISTENING.labels
+    return Detection(label=label, label_index=labels.index(label), sample_index=sample_index, score=200)
+
+
+def test_a_clip_has_a_whole_window_of_silence_before_and_a_second_after(tmp_path: Path) -> None:
+    recording = clip_of(tmp_path, 1.0, "left")
+    samples = recording.load(16000)
+    streamed = surround(recording, samples, LISTENING)
+    assert streamed.start_sample == 16000  # 15840 rounded up to whole decisions of 640
+    assert not streamed.samples[:16000].any()
+    assert np.array_equal(streamed.samples[16000:32000], samples)
+    assert streamed.samples.size == 48000
+
+
+def test_a_recording_without_expectation_is_streamed_as_it_is(tmp_path: Path) -> None:
+    recording = clip_of(tmp_path, 1.0, None)
+    assert np.array_equal(surround(recording, recording.load(16000), LISTENING).samples, recording.load(16000))
+
+
+def test_a_clips_verdict_is_the_last_decision_that_lies_in_it(tmp_path: Path) -> None:
+    recording = clip_of(tmp_path, 1.0, "left")
+    streamed = surround(recording, recording.load(16000), LISTENING)
+    scores = Scripted().hear(streamed.samples).scores
+    row = clip_decision(scores, streamed, LISTENING)
+    assert row is not None
+    assert scores.sample_index[row] == 16000 + 15840
+
+
+def test_a_short_clip_is_judged_by_the_window_that_begins_with_it(tmp_path: Path) -> None:
+    recording = clip_of(tmp_path, 0.4, "left")
+    streamed = surround(recording, recording.load(16000), LISTENING)
+    scores = Scripted().hear(streamed.samples).scores
+    row = clip_decision(scores, streamed, LISTENING)
+    assert row is not None
+    assert scores.sample_index[row] == 16000 + 15840
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_verdicts_are_those_of_clip_evaluation_bit_for_bit(
+    clips: Path, streaming: bool, streaming_bundle: Bundle, window_bundle: Bundle
+) -> None:
+    bundle = streaming_bundle if streaming else window_bundle
+    listening = listening_of(bundle)
+    session = HostSession(bundle, None)
+    for path in sorted(clips.glob("*/*.wav")):
+        recording = Recording(path=path, name=path.name, expected="left")
+        samples = recording.load(16000)
+        streamed = surround(recording, samples, listening)
+        scores = session.hear(streamed.samples).scores
+        row = clip_decision(scores, streamed, listening)
+        expected = evaluate_clips(bundle, samples[np.newaxis], [2]).posteriors[0]
+        assert row is not None
+        assert np.array_equal(scores.posteriors[row], expected)
+
+
+@pytest.mark.parametrize(
+    ("expected", "events", "verdict"),
+    [
+        ("left", (), "silence"),
+        ("left", ("right",), "right"),
+        ("unknown", (), "unknown"),
+        ("unknown", ("left",), "left"),
+    ],
+)
+def test_a_long_clip_is_judged_by_its_first_event(
+    tmp_path: Path, expected: str, events: tuple[str, ...], verdict: str
+) -> None:
+    recording = clip_of(tmp_path, 3.0, expected)
+    heard = tuple(event(40000, label) for label in events)
+    (outcome,) = replay(Scripted(heard), [recording], LISTENING)
+    assert outcome.predicted == verdict
+    assert outcome.correct is (verdict == expected)
+
+
+def test_an_event_in_a_clip_without_keyword_is_a_false_alarm(tmp_path: Path) -> None:
+    (outcome,) = replay(Scripted((event(30000),), best=1), [clip_of(tmp_path, 1.0, "unknown")], LISTENING)
+    assert outcome.correct
+    assert outcome.matching is not None
+    assert len(outcome.matching.false_accepts) == 1
+
+
+def test_one_different_bit_is_seen() -> None:
+    heard = Scripted((event(20000),)).hear(np.zeros(48000, np.int16))
+    scores = replace(heard.scores, smoothed=heard.scores.smoothed.copy())
+    scores.smoothed[7, 3] ^= 1
+    assert same_bits(heard, replace(heard, wall_s=9.0))
+    assert not same_bits(heard, replace(heard, scores=scores))
+    assert not same_bits(heard, replace(heard, events=()))
+    assert not same_bits(
+        replace(heard, frames=np.zeros((3, 4), np.int8)), replace(heard, frames=np.ones((3, 4), np.int8))
+    )
+
+
+def test_a_replay_to_the_host_equals_the_host(result: ReplayResult) -> None:
+    assert result.equality is not None
+    assert (result.equality.count, result.equality.total) == (6, 6)
+    assert result.accuracy is not None
+    assert result.accuracy.total == 6
+    assert int(result.confusion.sum()) == 6
+    assert result.dropped_samples == 0
+
+
+def test_a_missing_operating_point_is_refused(clips: Path, bundle_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected 0 to 1"):
+        run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, operating_point=5))
+
+
+def test_a_broken_recording_is_named(clips: Path, bundle_path: Path) -> None:
+    (clips / "left" / "broken.wav").write_bytes(b"RIFF but nothing else")
+    with pytest.raises(AudioError, match=r"broken\.wav"):
+        run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path))
+
+
+def test_streams_are_judged_by_their_truth(tmp_path: Path, bundle_path: Path) -> None:
+    audio = speech_like(4.0, seed=2)
+    write_wav(tmp_path / "long.wav", audio)
+    windows = (Window(label="left", start_sample=8000, end_sample=16000),)
+    write_truth(tmp_path / "t.json", {"long.wav": Truth(num_samples=audio.size, windows=windows)})
+    request = ReplayRequest(paths=(tmp_path / "long.wav",), bundle=bundle_path, truth=tmp_path / "t.json")
+    replayed = run_replay(request)
+    assert replayed.false_rejects is not None
+    assert replayed.false_accepts is not None
+    assert replayed.false_accepts.hours == pytest.approx((audio.size - 24000) / 16000 / 3600)
+    assert replayed.accuracy is None
+
+
+def test_json_is_the_same_for_the_same_replay_but_for_timing(
+    result: ReplayResult, clips: Path, bundle_path: Path
+) -> None:
+    again = run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, verify=True))
+    first, second = result.to_json(), again.to_json()
+    first.pop("timing"), second.pop("timing")
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_the_same_replay_has_no_change_from_its_baseline(result: ReplayResult, tmp_path: Path) -> None:
+    result.write_json(tmp_path / "base.json")
+    assert compare(result, read_baseline(tmp_path / "base.json")) == []
+
+
+def test_a_recording_that_got_worse_and_one_that_is_missing_are_named(result: ReplayResult) -> None:
+    baseline = json.loads(json.dumps(result.to_json()))
+    wrong = next(entry for entry in baseline["recordings"] if entry["predicted"] != entry["expected"])
+    wrong["predicted"] = wrong["expected"]
+    baseline["recordings"].append({**wrong, "name": "left/gone.wav"})
+    changes = compare(result, baseline)
+    assert {(change.what, change.now) for change in changes if change.worse} >= {
+        (wrong["name"], next(e["predicted"] for e in result.to_json()["recordings"] if e["name"] == wrong["name"])),
+        ("left/gone.wav", "missing"),
+    }
+
+
+def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(EvaluationError, match="expected a replay of format"):
+        read_baseline(tmp_path / "x.json")
+
+
+def test_limits_that_do_not_hold_are_listed(result: ReplayResult) -> None:
+    failures = Expectations(min_accuracy=1.01, max_false_accepts_per_hour=1.0, equal_to_host=True).failures(result)
+    assert len(failures) == 2
+    assert failures[0].startswith("min_accuracy: expected 1.01")
+    assert "nothing replayed could measure it" in failures[1]
+
+
+def test_a_suite_is_read_with_paths_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(
+        'bundle = "m.kws"\nrecordings = ["clips"]\nboard = "native"\n[expect]\nmin_accuracy = 0.9\n'
+    )
+    suite = read_suite(tmp_path / "s.toml")
+    assert suite.request.paths == (tmp_path / "clips",)
+    assert suite.request.board == "native"
+    assert suite.expect.min_accuracy == 0.9
+    assert suite.on_board("host").request.board == "host"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("recordings = []", "'bundle' and it is missing"),
+        ('bundle = "m"\nrecordings = ["c"]\nbord = "host"', "unknown key 'bord'"),
+        ('bundle = "m"\nrecordings = "c"', "wrong type str"),
+        ('bundle = "m"\nrecordings = ["c"]\n[expect]\nmin_accuracy = "high"', "wrong type str"),
+        ("not toml", "cannot be read as a suite"),
+    ],
+)
+def test_a_wrong_suite_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_suite(tmp_path / "s.toml")
+
+
+def test_the_page_is_self_contained_and_shows_every_recording(result: ReplayResult) -> None:
+    page = replay_page(result)
+    outside = page.replace("http://www.w3.org/2000/svg", "")
+    assert not any(word in outside for word in ("http://", "https://", "<script", "@import", "url("))
+    assert all(outcome.recording.name in page for outcome in result.outcomes)
+    assert page.count("data:audio/flac") == 6
+    assert "data:audio" not in replay_page(result, audio=False)
+
+
+def test_names_of_recordings_cannot_smuggle_markup_into_the_page(clips: Path, bundle_path: Path) -> None:
+    hostile = clips / "left" / "<img src=x onerror=alert(1)>.wav"
+    write_wav(hostile, speech_like(1.0))
+    page = replay_page(run_replay(ReplayRequest(paths=(hostile,), bundle=bundle_path)))
+    assert "<img" not in page
+
+
+def test_junit_has_a_case_for_each_recording_and_fails_the_wrong_ones(result: ReplayResult) -> None:
+    suite = ElementTree.fromstring(junit_xml(result, ["min_accuracy: expected 1 and got 0"]))
+    assert len(suite.findall("testcase")) == 7
+    wrong = sum(outcome.correct is False for outcome in result.outcomes)
+    assert len(suite.findall("testcase/failure")) == wrong + 1 == int(suite.get("failures", "0"))
+
+
+def test_the_terminal_shows_confusion_and_figures_in_80_columns(result: ReplayResult) -> None:
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_replay(result, console, changes=[])
+    text = console.export_text()
+    assert all(words in text for words in ("confusion", "accuracy", "equal to host", "dropped samples", "no change"))
+    assert max(map(len, text.splitlines())) <= 80
