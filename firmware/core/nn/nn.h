@@ -78,7 +78,18 @@ kws_nn_kernel_t kws_nn_dense_row_plain;
 /* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding
  * columns do not count in a pool, so this one gets the bare row (input_width without padding) and pad_left
  * apart. |sum| <= 128 * kernel_width < 2^15: kernel_width <= 255 (checked on read). */
-void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int16_t *sums);
+typedef void kws_nn_pool_row_t(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
+                               int16_t *sums);
+kws_nn_pool_row_t kws_nn_pool_row_plain;
+kws_nn_pool_row_t kws_nn_pool_row_dsp;
+
+/* The columns [first, end) of the bare row that lie under output column x. */
+typedef struct {
+    uint32_t first;
+    uint32_t end;
+} kws_nn_columns_t;
+
+kws_nn_columns_t kws_nn_pool_columns(const kws_nn_layer_t *layer, uint32_t pad_left, uint32_t x);
 
 /* Average pool, second half: output = round half away from zero(sums / cells), clamped. sums covers num_rows
  * time steps; the cells under column x are num_rows * (columns of x inside the row). */

@@ -175,14 +175,30 @@ static int16x2_t odd_bytes(int8x4_t word)
     return pair;
 }
 
-/* Inputs as int16 pairs in the order of SXTB16; step 2 leaves room for those of another column in between. */
-static void widen(const int8_t *inputs, uint32_t num_inputs, uint32_t step, int16x2_t *pairs)
+/* Inputs of two columns as int16 pairs in the order of SXTB16: a pair of the first, a pair of the second, ... */
+static void widen_two(const int8_t *first, const int8_t *second, uint32_t num_inputs, int16x2_t *pairs)
 {
-    for (uint32_t i = 0u; i < num_inputs; i += 4u) {
-        const int8x4_t word = load_word(inputs + i);
+    for (const int8_t *end = first + num_inputs; first != end; first += 4) {
+        const int8x4_t a = load_word(first);
+        const int8x4_t b = load_word(second);
+        const int16x2_t a_odd = odd_bytes(a);
+        const int16x2_t b_odd = odd_bytes(b);
+        pairs[0] = __sxtb16(a);
+        pairs[1] = __sxtb16(b);
+        pairs[2] = a_odd;
+        pairs[3] = b_odd;
+        second += 4;
+        pairs += 4;
+    }
+}
+
+static void widen_one(const int8_t *inputs, uint32_t num_inputs, int16x2_t *pairs)
+{
+    for (const int8_t *end = inputs + num_inputs; inputs != end; inputs += 4) {
+        const int8x4_t word = load_word(inputs);
         pairs[0] = __sxtb16(word);
-        pairs[step] = odd_bytes(word);
-        pairs += 2u * step;
+        pairs[1] = odd_bytes(word);
+        pairs += 2;
     }
 }
 
@@ -258,12 +274,13 @@ void kws_nn_paired_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *row
     int8_t *room = (int8_t *)(pairs + inputs);
     uint32_t x = 0u;
     for (; x + 2u <= layer->output_width; x += 2u) {
-        widen(column_inputs(layer, rows, x, room), inputs, 2u, pairs);
-        widen(column_inputs(layer, rows, x + 1u, room), inputs, 2u, pairs + 1);
+        const int8_t *first = column_inputs(layer, rows, x, room);
+        const int8_t *second = column_inputs(layer, rows, x + 1u, room + inputs);
+        widen_two(first, second, inputs, pairs);
         run_columns(layer, pairs, 2u, output + x * layer->output_channels);
     }
     if (x < layer->output_width) {
-        widen(column_inputs(layer, rows, x, room), inputs, 1u, pairs);
+        widen_one(column_inputs(layer, rows, x, room), inputs, pairs);
         run_columns(layer, pairs, 1u, output + x * layer->output_channels);
     }
 }

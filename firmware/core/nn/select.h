@@ -13,9 +13,11 @@
 #define kws_nn_dense_row     kws_nn_dense_row_plain
 
 #if defined(__ARM_FEATURE_DSP)
+#define kws_nn_pool_row    kws_nn_pool_row_dsp
 #define kws_nn_paired_row  kws_nn_paired_row_dsp
 #define kws_nn_stencil_row kws_nn_stencil_row_dsp
 #else
+#define kws_nn_pool_row    kws_nn_pool_row_plain
 #define kws_nn_paired_row  kws_nn_paired_row_plain
 #define kws_nn_stencil_row kws_nn_stencil_row_plain
 #endif

@@ -171,6 +171,24 @@ static bool stencil_agrees(void)
            agree(kws_nn_stencil_row_plain, kws_nn_stencil_row_dsp, &layer);
 }
 
+static bool pool_agrees(void)
+{
+    kws_nn_layer_t layer = {.stride_width = 1};
+    const uint32_t pad_left = random_below(2);
+    layer.kernel_width = (uint16_t)(2 + random_below(4));
+    layer.input_width = (uint16_t)(layer.kernel_width + random_below(4));
+    layer.input_channels = (uint16_t)(1 + random_below(64));
+    layer.output_channels = layer.input_channels;
+    layer.output_width = (uint16_t)(layer.input_width + pad_left - layer.kernel_width + 1);
+    const uint32_t values = (uint32_t)layer.output_width * layer.output_channels;
+    int16_t *sums = (int16_t *)(void *)weights;
+    fill(input_rows, sizeof input_rows);
+    memset(weights, GUARD, sizeof weights);
+    kws_nn_pool_row_plain(&layer, pad_left, input_rows[0], sums);
+    kws_nn_pool_row_dsp(&layer, pad_left, input_rows[0], sums + values);
+    return memcmp(sums, sums + values, values * sizeof *sums) == 0;
+}
+
 static bool all_agree(const char *name, bool (*one_case)(void))
 {
     for (uint32_t i = 0; i < NUM_CASES; ++i) {
@@ -192,5 +210,6 @@ int run(void)
 {
     const bool paired = all_agree("paired", paired_agrees);
     const bool stencil = all_agree("stencil", stencil_agrees);
-    return paired && stencil ? 0 : 1;
+    const bool pool = all_agree("pool", pool_agrees);
+    return paired && stencil && pool ? 0 : 1;
 }
