@@ -30,6 +30,7 @@ _MANNERS = (
 )
 _CONSONANTS = tuple(sorted(symbol for manner in _MANNERS for symbol in manner))
 _VOWELS = ("a", "E", "I", "0", "V", "U", "i:", "u:", "A:", "eI", "aI", "oU", "aU", "3:", "O:")
+_FEWEST_PHONEMES = 3
 _MIN_MUTATION_DISTANCE = 0.22
 """Of the phrase's length: nearer than this is an accent, not another word."""
 
@@ -72,6 +73,7 @@ def is_vowel(symbol: str) -> bool:
     return plain(symbol)[:1] in set("aeiouAEIOUV03@&Y")
 
 
+@cache
 def substitution_cost(first: str, second: str) -> float:
     """Cost of hearing one phoneme as another, 0..1."""
     first, second = plain(first), plain(second)
@@ -183,28 +185,8 @@ def parts(phrases: Sequence[Sequence[str]]) -> list[NearMiss]:
     return list(found.values())
 
 
-def near_misses(
-    texts: Sequence[str],
-    phonemizer: Phonemizer,
-    *,
-    num_words: int,
-    num_mutations: int,
-    seed: int,
-    words: Sequence[str] | None = None,
-) -> list[NearMiss]:
-    """Everything that should be confused with the phrases and must not be.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        All phrases of the project: none of them, nor what contains one, is returned.
-    phonemizer : Phonemizer
-    num_words, num_mutations : int
-        How many like-sounding words and invented words; parts of the phrases come on top.
-    seed : int
-        Of the invented words.
-    words : sequence of str, optional
-        Candidates; `english_words` when not given.
+def phrases_of(texts: Sequence[str], phonemizer: Phonemizer) -> list[list[str]]:
+    """Return the phonemes of every phrase.
 
     Raises
     ------
@@ -213,12 +195,34 @@ def near_misses(
     """
     phrases = phonemizer.phonemes_of(list(texts))
     for text, phrase in zip(texts, phrases, strict=True):
-        if len(phrase) < 3:
+        if len(phrase) < _FEWEST_PHONEMES:
             raise SpeechEngineError(
-                f"{text!r} has {len(phrase)} phonemes ({' '.join(phrase)}); a wake word needs at least 3, "
-                "and works well from about 6"
+                f"{text!r} has {len(phrase)} phonemes ({' '.join(phrase)}); a wake word needs at least "
+                f"{_FEWEST_PHONEMES}, and works well from about 6"
             )
+    return phrases
+
+
+def near_misses(
+    phrases: Sequence[Sequence[str]],
+    ranked_words: Sequence[NearMiss],
+    *,
+    num_words: int,
+    num_mutations: int,
+    seed: int,
+) -> list[NearMiss]:
+    """Everything that should be confused with the phrases and must not be.
+
+    Parameters
+    ----------
+    phrases : sequence of phoneme sequences
+        All phrases of the project: none of them, nor what contains one, is returned.
+    ranked_words : sequence of NearMiss
+        From `near_words`.
+    num_words, num_mutations : int
+        How many like-sounding words and invented words; parts of the phrases come on top.
+    seed : int
+        Of the invented words.
+    """
     rng = np.random.default_rng([seed, 0x9E4A])
-    candidates = english_words() if words is None else words
-    like = near_words(phrases, candidates, phonemizer, num_words)
-    return like + mutations(phrases, num_mutations, rng) + parts(phrases)
+    return [*ranked_words[:num_words], *mutations(phrases, num_mutations, rng), *parts(phrases)]

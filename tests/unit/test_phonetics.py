@@ -42,9 +42,8 @@ def test_the_words_nearest_to_computer_are_commuter_and_compute(engine: EspeakEn
 
 def test_near_misses_never_hold_a_phrase(engine: EspeakEngine) -> None:
     phrases = engine.phonemes_of(["computer", "jarvis"])
-    misses = phonetics.near_misses(
-        ["computer", "jarvis"], engine, num_words=10, num_mutations=30, seed=1, words=["compute", "harvest", "service"]
-    )
+    ranked = phonetics.near_words(phrases, ["compute", "harvest", "service"], engine, 3)
+    misses = phonetics.near_misses(phrases, ranked, num_words=10, num_mutations=30, seed=1)
     assert {miss.kind for miss in misses} == {"word", "mutation", "part"}
     for spoken in engine.phonemes_of([miss.text for miss in misses]):
         assert not any(phonetics.contains(spoken, phrase) for phrase in phrases)
@@ -68,7 +67,7 @@ def test_parts_are_beginnings_and_ends_alone_and_twice() -> None:
 
 def test_a_phrase_of_two_phonemes_is_too_short(engine: EspeakEngine) -> None:
     with pytest.raises(SpeechEngineError, match="needs at least 3"):
-        phonetics.near_misses(["go"], engine, num_words=1, num_mutations=1, seed=1, words=["no"])
+        phonetics.phrases_of(["go"], engine)
 
 
 def test_the_word_list_is_plain_and_sorted() -> None:

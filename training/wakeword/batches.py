@@ -81,6 +81,11 @@ class WordBatches:
         starts = np.full(len(self._validation), self._jitter_frames // 2)
         return cut_windows(self._validation.features, starts, self._window_frames), self._validation.labels
 
+    def plain_features(self, positions: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Some training windows, from the middle of their jitter; they calibrate the quantisation."""
+        starts = np.full(len(positions), self._jitter_frames // 2)
+        return cut_windows(self._training.features[positions], starts, self._window_frames)
+
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Batches of the epochs ``first_epoch <= epoch < epochs`` as (float input, one-hot labels)."""
         import tensorflow as tf
@@ -101,4 +106,4 @@ class WordBatches:
 def cut_windows(features: NDArray[np.int8], starts: NDArray[np.int64], window_frames: int) -> NDArray[np.int8]:
     """Cut ``[clips, window_frames, num_features]`` out of longer windows, each from its own start."""
     frames = starts[:, None] + np.arange(window_frames)
-    return features[np.arange(len(features))[:, None], frames]
+    return np.asarray(features[np.arange(len(features))[:, None], frames])

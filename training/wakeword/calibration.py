@@ -18,7 +18,7 @@ from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import EvaluationError
 from kws.evaluation.det import DetPoint, det_curve, score_tracks
 from kws.evaluation.metrics import Proportion, StreamScore
-from kws.evaluation.operating_point import calibrate
+from kws.evaluation.operating_point import calibrate, hours_needed
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.pipeline import Pipeline
@@ -110,7 +110,7 @@ def calibrate_bundle(bundle: Bundle, project: WordProject, streams: Streams) -> 
     spoken = {snr_db: _spoken(pipeline, streams, snr_db) for snr_db in SNRS_DB}
     keywords = [label for label in project.labels if label != UNKNOWN]
     config = project.decision
-    thresholds = _choose(negative, keywords, config, pipeline.labels)
+    thresholds = choose_thresholds(negative, keywords, config)
     tracks = [*negative, spoken[CARD_SNR_DB]]
     points = tuple(
         PointReport(
@@ -148,11 +148,8 @@ def _spoken(pipeline: Pipeline, streams: Streams, snr_db: float) -> ScoreTrack:
     return score_recording(pipeline, stream.samples, stream.truth.windows, name=f"words at {snr_db:g} dB")
 
 
-def _choose(
-    negative: Sequence[ScoreTrack],
-    keywords: Sequence[str],
-    config: WordDecisionConfig,
-    labels: Sequence[str],
+def choose_thresholds(
+    negative: Sequence[ScoreTrack], keywords: Sequence[str], config: WordDecisionConfig
 ) -> list[tuple[tuple[int, ...], str]]:
     """Thresholds for every wanted rate, and why they are no promise (empty when they are).
 
@@ -161,34 +158,33 @@ def _choose(
     """
     chosen: dict[float, tuple[tuple[int, ...], str]] = {}
     stricter = 0
+    hours = sum(track.truth.negative_hours for track in negative)
     for rate in sorted(config.fa_per_hour, reverse=True):
         try:
-            point = calibrate(negative, keywords, config.refractory_frames, fa_per_hour=rate)
-            chosen[rate] = point.thresholds, ""
+            chosen[rate] = calibrate(negative, keywords, config.refractory_frames, fa_per_hour=rate).thresholds, ""
+            continue
         except EvaluationError as error:
-            base = _without_false_accept(negative, keywords, config, labels)
-            row = tuple(t and round(t + (255 - t) * min(stricter, 2) / 3) for t in base)
-            chosen[rate] = row, str(error)
-            stricter += 1
+            needed = hours_needed(rate)
+            remark = f"needs {needed:.1f} h without the words, had {hours:.2f} h" if hours < needed else str(error)
+        base = _without_false_accept(negative, keywords, config)
+        chosen[rate] = tuple(t and round(t + (255 - t) * min(stricter, 2) / 3) for t in base), remark
+        stricter += 1
     return [chosen[rate] for rate in config.fa_per_hour]
 
 
 def _without_false_accept(
-    negative: Sequence[ScoreTrack],
-    keywords: Sequence[str],
-    config: WordDecisionConfig,
-    labels: Sequence[str],
+    negative: Sequence[ScoreTrack], keywords: Sequence[str], config: WordDecisionConfig
 ) -> tuple[int, ...]:
     """Return the lowest thresholds from `_PLAIN_THRESHOLDS` on at which nothing in the negatives wakes a word."""
     row = []
-    for label in labels:
+    for label in negative[0].labels:
         threshold = 0
         if label in keywords:
             alone = [track.only(label) for track in negative]
             candidates = range(_PLAIN_THRESHOLDS, 256)
-            curve = det_curve(alone, [label], config.refractory_frames, thresholds=candidates) if alone else ()
-            quiet = [point.threshold for point in curve if point.score.false_accepts.count == 0]
-            threshold = quiet[0] if quiet else (candidates[-1] if alone else _PLAIN_THRESHOLDS)
+            curve = det_curve(alone, [label], config.refractory_frames, thresholds=candidates)
+            loud = [point.threshold for point in curve if point.score.false_accepts.count > 0]
+            threshold = min(max(loud, default=candidates[0] - 1) + 1, candidates[-1])
         row.append(threshold)
     return tuple(row)
 

@@ -59,7 +59,8 @@ def write_card(
 
 def points_table(report: CalibrationReport) -> Table:
     """Operating points for the terminal."""
-    table = Table("wanted", "thresholds", "false accepts per hour", f"missed at {CARD_SNR_DB:g} dB SNR", "promise")
+    columns = ("false accepts", "thresholds", "on validation", f"missed at {CARD_SNR_DB:g} dB SNR", "promised")
+    table = Table(*columns)
     for point in report.points:
         row = _point_row(point, is_default=False)
         table.add_row(*(row[key] for key in ("wanted", "thresholds", "false_accepts", "missed", "promise")))
@@ -72,7 +73,7 @@ def _point_row(point: PointReport, *, is_default: bool) -> dict[str, str]:
         "thresholds": ", ".join(str(threshold) for threshold in point.thresholds if threshold),
         "false_accepts": str(point.score.false_accepts),
         "missed": str(point.score.false_rejects),
-        "promise": "measured" if point.measured else f"none: {point.remark}",
+        "promise": "measured" if point.measured else f"no: {point.remark}",
     }
 
 

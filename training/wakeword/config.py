@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from kws.errors import ConfigError
 from kws.features import FeaturesConfig
@@ -62,6 +63,8 @@ class ExamplesConfig:
     other: int = 9000
     ambient: int = 12000
     noise: int = 3000
+    per_epoch: int = 30000
+    """Windows drawn from all of them in an epoch."""
     mix: dict[str, float] = field(
         default_factory=lambda: {"word": 0.35, "near": 0.18, "other": 0.17, "ambient": 0.22, "noise": 0.08}
     )
@@ -202,5 +205,5 @@ def make_project(
         project = settings.parse(WordProject, values, where="wake word")
     else:
         project = load_project(config)
-    given = {"recordings": recordings, "ambient": ambient, "seed": seed}
+    given: dict[str, Any] = {"recordings": recordings, "ambient": ambient, "seed": seed}
     return replace(project, **{key: value for key, value in given.items() if value not in (None, ())})

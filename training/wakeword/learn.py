@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training.config import RunConfig
 from training.dataset import ClipSet, TrainingData
+from training.quantize import choose_calibration
 from training.train import train
 from training.wakeword.batches import WordBatches, cut_windows
 from training.wakeword.config import WordProject
@@ -21,7 +22,6 @@ from training.wakeword.mining import MINED, Mined, mine, posteriors
 
 Say = Callable[[str], None]
 
-_EPOCH_CLIPS = 30_000
 _LATER_LEARNING_RATE = 0.25
 """Rounds after the first start from a trained network: gentler, without warm-up."""
 _RECOGNISED_AT = 0.5
@@ -83,7 +83,7 @@ def learn(
             run,
             mix=mix,
             window_frames=shape.window_frames,
-            epoch_clips=_EPOCH_CLIPS,
+            epoch_clips=project.examples.per_epoch,
             round_number=number,
         )
         round_run = run if number == 0 else _gentler(run, project.mining.epochs)
@@ -107,7 +107,8 @@ def learn(
         if _pays_no_more(project, lessons, found, number):
             break
     assert model is not None
-    return Learned(model=model, rounds=tuple(reports), calibration=_calibration(lessons, project, run, shape))
+    positions = choose_calibration(len(lessons.training), run.quantize.calibration_clips, project.seed)
+    return Learned(model=model, rounds=tuple(reports), calibration=batches.plain_features(positions))
 
 
 def _lesson(
@@ -154,13 +155,6 @@ def _recognised(model: keras.Model, held_out: Examples | None, batches: WordBatc
         scores = posteriors(model, inputs)[np.arange(len(held_out)), held_out.labels]
         best = np.maximum(best, scores)
     return float((best >= _RECOGNISED_AT).mean())
-
-
-def _calibration(lessons: Lessons, project: WordProject, run: RunConfig, shape: WindowShape) -> NDArray[np.int8]:
-    rng = np.random.default_rng([project.seed, 31])
-    rows = np.sort(rng.choice(len(lessons.training), run.quantize.calibration_clips, replace=False))
-    starts = np.full(len(rows), project.examples.jitter_frames // 2)
-    return cut_windows(lessons.training.features[rows], starts, shape.window_frames)
 
 
 def _names(project: WordProject, lessons: Lessons) -> TrainingData:

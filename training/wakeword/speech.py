@@ -107,11 +107,10 @@ def write_script(project: WordProject, engine: SpeechEngine) -> Script:
     for text in texts:
         engine.pronounce(text)
     config, seed = project.speech, project.seed
-    ranked = phonetics.near_words(
-        phonemizer.phonemes_of(texts), phonetics.english_words(), phonemizer, len(phonetics.english_words())
-    )
+    phrases, vocabulary = phonetics.phrases_of(texts, phonemizer), phonetics.english_words()
+    ranked = phonetics.near_words(phrases, vocabulary, phonemizer, len(vocabulary))
     misses = phonetics.near_misses(
-        texts, phonemizer, num_words=config.near_words, num_mutations=config.near_mutations, seed=seed
+        phrases, ranked, num_words=config.near_words, num_mutations=config.near_mutations, seed=seed
     )
     if config.engine == "piper":
         misses = [miss for miss in misses if "[[" not in miss.text]
