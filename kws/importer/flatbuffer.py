@@ -16,6 +16,8 @@ import tflite
 
 from kws.errors import ImportModelError
 
+DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError)
+"""What reading a damaged flatbuffer can end in: the generated accessors check nothing."""
 OPTION_CLASSES = {
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
@@ -86,7 +88,7 @@ def read_graph(path: Path) -> Graph:
         raise ImportModelError(f"{path}: not a TFLite model (no 'TFL3' mark); expected a .tflite flatbuffer")
     try:
         return _parse(data, path)
-    except (IndexError, struct.error, ValueError, TypeError, KeyError, AttributeError) as error:
+    except DAMAGE as error:
         raise ImportModelError(f"{path}: damaged TFLite model ({error}); export it again") from error
 
 

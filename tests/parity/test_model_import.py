@@ -1,0 +1,164 @@
+"""``kws import``: what it takes, and what it says about what it does not take."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from tflite_nets import FLATTEN, LayerMaker, Reference, conv, convert, dense, pool, random_frames
+
+from kws.bundle import Bundle
+from kws.errors import ConfigError, ImportModelError
+from kws.features import FeaturesConfig
+from kws.importer.bundle import default_decision, features_from_option, import_bundle
+from kws.importer.tflite import import_tflite
+from kws.model import Model
+
+STACK = [conv(4, (10, 4), (2, 2)), pool((20, 4)), FLATTEN, dense(3)]
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("import") / "net.tflite"
+    path.write_bytes(convert((49, 10, 1), STACK))
+    return path
+
+
+def kws_import(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kws", "import", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_line_makes_a_bundle_that_agrees_with_tflite(model_path: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("silence\nunknown\nword\n", encoding="utf-8")
+    result = kws_import(model_path, "--labels", labels, "-o", tmp_path / "net.kws", "--threshold", "0.5")
+    assert result.returncode == 0, result.stderr
+    bundle = Bundle.load(tmp_path / "net.kws")
+    assert bundle.labels == ("silence", "unknown", "word")
+    assert bundle.decision.operating_points[0].thresholds == (0, 0, 128)
+    frames = random_frames(49, 10, seed=1)
+    network = import_tflite(model_path)
+    wanted = Reference.of(model_path.read_bytes()).run(frames)[network.layers[-1].name].reshape(-1)
+    np.testing.assert_array_equal(Model(bundle).run(frames).astype(int) - 128, wanted)
+
+
+def test_the_front_end_takes_over_the_quantisation_of_the_model_input(model_path: Path) -> None:
+    network = import_tflite(model_path)
+    bundle = import_bundle(model_path, features=FeaturesConfig(scale=9.0, zero_point=1), labels=("a", "b", "c"))
+    assert bundle.metadata["features"]["scale"] == pytest.approx(network.input_quantization.scale)
+    assert bundle.metadata["features"]["zero_point"] == network.input_quantization.zero_point
+    assert bundle.data == import_bundle(model_path, features=FeaturesConfig(), labels=("a", "b", "c")).data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--labels", "a,b"], "3 outputs; got 2 labels"),
+        (["--labels", "a,b,c", "--features", "mlperf-streaming"], "reads 10 features a frame, the front end makes 40"),
+        (["--labels", "a,b,c", "--features", "nonsense"], "neither mlperf-kws nor mlperf-streaming nor a readable"),
+        (["--labels", "a,b,c", "--threshold", "1.5"], "threshold is 1.5"),
+        (["--labels", "a,b,c", "--decision-frames", "3"], "not possible"),
+    ],
+)
+def test_wrong_options_end_in_one_line(model_path: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = kws_import(model_path, *arguments, "-o", tmp_path / "net.kws")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "net.kws").exists()
+
+
+def test_a_toml_file_describes_a_front_end(tmp_path: Path) -> None:
+    path = tmp_path / "front_end.toml"
+    path.write_text("[features]\nnum_coefficients = 13\n", encoding="utf-8")
+    assert features_from_option(str(path)).num_coefficients == 13
+    path.write_text("num_coefficents = 13\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="unknown num_coefficents"):
+        features_from_option(str(path))
+
+
+def test_background_labels_never_fire() -> None:
+    points = default_decision(("_silence_", "Unknown", "yes"), threshold=1.0).operating_points
+    assert points[0].thresholds == (0, 0, 255)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 40, b"\x1c\0\0\0TFL3" + b"\xff" * 60, b"\x1c\0\0\0TFL3"])
+def test_bytes_that_are_no_model_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ImportModelError, match=r"net\.tflite"):
+        import_tflite(path)
+
+
+def test_a_damaged_model_never_escapes_as_another_error(model_path: Path, tmp_path: Path) -> None:
+    data, rng = model_path.read_bytes(), np.random.default_rng(0)
+    path = tmp_path / "net.tflite"
+    for _ in range(400):
+        altered = bytearray(data)
+        for offset in rng.integers(8, len(data), 3):
+            altered[offset] = rng.integers(256)
+        path.write_bytes(altered if rng.random() < 0.8 else altered[: rng.integers(8, len(data))])
+        try:
+            import_tflite(path)
+        except ImportModelError:
+            continue
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ImportModelError, match="No such file"):
+        import_tflite(tmp_path / "none.tflite")
+
+
+def float_model() -> bytes:
+    model = keras.Sequential([keras.Input((9, 4, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)])
+    return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+
+
+def branch() -> LayerMaker:
+    """A skip connection, as one layer."""
+
+    class Skip(keras.layers.Layer):
+        def call(self, x: tf.Tensor) -> tf.Tensor:
+            return x + tf.nn.relu(x)
+
+    return Skip
+
+
+UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "float": (float_model, "FLOAT32; expected int8"),
+    "mean": (
+        lambda: convert((9, 4, 1), [conv(4, (3, 3)), layers.GlobalAveragePooling2D, dense(2)]),
+        "MEAN is not supported .*AveragePooling2D",
+    ),
+    "max_pool": (
+        lambda: convert((9, 4, 1), [conv(4, (3, 3)), layers.MaxPooling2D, FLATTEN, dense(2)]),
+        "MAX_POOL_2D is not supported .*supported: CONV_2D",
+    ),
+    "skip": (lambda: convert((9, 4, 1), [conv(4, (3, 3)), branch(), FLATTEN, dense(2)]), "chain"),
+    "dilated": (
+        lambda: convert((9, 4, 1), [lambda: layers.Conv2D(4, 2, dilation_rate=2), FLATTEN, dense(2)]),
+        "dilat|SPACE_TO_BATCH_ND",
+    ),
+    "multiplier": (
+        lambda: convert((9, 4, 2), [lambda: layers.DepthwiseConv2D(3, depth_multiplier=2), FLATTEN, dense(2)]),
+        "channel multiplier 2 is not supported",
+    ),
+    "time_left": (lambda: convert((9, 4, 1), [conv(4, (3, 4))]), "7 time steps left|SOFTMAX over"),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_what_cannot_run_is_named_with_a_way_out(tmp_path: Path, name: str) -> None:
+    make, message = UNSUPPORTED[name]
+    path = tmp_path / "net.tflite"
+    path.write_bytes(make())
+    with pytest.raises(ImportModelError, match=message):
+        import_tflite(path)
