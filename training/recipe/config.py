@@ -67,10 +67,11 @@ class MaskingConfig:
 class TeacherConfig:
     """A residual network trained first; its posteriors are half of the truth for the network that ships."""
 
-    width: int = 32
+    width: int = 24
     """Channels of the first stage; doubled in each of two further ones."""
     blocks_per_stage: int = 2
-    epochs: int = 40
+    epochs: int = 30
+    batch_clips: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     mixup_alpha: float = 0.4
@@ -87,13 +88,13 @@ class RecipeConfig:
     """Augmented copies of every clip, computed once and drawn from at random."""
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "keywords": 0.61,
-            "unknown": 0.13,
-            "synthetic_keywords": 0.04,
-            "synthetic_unknown": 0.07,
-            "continuous": 0.04,
-            "chimeras": 0.03,
-            "reversed": 0.01,
+            "keywords": 0.55,
+            "unknown": 0.12,
+            "synthetic_keywords": 0.05,
+            "synthetic_unknown": 0.08,
+            "continuous": 0.05,
+            "chimeras": 0.06,
+            "reversed": 0.02,
             "silence": 0.07,
         }
     )

@@ -63,7 +63,11 @@ def opinions(
     config, num_labels = run.recipe.teacher, len(data.labels)
     assert config is not None
     optimizer = replace(
-        run.optimizer, epochs=config.epochs, learning_rate=config.learning_rate, weight_decay=config.weight_decay
+        run.optimizer,
+        epochs=config.epochs,
+        batch_clips=config.batch_clips,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
     )
     teacher_run = replace(run, optimizer=optimizer)
     batches = RecipeBatches(variants, teacher_run, data, mixup_alpha=config.mixup_alpha)

@@ -1,0 +1,169 @@
+"""The shipped model on real recordings: `make eval KWS_DATA=DIR`.
+
+Accuracy of the C core on the validation split (silence about 7 %, unknown = every other word), then the product as
+a user meets it: every validation keyword with a second of background noise on either side through the pipeline, and
+audio without keywords for false accepts. Writes benchmarks/speech_commands_12.json. Fails below the accuracy, or
+above the latency, that the project promises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from datasets.speech_commands import open_folder
+from kws.audio import SAMPLE_RATE_HZ
+from kws.bundle import Bundle
+from kws.evaluation.clips import evaluate_clips
+from kws.evaluation.endpoints import speech_bounds
+from kws.evaluation.tracks import ScoreTrack, detect, score_recording
+from kws.pipeline import Pipeline
+from training.config import DataConfig
+from training.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
+from training.recipe.sources import continuous_speech
+
+MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"
+REQUIRED_ACCURACY = 0.95
+REQUIRED_LATENCY_MS = 200.0
+_SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000
+
+Samples = npt.NDArray[np.int16]
+
+
+def clip_accuracy(bundle: Bundle, clips: ClipSet) -> dict[str, Any]:
+    """One decision a clip: accuracy overall and per label, and the confusion."""
+    score = evaluate_clips(bundle, clips.clips(), clips.labels.tolist())
+    confusion = score.confusion
+    right = np.diag(confusion) / confusion.sum(axis=1)
+    shares = {label: round(float(share), 4) for label, share in zip(score.labels, right, strict=True)}
+    return {
+        "clips": len(clips),
+        "accuracy": round(score.accuracy.count / score.accuracy.total, 5),
+        "per_label": shares,
+        "confusion": confusion.tolist(),
+    }
+
+
+def between_noise(clip: Samples, noise: list[Samples], rng: np.random.Generator) -> Samples:
+    """Lay a clip over noise that begins a second before it and ends a second after."""
+    recording = noise[int(rng.integers(len(noise)))]
+    length = clip.size + 2 * SAMPLE_RATE_HZ
+    start = int(rng.integers(recording.size - length))
+    mixed = recording[start : start + length].astype(np.int32)
+    mixed[SAMPLE_RATE_HZ:-SAMPLE_RATE_HZ] += clip
+    return np.clip(mixed, -32768, 32767).astype(np.int16)
+
+
+def keyword_tracks(
+    pipeline: Pipeline, clips: ClipSet, labels: tuple[str, ...], noise: list[Samples]
+) -> list[tuple[int, int, ScoreTrack]]:
+    """Label, end of the word in samples, and scores of every keyword clip between noise."""
+    rng = np.random.default_rng(1)
+    tracks = []
+    for clip, label in zip(clips.clips(), clips.labels, strict=True):
+        bounds = speech_bounds(clip)
+        if labels[label] not in (SILENCE, UNKNOWN) and bounds is not None:
+            track = score_recording(pipeline, between_noise(clip, noise, rng))
+            tracks.append((int(label), SAMPLE_RATE_HZ + bounds[1], track))
+    return tracks
+
+
+def hits(
+    tracks: list[tuple[int, int, ScoreTrack]], thresholds: tuple[int, ...], refractory_frames: int
+) -> dict[str, Any]:
+    """Keywords heard, wrong words, and the time from the end of a word to its event."""
+    wrong = 0
+    latencies_ms = []
+    for label, end_sample, track in tracks:
+        events = detect(track, thresholds, refractory_frames)
+        right = [event for event in events if event.label_index == label]
+        wrong += len(events) - len(right)
+        if right:
+            latencies_ms.append((right[0].sample_index - end_sample) / _SAMPLES_PER_MS)
+    return {
+        "keywords": len(tracks),
+        "heard": round(len(latencies_ms) / len(tracks), 4),
+        "other_events_per_keyword": round(wrong / len(tracks), 4),
+        "latency_median_ms": round(float(np.median(latencies_ms)), 1) if latencies_ms else None,
+        "latency_95_percent_ms": round(float(np.percentile(latencies_ms, 95)), 1) if latencies_ms else None,
+    }
+
+
+def false_accepts(tracks: dict[str, ScoreTrack], thresholds: tuple[int, ...], refractory_frames: int) -> dict[str, Any]:
+    """Events on audio without keywords."""
+    result = {}
+    for name, track in tracks.items():
+        events = detect(track, thresholds, refractory_frames)
+        hours = track.truth.num_samples / SAMPLE_RATE_HZ / 3600
+        result[name] = {"hours": round(hours, 4), "events": len(events), "per_hour": round(len(events) / hours, 1)}
+    return result
+
+
+def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
+    """Measure everything on the recordings in a folder."""
+    corpus = open_folder(data_folder)
+    config = DataConfig(labels=tuple(bundle.labels))
+    data = from_corpus(corpus, config, seed=1)
+    clips = data.validation
+    noise = list(split_noise(_recordings(corpus.noise))[1])
+    unknown = clips.clips(np.flatnonzero(clips.labels == config.labels.index(UNKNOWN)))
+    sentences = continuous_speech(data_folder, ("continuous_speech",), evaluation=True)
+    negatives = {
+        "unknown words, one after another": unknown.reshape(-1),
+        "sentences": np.concatenate(sentences),
+        "noise": np.concatenate(noise),
+    }
+    pipeline = Pipeline(bundle)
+    tracks = {name: score_recording(pipeline, samples, name=name) for name, samples in negatives.items()}
+    keywords = keyword_tracks(pipeline, clips, config.labels, noise)
+    refractory_frames = bundle.decision.refractory_frames
+    points = []
+    for point in bundle.decision.operating_points:
+        heard = hits(keywords, point.thresholds, refractory_frames)
+        accepts = false_accepts(tracks, point.thresholds, refractory_frames)
+        points.append({"threshold": max(point.thresholds), **heard, "false_accepts": accepts})
+    return {
+        "model": MODEL.name,
+        "validation": clip_accuracy(bundle, clips),
+        "default_operating_point": bundle.decision.default_operating_point,
+        "operating_points": points,
+    }
+
+
+def _recordings(paths: tuple[Path, ...]) -> list[Samples]:
+    from kws.audio import read_audio
+
+    return [read_audio(path) for path in paths]
+
+
+def main() -> None:
+    """Measure, print, write, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="a folder with Speech Commands")
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speech_commands_12.json"))
+    arguments = parser.parse_args()
+    result = evaluate(Bundle.load(arguments.model), arguments.data)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"validation: {result['validation']['accuracy']:.2%} of {result['validation']['clips']} clips")
+    for point in result["operating_points"]:
+        print(
+            f"threshold {point['threshold']}: {point['heard']:.1%} heard, median latency "
+            f"{point['latency_median_ms']} ms; false accepts per hour: "
+            + ", ".join(f"{name} {rate['per_hour']}" for name, rate in point["false_accepts"].items())
+        )
+    default = result["operating_points"][result["default_operating_point"]]
+    if result["validation"]["accuracy"] < REQUIRED_ACCURACY:
+        sys.exit(f"accuracy is below {REQUIRED_ACCURACY:.0%}")
+    if default["latency_median_ms"] is None or default["latency_median_ms"] > REQUIRED_LATENCY_MS:
+        sys.exit(f"median latency is above {REQUIRED_LATENCY_MS:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
