@@ -3,7 +3,7 @@
 _Static_assert(sizeof(kws_nn_stencil_t) == 36, "the record in the bundle");
 
 enum {
-    TILE_BYTES = 128 /* of the Armv7E-M kernel */
+    SCRATCH_BYTES = 160 /* the Armv7E-M kernel works there */
 };
 
 uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer)
@@ -17,7 +17,7 @@ uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer)
 uint32_t kws_nn_stencil_scratch_bytes(const kws_nn_layer_t *layer)
 {
     (void)layer;
-    return TILE_BYTES;
+    return SCRATCH_BYTES;
 }
 
 static const kws_nn_stencil_t *stencils_of(const kws_nn_layer_t *layer)
