@@ -1,0 +1,137 @@
+"""Shipped wake-word bundles on real recordings: misses at 10 dB SNR against false accepts per hour of other speech.
+
+`make eval KWS_DATA=DIR`; DIR holds ``wake_words/<word>``, ``speech_commands``, ``continuous_speech`` and
+``background_noise``. Half of the Speech Commands speakers, half of the sentences and three of the noises may teach
+what is *not* the word (``benchmarks/make_wakeword.py``); everything here is measured on the other half, and on other
+wake words. Figures go into ``benchmarks/wake_<word>.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets.speech_commands import speaker_of
+from kws.bundle import Bundle
+from kws.errors import DatasetError
+from kws.evaluation.det import DetPoint, det_curve
+from kws.evaluation.recordings import Recording
+from kws.evaluation.run import NegativeAudio, keywords_of, score_mixture, score_negatives
+from kws.evaluation.streams import StreamRecipe
+
+TEACHING_NOISES = ("doing_the_dishes", "dude_miaowing", "pink_noise")
+SNR_DB = 10.0
+WANTED_FA_PER_HOUR = 0.5
+BEST = f"best_within_{WANTED_FA_PER_HOUR:g}_per_hour"
+MODELS = Path(__file__).parents[1] / "models"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Who teaches and who tests."""
+
+    teaching: tuple[Path, ...]
+    """Speech and noise without the word."""
+    negatives: tuple[Path, ...]
+    noises: tuple[Path, ...]
+
+
+def split_data(data: Path) -> Split:
+    """Split the folder by speaker, by sentence and by noise."""
+    commands = sorted((data / "speech_commands").glob("*/*.flac"))
+    sentences = sorted((data / "continuous_speech").glob("*.flac"))
+    noises = sorted((data / "background_noise").glob("*.flac"))
+    if not (commands and sentences and noises):
+        raise DatasetError(f"{data}: expected speech_commands, continuous_speech and background_noise")
+    teach = [path for path in commands if _is_odd(speaker_of(path.name))]
+    test = [path for path in commands if not _is_odd(speaker_of(path.name))]
+    return Split(
+        teaching=(*teach, *sentences[1::2], *[path for path in noises if path.stem in TEACHING_NOISES]),
+        negatives=(*test, *sentences[0::2]),
+        noises=tuple(path for path in noises if path.stem not in TEACHING_NOISES),
+    )
+
+
+def _is_odd(name: str) -> bool:
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 1
+
+
+def evaluate(bundle: Bundle, word: str, clips: list[Path], others: list[Path], split: Split) -> dict[str, Any]:
+    """Miss rates and false accepts of one word of a bundle."""
+    keywords = [Recording(name=path.stem, path=path, expected=word) for path in clips]
+    mixture = score_mixture(
+        bundle, keywords, NegativeAudio(name="noise", files=split.noises), StreamRecipe(snr_db=SNR_DB)
+    )
+    negatives = score_negatives(bundle, NegativeAudio(name="speech", files=(*split.negatives, *others)))
+    tracks = [track.only(word) for track in (mixture, *negatives)]
+    curve = det_curve(tracks, [word], bundle.decision.refractory_frames)
+    within = [point for point in curve if point.score.false_accepts.per_hour <= WANTED_FA_PER_HOUR]
+    best = min(within, key=lambda point: point.score.false_rejects.value)
+    return {
+        "word": word,
+        "snr_db": SNR_DB,
+        "hours": round(best.score.false_accepts.hours, 3),
+        "keywords": best.score.false_rejects.total,
+        BEST: _row(best),
+        "operating_points": [
+            _row(next(point for point in curve if point.threshold == chosen.thresholds[bundle.labels.index(word)]))
+            for chosen in bundle.decision.operating_points
+        ],
+        "det": [
+            [point.threshold, point.score.false_accepts.count, point.score.false_rejects.count]
+            for point in curve
+            if point.threshold % 8 == 0 or point.threshold > 224
+        ],
+    }
+
+
+def _row(point: DetPoint) -> dict[str, Any]:
+    missed, wakes = point.score.false_rejects, point.score.false_accepts
+    latency_ms = point.score.median_latency_ms
+    return {
+        "threshold": point.threshold,
+        "missed": round(missed.value, 4),
+        "missed_95": [round(value, 4) for value in missed.interval],
+        "false_accepts": wakes.count,
+        "false_accepts_per_hour": round(wakes.per_hour, 3),
+        "false_accepts_per_hour_95": [round(value, 3) for value in wakes.interval],
+        "median_latency_ms": None if latency_ms is None else round(latency_ms),
+    }
+
+
+def report(bundle: Bundle, data: Path, teaching: Sequence[Path] = ()) -> dict[str, Any]:
+    """Figures of every word of a bundle that has recordings in ``DIR/wake_words``."""
+    split, figures = split_data(data), []
+    for word in keywords_of(bundle):
+        clips = [path for path in sorted((data / "wake_words" / word).glob("*.flac")) if path not in teaching]
+        others = [
+            path for path in sorted((data / "wake_words").glob("*/*.flac")) if path.parent.name not in bundle.labels
+        ]
+        if clips:
+            figures.append(evaluate(bundle, word, clips, others, split))
+    size = {"bundle_bytes": len(bundle.data), "arena_bytes": bundle.arena_bytes, "crc32": f"{bundle.crc32:08x}"}
+    return size | {"words": figures}
+
+
+def main() -> None:
+    """Measure every shipped wake-word bundle and rewrite its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of recordings")
+    data = parser.parse_args().data
+    for path in sorted(MODELS.glob("wake_*.kws")):
+        bundle = Bundle.load(path)
+        figures = Path(__file__).with_name(f"{path.stem}.json")
+        made = json.loads(figures.read_text()) if figures.exists() else {}
+        measured = report(bundle, data)
+        figures.write_text(json.dumps(made | measured, indent=1) + "\n")
+        for word in measured["words"]:
+            print(path.name, word["word"], json.dumps(word[BEST]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`kws wakeword` from phrase to bundle: the same bytes twice, also when it was interrupted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from kws.audio import write_wav
+from kws.bundle import Bundle
+from kws.errors import TrainingError
+from kws.pipeline import Pipeline
+from training.augment import AcousticsConfig
+from training.config import OptimizerConfig, QuantizeConfig
+from training.wakeword import run as word_run
+from training.wakeword.config import ExamplesConfig, MiningConfig, NetworkConfig, SpeechConfig, WordConfig, WordProject
+
+TINY = WordProject(
+    name="hey_nova",
+    words=(WordConfig(label="hey nova"),),
+    speech=SpeechConfig(
+        num_voices=30, takes_per_word=60, near_takes=30, sentences=30, near_words=10, near_mutations=10
+    ),
+    acoustics=AcousticsConfig(num_rooms=2),
+    examples=ExamplesConfig(variants_per_take=1, near=30, other=24, ambient=16, noise=16, per_epoch=256),
+    network=NetworkConfig(channels=8, num_blocks=2),
+    optimizer=OptimizerConfig(epochs=2, batch_clips=64, warmup_epochs=0.0),
+    mining=MiningConfig(rounds=1, epochs=1, enough_per_hour=0.0),
+    quantize=QuantizeConfig(calibration_clips=20),
+)
+QUIET = Console(quiet=True)
+
+
+class PulledPlugError(Exception):
+    """Stands for Ctrl-C, a full disk, a power cut."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> word_run.WordResult:
+    return word_run.execute(TINY, tmp_path_factory.mktemp("finished"), console=QUIET)
+
+
+def test_a_phrase_becomes_a_bundle_that_listens(finished: word_run.WordResult) -> None:
+    bundle = Bundle.load(finished.bundle_path)
+    assert bundle.labels == ("unknown", "hey nova")
+    assert len(bundle.decision.operating_points) == 3
+    pipeline = Pipeline(bundle)
+    pipeline.feed(np.zeros(32000, np.int16))
+    assert len(pipeline.scores.sample_index) > 10
+
+
+def test_seconds_of_audio_promise_no_rate(finished: word_run.WordResult) -> None:
+    assert not any(point.measured for point in finished.report.points)
+    assert "needs 30.0 h" in finished.report.points[0].remark
+    points = finished.report.bundle.decision.operating_points
+    assert all(point.false_accepts_per_hour is None for point in points)
+
+
+def test_the_card_states_hours_intervals_and_near_misses(finished: word_run.WordResult) -> None:
+    card = finished.card_path.read_text()
+    for text in ("hey nova", "95 %", "near-misses", "20 dB", "no: needs"):
+        assert text in card
+    assert "<script" not in card
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(
+    finished: word_run.WordResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pulled(*_arguments: object, **_options: object) -> None:
+        raise PulledPlugError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.wakeword.run.make_examples", pulled)
+        with pytest.raises(PulledPlugError):
+            word_run.execute(TINY, tmp_path, console=QUIET)
+    with monkeypatch.context() as patch:
+        patch.setattr("training.wakeword.learn.mine", pulled)  # after the first round's training
+        with pytest.raises(PulledPlugError):
+            word_run.execute(TINY, tmp_path, console=QUIET)
+    result = word_run.execute(TINY, tmp_path, console=QUIET)
+    assert result.bundle_path.read_bytes() == finished.bundle_path.read_bytes()
+
+
+def test_recordings_join_after_the_first_round_and_their_gain_is_shown(
+    finished: word_run.WordResult, tmp_path: Path
+) -> None:
+    folder = tmp_path / "takes" / "hey_nova"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        silence, word = np.zeros(4000, np.int16), rng.integers(-9000, 9000, 9000).astype(np.int16)
+        write_wav(folder / f"take{number}.wav", np.concatenate([silence, word, silence]))
+    project = replace(TINY, recordings=tmp_path / "takes", examples=replace(TINY.examples, recording_variants=3))
+    result = word_run.execute(project, tmp_path / "out", console=QUIET)
+    rounds = Bundle.load(result.bundle_path).metadata["rounds"]
+    assert len(rounds) == 2
+    assert all(0.0 <= report["held_out_recognised"] <= 1.0 for report in rounds)
+    assert result.bundle_path.read_bytes() != finished.bundle_path.read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="another folder"):
+        word_run.execute(TINY, tmp_path / "file", console=QUIET)
