@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_bundles import random_bundle, speech_like
+from random_bundles import random_bundle, random_network, speech_like
 
 from kws.bundle import Bundle
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
+from kws.importer.section import model_section
 from kws.pipeline import Pipeline
 
 HERE = Path(__file__).parent
@@ -71,6 +72,26 @@ def test_altered_bundles_are_refused_or_run_inside_their_arena(build: Path, bund
     report = run([build / "fuzz_bundle", tmp_path / "test.kws", "1500", "7"])
     accepted = int(report.split()[0])
     assert 0 < accepted < 1500, "some alterations are harmless and some are not"
+
+
+@pytest.mark.parametrize("compact", [True, False])
+@pytest.mark.parametrize("streaming", [True, False])
+def test_altered_models_are_refused_or_run_inside_their_memory(
+    build: Path, tmp_path: Path, streaming: bool, compact: bool
+) -> None:
+    network = random_network(seed=3, streaming=streaming, channels=8)
+    (tmp_path / "test.modl").write_bytes(model_section(network, compact=compact))
+    report = run([build / "fuzz_model", tmp_path / "test.modl", "2000", "5"])
+    assert 0 < int(report.split()[0]) < 2000
+
+
+def test_byte_ring_outbox_and_frames_by_hand(build: Path) -> None:
+    run([build / "test_protocol"])
+
+
+def test_application_survives_a_host_that_says_anything(build: Path, bundle: Bundle, tmp_path: Path) -> None:
+    bundle.save(tmp_path / "test.kws")
+    run([build / "fuzz_requests", tmp_path / "test.kws", "5000"])
 
 
 def test_tests_in_c_reach_most_lines_of_the_core(build: Path) -> None:

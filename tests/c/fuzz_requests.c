@@ -1,0 +1,191 @@
+/* The application against a host that says anything: damaged bytes, and well-formed frames of any type, length and
+ * contents. It must neither touch memory that is not its own (sanitizers look), nor stop answering.
+ *
+ *   fuzz_requests BUNDLE ROUNDS */
+#define _POSIX_C_SOURCE 200809L /* posix_memalign */
+#include <string.h>
+
+#include "app.h"
+#include "board.h"
+#include "bundle_file.h"
+#include "kws_byte_ring.h"
+
+enum {
+    RECEIVE_BYTES = 4096,
+    TRANSMIT_BYTES = 65536,
+    ARENA_BYTES = 65536,
+    STEPS_AT_MOST = 10000
+};
+
+static uint8_t receive_bytes[RECEIVE_BYTES];
+static uint8_t transmit_bytes[TRANSMIT_BYTES];
+static kws_byte_ring_t receive_ring = {.bytes = receive_bytes, .capacity_bytes = RECEIVE_BYTES};
+static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes, .capacity_bytes = TRANSMIT_BYTES};
+static _Alignas(16) uint8_t arena[ARENA_BYTES];
+static board_memory_t bundle;
+static app_t app;
+
+const char *board_name(void)
+{
+    return "a board whose name is far too long for the message";
+}
+uint32_t board_clock_hz(void)
+{
+    return 1u;
+}
+uint32_t board_cycles(void)
+{
+    return 0u;
+}
+uint32_t board_serial_read(uint8_t *bytes, uint32_t max_bytes)
+{
+    return kws_byte_ring_read(&receive_ring, bytes, max_bytes);
+}
+uint32_t board_serial_write_room(void)
+{
+    return kws_byte_ring_room(&transmit_ring);
+}
+void board_serial_write(const uint8_t *bytes, uint32_t num_bytes)
+{
+    CHECK_EQUAL(kws_byte_ring_write(&transmit_ring, bytes, num_bytes), num_bytes);
+}
+void board_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
+{
+    board_serial_write(bytes, num_bytes);
+}
+uint32_t board_serial_receive_bytes(void)
+{
+    return RECEIVE_BYTES;
+}
+uint32_t board_serial_overruns(void)
+{
+    return 0u;
+}
+board_memory_t board_bundle(void)
+{
+    return bundle;
+}
+board_memory_t board_arena(void)
+{
+    return (board_memory_t){.data = arena, .size_bytes = ARENA_BYTES};
+}
+uint32_t board_static_bytes(void)
+{
+    return 0u;
+}
+uint32_t board_stack_peak_bytes(void)
+{
+    return 0u;
+}
+
+static uint32_t state = 1u;
+
+static uint32_t random_below(uint32_t limit)
+{
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % limit;
+}
+
+static void host_says(const uint8_t *bytes, uint32_t num_bytes)
+{
+    CHECK_EQUAL(kws_byte_ring_write(&receive_ring, bytes, num_bytes), num_bytes);
+}
+
+static void host_sends(uint8_t type, uint8_t session, uint16_t number, kws_frame_t *frame,
+                       uint32_t payload_bytes)
+{
+    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
+    frame->header = (kws_frame_header_t){.type = type, .session = session, .number = number};
+    host_says(line, kws_frame_write(frame, payload_bytes, line));
+}
+
+/* Runs until there is nothing to do; the answers are read and counted by type. */
+static void board_works(uint32_t *answers)
+{
+    static kws_frame_reader_t reader;
+    uint32_t steps = 0u;
+    while (app_step(&app)) {
+        CHECK(++steps < STEPS_AT_MOST);
+        uint8_t byte;
+        while (kws_byte_ring_read(&transmit_ring, &byte, 1u) == 1u) {
+            kws_frame_result_t result;
+            kws_frame_reader_read(&reader, &byte, 1u, &result);
+            CHECK(result != KWS_FRAME_BAD);
+            answers[reader.frame.header.type] += result == KWS_FRAME_GOOD;
+        }
+    }
+}
+
+static void say_anything(void)
+{
+    static const uint8_t lengths[] = {0u, 1u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 244u, 245u, 246u, 248u};
+    kws_frame_t frame;
+    for (uint32_t i = 0; i < KWS_FRAME_MAX_PAYLOAD_BYTES; ++i) {
+        frame.payload[i] = (uint8_t)random_below(256u);
+    }
+    if (random_below(2u) == 0u) {
+        memset(frame.payload, 0, 8u); /* small numbers reach further than random ones */
+    }
+    const uint8_t type = (uint8_t)(random_below(8u) == 0u ? random_below(256u) : 1u + random_below(8u));
+    host_sends(type, (uint8_t)random_below(3u), (uint16_t)random_below(8u), &frame,
+               lengths[random_below(sizeof lengths)]);
+    if (random_below(4u) == 0u) {
+        host_says(frame.payload, random_below(KWS_FRAME_MAX_PAYLOAD_BYTES));
+    }
+}
+
+/* The audio that the board waits for, from a host that has heard everything: otherwise it would soon be stuck. */
+static void go_on(void)
+{
+    kws_frame_t frame;
+    for (uint32_t i = 0; i < KWS_FRAME_MAX_PAYLOAD_BYTES; ++i) {
+        frame.payload[i] = (uint8_t)random_below(256u);
+    }
+    const uint32_t position = app.audio.written; /* AUDIO and FLUSH both begin with it */
+    memcpy(frame.payload, &position, sizeof position);
+    const uint8_t end_of_noise = 0u;
+    host_says(&end_of_noise, 1u);
+    const uint16_t number = app.link.outbox.next_number;
+    if (random_below(8u) == 0u) {
+        host_sends(KWS_MESSAGE_FLUSH, app.link.session, number, &frame, sizeof(kws_message_flush_t));
+    } else {
+        const uint32_t num_samples = 1u + random_below(KWS_AUDIO_FRAME_SAMPLES);
+        host_sends(KWS_MESSAGE_AUDIO, app.link.session, number, &frame,
+                   (uint32_t)(sizeof(kws_message_audio_t) + num_samples * sizeof(int16_t)));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_EQUAL(argc, 3);
+    size_t size_bytes;
+    bundle.data = read_file(argv[1], &size_bytes);
+    bundle.size_bytes = (uint32_t)size_bytes;
+    app_init(&app);
+    CHECK_EQUAL(app.status, KWS_OK);
+    const long rounds = strtol(argv[2], NULL, 10);
+    uint32_t answers[256] = {0};
+    for (long i = 0; i < rounds; ++i) {
+        if (random_below(4u) == 0u) {
+            say_anything();
+        } else {
+            go_on();
+        }
+        board_works(answers);
+    }
+    CHECK(answers[KWS_MESSAGE_ERROR] > 0u);
+    CHECK(answers[KWS_MESSAGE_STATUS] > 0u);
+    CHECK(answers[KWS_MESSAGE_LABEL_TEXT] > 0u);
+    CHECK(answers[KWS_MESSAGE_DRAINED] > 0u);
+    CHECK(answers[KWS_MESSAGE_FEATURES] > 0u);
+
+    const uint8_t end_of_noise = 0u;
+    host_says(&end_of_noise, 1u);
+    kws_frame_t hello = {.payload = {KWS_PROTOCOL_VERSION}};
+    answers[KWS_MESSAGE_INFO] = 0u;
+    host_sends(KWS_MESSAGE_HELLO, 0u, 0u, &hello, sizeof(kws_message_hello_t));
+    board_works(answers);
+    CHECK_EQUAL(answers[KWS_MESSAGE_INFO], 1);
+    free(bundle.data);
+    return 0;
+}
