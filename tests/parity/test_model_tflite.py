@@ -96,9 +96,10 @@ def assert_all_tensors_equal(network: Network, model: Model, reference: Referenc
 @pytest.mark.parametrize("name", [*WINDOW, *STREAMING])
 def test_every_tensor_of_a_window_equals_tflite(tmp_path: Path, name: str) -> None:
     network, reference = load(tmp_path, name)
-    model = Model(model_section(network, streaming=False))
-    for seed in range(25):
-        assert_all_tensors_equal(network, model, reference, seed=seed)
+    for compact in (True, False):
+        model = Model(model_section(network, streaming=False, compact=compact))
+        for seed in range(25):
+            assert_all_tensors_equal(network, model, reference, seed=seed)
 
 
 @pytest.mark.parametrize("name", STREAMING)

@@ -82,10 +82,10 @@ def frames_for(network: Network, count: int, *, seed: int = 0) -> np.ndarray:
 
 
 @settings(max_examples=150, deadline=None)
-@given(networks())
-def test_every_row_of_a_window_equals_the_reference(network: Network) -> None:
+@given(networks(), st.booleans())
+def test_every_row_of_a_window_equals_the_reference(network: Network, compact: bool) -> None:
     frames = frames_for(network, network.window_frames)
-    got = Model(model_section(network, streaming=False)).tensors(frames)
+    got = Model(model_section(network, streaming=False, compact=compact)).tensors(frames)
     for layer, rows, wanted in zip(network.layers, got, run_network(network, frames), strict=True):
         np.testing.assert_array_equal(rows, wanted.reshape(len(wanted), -1), err_msg=layer.name)
 
