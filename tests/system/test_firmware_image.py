@@ -1,0 +1,59 @@
+"""What is, and is not, in the images for the microcontroller."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kws.device.build import build_firmware, find_tool
+from kws.device.sizes import binutil, describe, firmware_sizes
+from kws.errors import BoardNotFoundError, ToolMissingError
+
+KIB = 1024
+FLOAT_HELPERS = r"__aeabi_(?:c?[fd](?:add|sub|rsub|mul|div|neg|cmp|2)|u?[il]2[fd]|ul2[fd])\w*"
+"""What the compiler calls for float arithmetic when there are no float instructions."""
+
+
+@pytest.fixture(scope="module", params=["kws"])
+def program(request: pytest.FixtureRequest) -> Path:
+    return build_firmware("netduinoplus2", target=request.param) / f"{request.param}.elf"
+
+
+def test_image_has_no_float_instruction_and_no_float_helper(program: Path) -> None:
+    code = binutil("objdump", "-d", "--no-show-raw-insn", str(program))
+    mnemonics = set(re.findall(r"^\s+[0-9a-f]+:\s+([a-z][\w.]*)", code, re.MULTILINE))
+    assert "ldr" in mnemonics
+    assert not {name for name in mnemonics if name.startswith("v")}
+    assert re.findall(FLOAT_HELPERS, binutil("nm", str(program))) == []
+
+
+def test_image_has_no_heap_and_no_stdio(program: Path) -> None:
+    names = set(binutil("nm", str(program)).split())
+    assert "memcpy" in names
+    assert not names & {"malloc", "_malloc_r", "free", "_sbrk", "printf", "_printf_r", "puts"}
+
+
+def test_application_leaves_room_in_64_kib_flash_and_16_kib_ram(program: Path) -> None:
+    sizes = firmware_sizes(program)
+    assert sizes.flash_bytes < 32 * KIB
+    assert sizes.static_bytes < 6 * KIB
+    assert sizes.arena_bytes > 100 * KIB
+    assert all(frame < 1024 for _, frame in sizes.deepest_frames)
+
+
+def test_sizes_are_told_in_one_paragraph(program: Path) -> None:
+    text = describe(firmware_sizes(program))
+    assert re.match(r"kws: flash \d+,\d+ bytes .* RAM \d+,\d+ static", text)
+
+
+def test_an_unknown_board_is_named_with_those_there_are() -> None:
+    with pytest.raises(BoardNotFoundError, match=r"'arduino'; there is for: native, netduinoplus2"):
+        build_firmware("arduino")
+
+
+def test_a_missing_compiler_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match=r"arm-none-eabi-gcc is not installed: apt-get install"):
+        find_tool("arm-none-eabi-gcc")
