@@ -41,7 +41,7 @@ ARCHIVES = {
 """Published versions; the SHA-256 are those torchaudio and TensorFlow Datasets check against."""
 
 _MAX_CLIPS_PER_WORD = 2**27 - 1
-_ARCHIVE_NOISE = "_background_noise_"
+_NOISE_FOLDERS = ("_background_noise_", "background_noise")
 _MANIFEST = "manifest.csv"
 
 
@@ -109,7 +109,7 @@ def open_folder(folder: Path) -> Corpus:
     clips = _from_manifest(folder) if (folder / _MANIFEST).is_file() else _from_archive(folder)
     if not clips:
         raise DatasetError(
-            f"{folder}: expected Speech Commands (WORD/SPEAKER_nohash_N.wav, or a {_MANIFEST}) and found "
+            f"{folder}: expected Speech Commands (WORD/SPEAKER_nohash_N.wav or a {_MANIFEST}) and found "
             "no clips; point --data at the folder that holds the word folders"
         )
     ordered = tuple(sorted(clips, key=lambda clip: clip.path.relative_to(folder).as_posix()))
@@ -117,10 +117,11 @@ def open_folder(folder: Path) -> Corpus:
 
 
 def _from_archive(folder: Path) -> list[Clip]:
+    """Every recording in a word's folder; in sets of one's own, a name without ``_nohash_`` is a speaker of its own."""
     return [
         Clip(path=path, word=path.parent.name, speaker=speaker_of(path.name), split=which_set(path.name))
-        for path in folder.glob("*/*_nohash_*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.parent.name != _ARCHIVE_NOISE
+        for path in folder.glob("*/*")
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.parent.name not in _NOISE_FOLDERS
     ]
 
 
@@ -151,8 +152,8 @@ def _manifest_row(manifest: Path, line: int, row: dict[str, str]) -> Clip:
 
 
 def _noise(folder: Path) -> tuple[Path, ...]:
-    places = (folder / _ARCHIVE_NOISE, folder / "background_noise", folder.parent / "background_noise")
-    for place in places:
+    inside = [folder / name for name in _NOISE_FOLDERS]
+    for place in (*inside, folder.parent / _NOISE_FOLDERS[1]):
         files = sorted(path for path in place.glob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
         if files:
             return tuple(files)

@@ -90,6 +90,15 @@ def test_a_manifest_decides_words_and_splits_and_noise_may_lie_beside(tmp_path: 
         assert [path.name for path in corpus.noise] == ["hum.wav"]
 
 
+def test_recordings_of_ones_own_need_no_special_names(tmp_path: Path) -> None:
+    for name in ("hey nova/kitchen 1.wav", "hey nova/kitchen 2.wav", "other/x.wav", "background_noise/hum.wav"):
+        write_clip(tmp_path / name, 5)
+    corpus = speech_commands.open_folder(tmp_path)
+    assert corpus.words() == ["hey nova", "other"]
+    assert [clip.speaker for clip in corpus.clips] == ["kitchen 1", "kitchen 2", "x"]
+    assert [path.name for path in corpus.noise] == ["hum.wav"]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
