@@ -264,19 +264,21 @@ static int32_t analyse(const kws_features_config_t *config, const int16_t *windo
 
 /* Bands and floor are added in the frame's own scale. Where the floor would not fit 62 bits (a quiet frame, scaled up
  * far), the bands come down to it instead. */
-static void log_bands(const kws_features_config_t *config, const uint64_t *bands, int32_t exponent,
-                      int16_t *logs)
+static void log_bands(const kws_features_config_t *config, uint64_t *bands, int32_t exponent, int16_t *logs)
 {
-    const int32_t up = exponent - config->log_floor_shift;
-    const int32_t excess = (up > 30) ? up - 30 : 0;
-    const uint32_t down = (excess < 63) ? (uint32_t)excess : 63u;
     const uint64_t mantissa = config->log_floor_mantissa;
-    const uint64_t floor = (up < -31) ? 0u : (up < 0) ? mantissa >> -up : mantissa << (up - excess);
-    const int32_t bias = config->log_bias_q10 + (exponent - excess) * 1024;
-    for (uint32_t i = 0u; i < config->num_mel_bands; ++i) {
-        const int32_t value = kws_dsp_log2_q10((bands[i] >> down) + floor, config->log2_table_q15) - bias;
-        logs[i] = (int16_t)((value > INT16_MAX) ? INT16_MAX : (value < INT16_MIN) ? INT16_MIN : value);
+    int32_t up = exponent - config->log_floor_shift;
+    if (up > 30) {
+        const int32_t excess = up - 30;
+        for (uint32_t i = 0u; i < config->num_mel_bands; ++i) {
+            bands[i] >>= (excess < 63) ? excess : 63;
+        }
+        exponent -= excess;
+        up = 30;
     }
+    const uint64_t floor = (up >= 0) ? mantissa << up : (up > -32) ? mantissa >> -up : 0u;
+    kws_dsp_log_bands(logs, bands, config->num_mel_bands, floor, config->log_bias_q10 + exponent * 1024,
+                      config->log2_table_q15);
 }
 
 void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *features)

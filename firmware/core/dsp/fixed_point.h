@@ -28,6 +28,26 @@ static inline uint32_t kws_clz(uint32_t value)
     return (value == 0u) ? 32u : (uint32_t)__builtin_clz(value);
 }
 
+static inline int16_t kws_clamp_s16(int32_t value)
+{
+#ifdef __ARM_FEATURE_SAT /* the compiler does not find it by itself */
+    __asm__("ssat %0, #16, %1" : "=r"(value) : "r"(value));
+    return (int16_t)value;
+#else
+    return (int16_t)((value > INT16_MAX) ? INT16_MAX : (value < INT16_MIN) ? INT16_MIN : value);
+#endif
+}
+
+static inline int8_t kws_clamp_s8(int32_t value)
+{
+#ifdef __ARM_FEATURE_SAT
+    __asm__("ssat %0, #8, %1" : "=r"(value) : "r"(value));
+    return (int8_t)value;
+#else
+    return (int8_t)((value > INT8_MAX) ? INT8_MAX : (value < INT8_MIN) ? INT8_MIN : value);
+#endif
+}
+
 /* Non-negative with the same number of significant bits: ~value for a negative value. */
 static inline uint32_t kws_ones_magnitude(int32_t value)
 {

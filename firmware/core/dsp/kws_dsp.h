@@ -59,8 +59,10 @@ int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points
 void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *rise_q15,
                        const uint16_t *segments, uint32_t num_bands);
 
-/* log2(value) in Q10; 0 for 0. table_q15: log2(1 + i / 64), 65 entries. */
-int32_t kws_dsp_log2_q10(uint64_t value, const uint16_t *table_q15);
+/* logs = clamp16(log2(band + floor) - bias) in Q10, where the log of 0 is 0. table_q15: log2(1 + i / 64), 65 entries.
+ * band + floor < 2^63. */
+void kws_dsp_log_bands(int16_t *logs_q10, const uint64_t *bands, uint32_t num_bands, uint64_t floor,
+                       int32_t bias_q10, const uint16_t *table_q15);
 
 /* features = clamp((weights * logs + offset) >> shift); rows of row_length (even) weights. */
 void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *logs_q10, uint32_t row_length,

@@ -1,10 +1,8 @@
+#include "fixed_point.h"
 #include "kws_dsp.h"
+#include "select.h"
 
-static int8_t clamped(int32_t value)
-{
-    return (int8_t)((value > INT8_MAX) ? INT8_MAX : (value < INT8_MIN) ? INT8_MIN : value);
-}
-
+#if !KWS_DSP_SIMD
 void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *logs_q10, uint32_t row_length,
                      const int16_t *weights, const int32_t *offsets, uint32_t shift)
 {
@@ -13,14 +11,15 @@ void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *log
         for (uint32_t i = 0u; i < row_length; ++i) {
             sum += (int32_t)logs_q10[i] * *weights++;
         }
-        features[row] = clamped(sum >> shift);
+        features[row] = kws_clamp_s8(sum >> shift);
     }
 }
+#endif
 
 void kws_dsp_scale(int8_t *features, uint32_t num_features, const int16_t *logs_q10, const int16_t *factors,
                    const int32_t *offsets, uint32_t shift)
 {
     for (uint32_t i = 0u; i < num_features; ++i) {
-        features[i] = clamped(((int32_t)logs_q10[i] * factors[i] + offsets[i]) >> shift);
+        features[i] = kws_clamp_s8(((int32_t)logs_q10[i] * factors[i] + offsets[i]) >> shift);
     }
 }
