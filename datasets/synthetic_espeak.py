@@ -45,7 +45,7 @@ _STORED_VARIANTS = """
     paul pedro quincy rob robert sandro shelby steph steph3 travis victor zac
 """
 _STORED_SHARE = 0.25
-_SPEAK_TIMEOUT_S = 30.0
+_SPEAK_TIMEOUT_S = 300.0
 _WAV_HEADER_BYTES = 44
 
 

@@ -36,15 +36,15 @@ class AcousticsConfig:
     speed_probability: float = 0.6
     speed: tuple[float, float] = (0.86, 1.18)
     """Resampling: pitch, formants and tempo together, as a larger or smaller speaker."""
-    stretch_probability: float = 0.3
+    stretch_probability: float = 0.15
     stretch: tuple[float, float] = (0.85, 1.2)
     """Tempo alone."""
-    pitch_probability: float = 0.2
+    pitch_probability: float = 0.08
     pitch_semitones: tuple[float, float] = (-3.0, 3.0)
     """Pitch alone."""
     room_probability: float = 0.6
     num_rooms: int = 200
-    equalizer_probability: float = 0.5
+    equalizer_probability: float = 0.35
     equalizer_db: float = 9.0
     band_limit_probability: float = 0.4
     """Small microphones and loudspeakers: nothing below 60..400 Hz, nothing above 3.2..7.5 kHz."""

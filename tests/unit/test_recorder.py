@@ -91,5 +91,5 @@ def test_the_command_retakes_until_a_take_is_kept(tmp_path: Path, monkeypatch: p
 
 
 def test_a_missing_device_or_library_is_a_clear_error() -> None:
-    with pytest.raises(KwsError, match="--device|libportaudio2"):
+    with pytest.raises(KwsError, match=r"--device|libportaudio2"):
         recorder.SoundDevice("no such microphone")

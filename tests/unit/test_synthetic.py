@@ -9,6 +9,7 @@ import pytest
 
 from datasets import speech_commands
 from datasets.synthetic import (
+    Pronunciation,
     Utterance,
     Voice,
     place_in_window,
@@ -18,7 +19,9 @@ from datasets.synthetic import (
     vary,
     write_speech_commands_folder,
 )
+from datasets.synthetic_choir import Choir
 from datasets.synthetic_espeak import EspeakEngine, draw_voice_definition
+from datasets.synthetic_flite import FliteEngine
 from datasets.synthetic_piper import PiperEngine
 from kws.errors import DatasetError, SpeechEngineError, ToolMissingError
 
@@ -197,3 +200,30 @@ def test_piper_is_called_as_an_external_program(tmp_path: Path) -> None:
     assert not np.array_equal(*takes)
     with pytest.raises(SpeechEngineError, match="type words instead"):
         engine.pronounce("[[g'oU]]")
+
+
+def test_a_choir_speaks_with_the_voices_of_every_engine(engine: EspeakEngine) -> None:
+    class Tone:
+        name = "tone 1"
+
+        def voices(self, count: int, *, seed: int) -> list[Voice]:
+            return [Voice(engine="tone", name=str(index), speaker=str(index)) for index in range(count)]
+
+        def pronounce(self, text: str) -> Pronunciation:
+            raise AssertionError("the first engine shows pronunciations")
+
+        def synthesize(self, utterance: Utterance) -> np.ndarray:
+            return np.full(800, 1000, np.int16)
+
+    choir = Choir({"espeak-ng": engine, "tone": Tone()}, {"espeak-ng": 0.75, "tone": 0.25})
+    voices = choir.voices(20, seed=1)
+    assert sum(voice.engine == "tone" for voice in voices) == 5
+    assert choir.name == f"{engine.name} + tone 1"
+    assert choir.pronounce("go").phonemes == "g'oU"
+    tone = next(voice for voice in voices if voice.engine == "tone")
+    assert choir.synthesize(Utterance(text="go", voice=tone)).size == 800
+
+
+def test_a_missing_flite_says_what_to_install() -> None:
+    with pytest.raises(ToolMissingError, match="apt install flite"):
+        FliteEngine("flite-that-is-not-there")

@@ -36,8 +36,8 @@ class WordConfig:
 class SpeechConfig:
     """How much is synthesised, and how."""
 
-    engine: str = "espeak-ng"
-    """``espeak-ng``, or ``piper`` with ``piper_voices``."""
+    engines: dict[str, float] = field(default_factory=lambda: {"espeak-ng": 1.0})
+    """Engines and their shares of the voices: ``espeak-ng``, ``flite``, and ``piper`` with ``piper_voices``."""
     piper_voices: Path | None = None
     """Folder of Piper voices."""
     num_voices: int = 900

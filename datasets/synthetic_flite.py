@@ -1,0 +1,98 @@
+"""Flite as a speech engine: few voices, but made from recordings of people.
+
+espeak-ng has speakers without number and Flite has the sound of real ones; a set with both generalises better to
+real microphones than either. Free software (``apt install flite``); it needs no further downloads.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
+from kws.audio import read_audio
+from kws.errors import SpeechEngineError, ToolMissingError
+
+_VOICES = ("kal16", "awb", "rms", "slt")
+_SPEAK_TIMEOUT_S = 300.0
+_REFERENCE_RATE_WPM = 150
+
+
+class FliteEngine:
+    """Flite as an external process.
+
+    Parameters
+    ----------
+    program : str
+        Name or path of the flite program.
+
+    Raises
+    ------
+    ToolMissingError
+        If the program is not installed.
+    """
+
+    def __init__(self, program: str = "flite") -> None:
+        found = shutil.which(program)
+        if found is None:
+            raise ToolMissingError(
+                f"{program} is not installed; install it with `apt install flite`, or leave it out of speech.engines"
+            )
+        self._program = found
+
+    @property
+    def name(self) -> str:
+        """Engine and version."""
+        match = re.search(r"version: (\S+)", self._run(["--version"]))
+        return f"flite {match[1] if match else 'unknown'}"
+
+    def voices(self, count: int, *, seed: int) -> list[Voice]:
+        """Return `count` voices by four speakers in turn, starting anywhere."""
+        start = int(np.random.default_rng(seed).integers(len(_VOICES)))
+        names = [_VOICES[(start + index) % len(_VOICES)] for index in range(count)]
+        return [Voice(engine="flite", name=name, speaker=f"cmu_us_{name}", accent="en-us") for name in names]
+
+    def pronounce(self, text: str) -> Pronunciation:
+        """Return the phonemes in which `text` is read, in Flite's notation.
+
+        Raises
+        ------
+        SpeechEngineError
+            If there is nothing to say, or espeak's phonemes were given.
+        """
+        if "[[" in text:
+            raise SpeechEngineError(f"Flite cannot speak the espeak phonemes {text!r}; type words instead")
+        phonemes = self._run(["-ps", "-voice", "kal16", "-t", text, "-o", "none"]).replace("pau", "").split()
+        if not phonemes:
+            raise SpeechEngineError(f"there is nothing to say in {text!r}; type the words to be spoken")
+        return Pronunciation(text=text, phonemes=" ".join(phonemes), ipa="")
+
+    def synthesize(self, utterance: Utterance) -> NDArray[np.int16]:
+        """Speak one utterance; Flite's voices have a rate but neither pitch nor amplitude."""
+        stretch = _REFERENCE_RATE_WPM / utterance.rate_wpm
+        with tempfile.TemporaryDirectory(prefix="kws_flite_") as folder:
+            wav = Path(folder) / "speech.wav"
+            how = ["-voice", utterance.voice.name, "--setf", f"duration_stretch={stretch:.3f}"]
+            self._run([*how, "-t", utterance.text, "-o", str(wav)])
+            if not wav.exists():
+                raise SpeechEngineError(f"flite gave no sound for {utterance.text!r}; try another spelling")
+            return trim_silence(read_audio(wav))
+
+    def _run(self, arguments: list[str]) -> str:
+        try:
+            result = subprocess.run(
+                [self._program, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_SPEAK_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SpeechEngineError(f"flite did not answer within {_SPEAK_TIMEOUT_S:.0f} s") from error
+        return result.stdout.decode(errors="replace")
