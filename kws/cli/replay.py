@@ -27,6 +27,7 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare every score and event with the host library, bit for bit.")
     ] = False,
+    cycles: Annotated[bool, typer.Option(help="Count cycles per stage on emulated boards; slower.")] = True,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page.")] = None,
     audio: Annotated[bool, typer.Option(help="Embed recordings in the HTML page, for listening.")] = True,
     json: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
@@ -58,6 +59,7 @@ def replay(
             truth=truth,
             truth_label=truth_label,
             verify=verify,
+            count_cycles=cycles,
         )
         suite = Suite(request=request, expect=Expectations(equal_to_host=verify), baseline=baseline)
     if not outputs.run(suite):

@@ -36,6 +36,8 @@ class ReplayRequest:
     """Label of the windows in truth files that do not say (MLPerf Tiny)."""
     verify: bool = False
     """Compare every feature, score and event with the host library, bit for bit."""
+    count_cycles: bool = True
+    """Let an emulator count the cycles of each stage, which slows it down."""
 
 
 def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -> ReplayResult:
@@ -62,20 +64,24 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     host = HostSession(bundle, request.operating_point) if request.verify else None
     outcomes = []
     with open_session(
-        request.board, request.bundle, operating_point=request.operating_point, features=request.verify
+        request.board,
+        request.bundle,
+        operating_point=request.operating_point,
+        features=request.verify,
+        count_cycles=request.count_cycles,
     ) as session:
         for outcome in replay(session, recordings, listening, host=host):
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(len(outcomes), len(recordings), outcome)
-        return ReplayResult(
-            listener=session.listener,
-            bundle=_identity(bundle, request),
-            listening=listening,
-            outcomes=tuple(outcomes),
-            stages=session.stages,
-            dropped_samples=session.dropped_samples,
-        )
+    return ReplayResult(
+        listener=session.listener,
+        bundle=_identity(bundle, request),
+        listening=listening,
+        outcomes=tuple(outcomes),
+        stages=session.stages,
+        dropped_samples=session.dropped_samples,
+    )
 
 
 def thresholds_of(bundle: Bundle, operating_point: int | None) -> tuple[int, ...]:

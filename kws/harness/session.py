@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,19 @@ from kws.pipeline import Detection, Pipeline, Scores
 
 if TYPE_CHECKING:
     from kws.device import Board, Statistics
+    from kws.device.cycles import CycleReport
 
 HOST = "host"
 """The board that is no board: `kws.pipeline` in this process."""
+
+STAGE_FUNCTIONS = {
+    "audio": "kws_audio_framer_step",
+    "features": "kws_features_step",
+    "model": "kws_model_step",
+    "smoothing": "kws_smoothing_step",
+    "detection": "kws_detection_step",
+}
+"""Stage -> the function whose calls the emulator counts for it: QEMU's own cycle counter stands still."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +87,10 @@ class Session(Protocol):
 
     @property
     def stages(self) -> tuple[StageTotal, ...]:
-        """Compute per stage since the session was opened; empty where nobody measures it."""
+        """Compute per stage since the session was opened; empty where nobody measures it.
+
+        An emulated board's counts are there once it is closed.
+        """
 
     @property
     def dropped_samples(self) -> int:
@@ -113,6 +127,7 @@ class BoardSession:
 
     def __init__(self, board: Board, asked_for: str, operating_point: int | None, *, features: bool) -> None:
         self._board = board
+        self._counted: tuple[StageTotal, ...] = ()
         self._operating_point = operating_point
         self._features = features
         self._statistics: list[Statistics] = []
@@ -121,13 +136,29 @@ class BoardSession:
 
     @property
     def stages(self) -> tuple[StageTotal, ...]:
-        """Sums over everything heard; empty if the board has no cycle counter."""
+        """Sums over everything heard; empty if the board has no cycle counter and no emulator counts for it."""
+        if self._counted:
+            return self._counted
         totals = []
         for parts in zip(*(statistics.stages for statistics in self._statistics), strict=True):
             cycles, calls = sum(part.cycles for part in parts), sum(part.calls for part in parts)
             clock_hz = self._board.info.clock_hz
             totals.append(StageTotal(stage=parts[0].stage, calls=calls, cycles=cycles, clock_hz=clock_hz))
         return tuple(totals) if any(total.cycles for total in totals) else ()
+
+    def take_counts(self, report: CycleReport) -> None:
+        """Take the emulator's cycle counts for the stages; known once it has ended."""
+        calls = {call.function: call for call in report.calls}
+        self._counted = tuple(
+            StageTotal(
+                stage=stage,
+                calls=calls[function].calls,
+                cycles=calls[function].cycles,
+                clock_hz=self._board.info.clock_hz,
+            )
+            for stage, function in STAGE_FUNCTIONS.items()
+            if function in calls
+        )
 
     def hear(self, samples: Samples) -> Heard:
         """Stream the samples over the line; the board forgets what it heard before."""
@@ -145,7 +176,12 @@ class BoardSession:
 
 @contextmanager
 def open_session(
-    board: str, bundle_path: Path, *, operating_point: int | None = None, features: bool = False
+    board: str,
+    bundle_path: Path,
+    *,
+    operating_point: int | None = None,
+    features: bool = False,
+    count_cycles: bool = True,
 ) -> Iterator[Session]:
     """Open a board with a bundle on it, and close it whatever happens.
 
@@ -159,6 +195,8 @@ def open_session(
         Index; the bundle's default when omitted.
     features : bool
         Whether the feature frames come back too; they take room on the line.
+    count_cycles : bool
+        Whether an emulator counts cycles, which slows it down.
 
     Raises
     ------
@@ -169,6 +207,26 @@ def open_session(
         yield HostSession(Bundle.load(bundle_path), operating_point)
         return
     from kws.device import open_board
+    from kws.device.launch import QEMU_MACHINES
 
+    if board in QEMU_MACHINES and count_cycles:
+        with _counting_emulator(board) as (arguments, read_counts):
+            with open_board(board, bundle=bundle_path, qemu_arguments=arguments) as opened:
+                session = BoardSession(opened, board, operating_point, features=features)
+                yield session
+            session.take_counts(read_counts())
+        return
     with open_board(board, bundle=bundle_path) as opened:
         yield BoardSession(opened, board, operating_point, features=features)
+
+
+@contextmanager
+def _counting_emulator(board: str) -> Iterator[tuple[list[str], Callable[[], CycleReport]]]:
+    """Arguments that make QEMU count cycles, and what reads the counts once it has ended."""
+    from kws.device.build import build_firmware
+    from kws.device.cycles import Watch, plugin_arguments, read_report
+
+    firmware = build_firmware(board, target="kws") / "kws.elf"
+    with tempfile.TemporaryDirectory(prefix="kws-cycles-") as folder:
+        watch = Watch(functions=tuple(STAGE_FUNCTIONS.values()))
+        yield plugin_arguments(firmware, Path(folder), watch), lambda: read_report(firmware, Path(folder))

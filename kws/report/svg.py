@@ -105,6 +105,7 @@ def left_axis(axis: Axis, x: float, right_x: float, labels: Sequence[tuple[float
 def figure(width: int, height: int, parts: Iterable[str], description: str) -> str:
     """Whole figure: scales with the page, and says what it shows to those who cannot see it."""
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(description)}" '
+        f'<svg viewBox="0 0 {width} {height}" style="max-width:{width * 1.2:.0f}px" role="img" '
+        f'aria-label="{escape(description)}" '
         f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
     )
