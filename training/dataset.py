@@ -141,7 +141,7 @@ def with_silence(
         raise DatasetError(f"background noise: expected a recording longer than {5 * samples} samples, got none")
     silence = np.empty((count, samples), np.int16)
     for row in silence:
-        recording = usable[rng.integers(len(usable))]
+        recording = usable[int(rng.integers(len(usable)))]
         start = rng.integers(recording.size - samples)
         row[:] = np.rint(recording[start : start + samples] * rng.uniform())
     return ClipSet(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.phonetics import near_misses
+from datasets import phonetics
 from datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from datasets.synthetic_espeak import EspeakEngine
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
@@ -109,8 +109,12 @@ def write_held_out(held_out: dict[str, list[NDArray[np.int16]]], folder: Path) -
 
 
 def _others(phrase: str, size: DemoSize, seed: int) -> tuple[str, ...]:
-    misses = near_misses(
-        [phrase], EspeakEngine(), num_words=size.near_words, num_mutations=size.near_mutations, seed=seed
+    """Texts of ``unknown``: everyday phrases, and what sounds like the phrase."""
+    engine = EspeakEngine()
+    phrases = phonetics.phrases_of([phrase], engine)
+    ranked = phonetics.near_words(phrases, phonetics.english_words(), engine, size.near_words)
+    misses = phonetics.near_misses(
+        phrases, ranked, num_words=size.near_words, num_mutations=size.near_mutations, seed=seed
     )
     common = [text for text in COMMON_PHRASES if text != phrase]
     return tuple(dict.fromkeys([*common, *(miss.text for miss in misses)]))

@@ -38,11 +38,12 @@ def speech_rms(samples: NDArray[np.int16]) -> float:
 
 def cut_noise(noise: Sequence[NDArray[np.int16]], num_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Cut a piece out of one recording, each as likely as any; short ones are repeated."""
-    recording = noise[rng.integers(len(noise))]
+    recording = noise[int(rng.integers(len(noise)))]
     if recording.size <= num_samples:
         recording = np.tile(recording, num_samples // recording.size + 2)
-    start = rng.integers(recording.size - num_samples)
-    return recording[start : start + num_samples].astype(np.float32)
+    start = int(rng.integers(recording.size - num_samples))
+    piece: NDArray[np.float32] = recording[start : start + num_samples].astype(np.float32)
+    return piece
 
 
 def augment_speech(

@@ -151,7 +151,8 @@ class _VariantCache:
         if not self._known.shape[0] or not self._known[variant, positions].all():
             return None
         assert self._features is not None
-        return self._features[variant, positions]
+        features: NDArray[np.int8] = self._features[variant, positions]
+        return features
 
     def put(self, variant: int, positions: NDArray[np.int64], features: NDArray[np.int8]) -> None:
         if not self._known.shape[0]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ def dataset(
 ) -> None:
     """Download Speech Commands (resumes, verifies, unpacks), or show what a folder holds."""
     from datasets import speech_commands
+    from datasets.corpus import Split
     from kws.errors import ConfigError
 
     if action not in ("download", "show"):
@@ -29,7 +30,7 @@ def dataset(
         title=f"{corpus.root}: {len(corpus.clips)} clips, {len(speakers)} speakers, {len(corpus.noise)} noise files"
     )
     table.add_column("word")
-    splits = ("training", "validation", "testing")
+    splits = get_args(Split)
     for split in splits:
         table.add_column(split, justify="right")
     for word in corpus.words():
