@@ -13,6 +13,7 @@ import typer
 from kws.errors import KwsError
 
 VERBS = {
+    "bench": "kws.cli.bench",
     "calibrate": "kws.cli.calibrate",
     "dataset": "kws.cli.dataset",
     "demo": "kws.cli.demo",

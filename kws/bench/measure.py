@@ -1,0 +1,256 @@
+"""Runs a bundle on a board and counts what it costs."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.bench.result import BenchResult, LayerCost, MemoryCost, StageCost
+from kws.bundle import Bundle
+from kws.core import ffi, lib
+from kws.device.board import BoardInfo, Statistics
+from kws.device.boards import open_board
+from kws.device.build import build_firmware
+from kws.device.cycles import CycleReport, Region, Watch, plugin_arguments, read_report
+from kws.device.launch import QEMU_MACHINES
+from kws.device.sizes import firmware_sizes, linker_symbols
+from kws.model import Model
+
+STAGE_FUNCTIONS = {
+    "features": "kws_features_step",
+    "gate": "kws_gate_step",
+    "model": "kws_model_step",
+    "smoothing": "kws_smoothing_step",
+    "detection": "kws_detection_step",
+}
+"""Stage -> the function it is."""
+FEED = "kws_pipeline_feed"
+"""Everything; what the stages do not account for is cutting audio into frames."""
+DECISION = "kws_smoothing_step"
+"""Called once per decision."""
+KERNELS = (
+    "kws_nn_conv_row_plain",
+    "kws_nn_pointwise_row_plain",
+    "kws_nn_depthwise_row_plain",
+    "kws_nn_dense_row_plain",
+)
+"""What the engine calls for layers with weights, whose address tells the layer."""
+WEIGHTLESS_KERNELS = {
+    "average pool": ("kws_nn_pool_row_plain", "kws_nn_pool_row_dsp", "kws_nn_pool_finish"),
+    "softmax": ("kws_nn_softmax",),
+}
+"""Operation -> its functions; networks have one layer of each."""
+WARM_UP_S = 1
+MEASURED_S = 2
+"""Figures are the difference between a run of both and one of the warm-up: no start-up effects."""
+LOUD = 4000.0
+QUIET = 0.0
+MODEL_HEADER_BYTES = 32
+SECTION_ENTRY = struct.Struct("<4sIII")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One run of the emulator."""
+
+    report: CycleReport
+    info: BoardInfo
+    statistics: Statistics
+
+
+def measure(bundle: Bundle, board: str) -> BenchResult:
+    """Return what a bundle costs on a board.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    board : str
+        An emulated board, whose cycles are counted by the model in ``firmware/emulator``; or a real one (port or
+        URL), which counts them itself, stage by stage.
+
+    Raises
+    ------
+    KwsError
+        Whatever :func:`kws.device.boards.open_board` raises.
+    """
+    return _measure_emulated(bundle, board) if board in QEMU_MACHINES else _measure_real(bundle, board)
+
+
+def test_signal(seconds: int, sample_rate_hz: int, level: float) -> npt.NDArray[np.int16]:
+    """Return noise whose level goes up and down, like speech; the same every time.
+
+    Parameters
+    ----------
+    seconds, sample_rate_hz : int
+    level : float
+        Standard deviation at its loudest, of full scale 32768; 0 is silence.
+    """
+    count = seconds * sample_rate_hz
+    noise = np.random.default_rng(1).standard_normal(count)
+    envelope = 0.55 - 0.45 * np.cos(2 * np.pi * 3.0 * np.arange(count) / sample_rate_hz)
+    return np.clip(level * envelope * noise, -32768, 32767).astype(np.int16)
+
+
+def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
+    program = build_firmware(board, target="kws") / "kws.elf"
+    before, after = _run_twice(_without_gate(bundle), board, program, level=LOUD)
+    silent = None
+    if "GATE" in bundle.kinds:
+        silent = round(_difference(*_run_twice(bundle, board, program, level=QUIET), FEED).cycles / MEASURED_S)
+    model = Model(bundle)
+    return BenchResult(
+        board=board,
+        bundle=Path(bundle.name).stem,
+        bundle_crc32=f"{bundle.crc32:08x}",
+        clock_hz=after.info.clock_hz,
+        source="model of Cortex-M4 cycles at zero wait states (firmware/emulator), not a measurement",
+        decisions_per_second=_difference(before, after, DECISION).calls / MEASURED_S,
+        stages=_stages(before, after),
+        layers=_layers(model, before, after),
+        memory=_memory(after.info, after.statistics, bundle, firmware_bytes=firmware_sizes(program).flash_bytes),
+        gate_closed_cycles_per_second=silent,
+    )
+
+
+def _measure_real(bundle: Bundle, board: str) -> BenchResult:
+    """Stage by stage, from the board's own counter."""
+    with tempfile.TemporaryDirectory(prefix="kws-bench-") as name:
+        path = Path(name) / "bundle.kws"
+        bundle.save(path)
+        with open_board(board, bundle=path) as device:
+            device.reset(scores=False)
+            device.stream(test_signal(MEASURED_S, device.info.sample_rate_hz, LOUD))
+            info, statistics = device.info, device.stats()
+    costs = {stage.stage: _Cost(calls=stage.calls, cycles=stage.cycles) for stage in statistics.stages}
+    return BenchResult(
+        board=info.board,
+        bundle=Path(bundle.name).stem,
+        bundle_crc32=f"{bundle.crc32:08x}",
+        clock_hz=info.clock_hz,
+        source="counted by the board",
+        decisions_per_second=info.sample_rate_hz / info.hop_samples / Model(bundle).decision_frames,
+        stages=tuple(_stage(name, cost) for name, cost in costs.items()),
+        layers=(),
+        memory=_memory(info, statistics, bundle, firmware_bytes=0),
+        gate_closed_cycles_per_second=None,
+    )
+
+
+def _run_twice(bundle: Bundle, board: str, program: Path, *, level: float) -> tuple[_Run, _Run]:
+    """Run for the warm-up alone, and on for the measured time."""
+    seconds = (WARM_UP_S, WARM_UP_S + MEASURED_S)
+    before, after = (_run(bundle, board, program, duration, level) for duration in seconds)
+    return before, after
+
+
+def _run(bundle: Bundle, board: str, program: Path, seconds: int, level: float) -> _Run:
+    weightless = [name for names in WEIGHTLESS_KERNELS.values() for name in names]
+    functions = [FEED, *STAGE_FUNCTIONS.values(), *weightless]
+    with tempfile.TemporaryDirectory(prefix="kws-bench-") as name:
+        folder = Path(name)
+        path = folder / "bundle.kws"
+        bundle.save(path)
+        address = linker_symbols(program)["kws_bundle_start"]
+        watch = Watch(functions=functions, kernels=KERNELS, regions=_regions(bundle, address))
+        arguments = plugin_arguments(program, folder, watch)
+        with open_board(board, bundle=path, qemu_arguments=arguments) as device:
+            device.reset(scores=False)
+            device.stream(test_signal(seconds, device.info.sample_rate_hz, level))
+            info, statistics = device.info, device.stats()
+        return _Run(report=read_report(program, folder), info=info, statistics=statistics)
+
+
+def _regions(bundle: Bundle, address: int) -> list[Region]:
+    """Return where the weights of each layer lie on the board."""
+    section = bundle.section("MODL") or b""
+    base = address + _section_offset(bundle.data, b"MODL")
+    owner = ffi.from_buffer("uint8_t[]", section)
+    records = ffi.cast("const kws_model_layer_t *", owner + MODEL_HEADER_BYTES)
+    return [
+        Region(
+            name=str(index),
+            begin=base + records[index].weights_offset,
+            end=base + records[index].weights_offset + records[index].weights_bytes,
+        )
+        for index in range(len(Model(bundle).layers))
+        if records[index].weights_bytes
+    ]
+
+
+def _section_offset(data: bytes, kind: bytes) -> int:
+    (count,) = struct.unpack_from("<I", data, 16)
+    first = int(lib.KWS_BUNDLE_HEADER_BYTES)
+    entries = (SECTION_ENTRY.unpack_from(data, first + index * SECTION_ENTRY.size) for index in range(count))
+    return next(int(offset) for name, offset, _, _ in entries if name == kind)
+
+
+def _without_gate(bundle: Bundle) -> Bundle:
+    return Bundle.build(
+        features=bundle.section("FEAT") or b"",
+        model_section=bundle.section("MODL") or b"",
+        labels=bundle.labels,
+        decision=bundle.decision,
+        name=bundle.name,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cost:
+    """Calls and cycles between the end of the warm-up and the end of the run."""
+
+    calls: int
+    cycles: int
+
+
+def _sum(report: CycleReport, function: str, region: str | None = None) -> _Cost:
+    rows = [row for row in report.calls if row.function == function and region in (None, row.region)]
+    return _Cost(calls=sum(row.calls for row in rows), cycles=sum(row.cycles for row in rows))
+
+
+def _difference(before: _Run, after: _Run, function: str, region: str | None = None) -> _Cost:
+    early, late = _sum(before.report, function, region), _sum(after.report, function, region)
+    return _Cost(calls=late.calls - early.calls, cycles=late.cycles - early.cycles)
+
+
+def _stages(before: _Run, after: _Run) -> tuple[StageCost, ...]:
+    costs = {stage: _difference(before, after, function) for stage, function in STAGE_FUNCTIONS.items()}
+    feed = _difference(before, after, FEED)
+    rest = feed.cycles - sum(cost.cycles for cost in costs.values())
+    return tuple(_stage(name, cost) for name, cost in {"audio": _Cost(calls=feed.calls, cycles=rest), **costs}.items())
+
+
+def _stage(name: str, cost: _Cost) -> StageCost:
+    return StageCost(
+        stage=name,
+        calls_per_second=cost.calls / MEASURED_S,
+        cycles_per_call=round(cost.cycles / cost.calls) if cost.calls else 0,
+        cycles_per_second=round(cost.cycles / MEASURED_S),
+    )
+
+
+def _layers(model: Model, before: _Run, after: _Run) -> tuple[LayerCost, ...]:
+    decisions = _difference(before, after, DECISION).calls
+    costs = []
+    for index, layer in enumerate(model.layers):
+        if layer.weights_bytes:
+            parts = [_difference(before, after, kernel, str(index)) for kernel in KERNELS]
+        else:
+            parts = [_difference(before, after, kernel) for kernel in WEIGHTLESS_KERNELS[layer.operation]]
+        cycles = round(sum(part.cycles for part in parts) / decisions)
+        costs.append(LayerCost(layer=f"{index} {layer.operation}", macs=layer.macs_per_decision, cycles=cycles))
+    return tuple(costs)
+
+
+def _memory(info: BoardInfo, statistics: Statistics, bundle: Bundle, *, firmware_bytes: int) -> MemoryCost:
+    return MemoryCost(
+        static_bytes=info.static_bytes,
+        arena_bytes=info.arena_needed_bytes,
+        stack_bytes=statistics.stack_peak_bytes,
+        firmware_bytes=firmware_bytes,
+        bundle_bytes=len(bundle.data),
+    )

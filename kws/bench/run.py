@@ -1,0 +1,48 @@
+"""Which bundles are measured by default, and where their results are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kws.bench.reference import reference_bundle
+from kws.bench.result import BenchResult
+from kws.bundle import Bundle
+from kws.errors import ConfigError
+
+_ROOT = Path(__file__).resolve().parents[2]
+MODELS = _ROOT / "models"
+COMMITTED = _ROOT / "benchmarks" / "cycles"
+
+
+def bundles_to_measure(paths: Sequence[Path] | None) -> Iterator[Bundle]:
+    """Return the given bundles, or by default the reference network and all shipped ones."""
+    if paths:
+        yield from (Bundle.load(path) for path in paths)
+        return
+    yield reference_bundle()
+    yield from (Bundle.load(path) for path in sorted(MODELS.glob("*.kws")))
+
+
+def committed_path(result: BenchResult) -> Path:
+    """Return where the result of a bundle on a board is committed.
+
+    Raises
+    ------
+    ConfigError
+        If there is none yet.
+    """
+    path = COMMITTED / _file_name(result)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no committed result to compare with; `kws bench --update` writes it")
+    return path
+
+
+def save_result(result: BenchResult, folder: Path) -> None:
+    """Write a result into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _file_name(result)).write_text(result.as_json(), encoding="utf-8")
+
+
+def _file_name(result: BenchResult) -> str:
+    return f"{result.bundle}-{result.board}.json"

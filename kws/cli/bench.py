@@ -1,0 +1,45 @@
+"""``kws bench``: cycles, RAM and flash of bundles on a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Option("--bundle", help="Bundle to measure; may be repeated. Default: a reference network and models/."),
+    ] = None,
+    board: Annotated[str, typer.Option(help="netduinoplus2, or a real board: serial port or URL.")] = "netduinoplus2",
+    json: Annotated[Path | None, typer.Option(help="Write the results as NAME.json into this folder.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with benchmarks/cycles; exit with 1 if a figure grew by > 2 %.")
+    ] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write benchmarks/cycles anew.")] = False,
+) -> None:
+    """Print cycles, milliseconds, RAM and flash of bundles on a board."""
+    from rich.console import Console
+
+    from kws.bench.measure import measure
+    from kws.bench.result import compare, read_figures
+    from kws.bench.run import COMMITTED, bundles_to_measure, committed_path, save_result
+    from kws.bench.show import print_changes, print_result
+
+    console = Console()
+    worse = False
+    for bundle in bundles_to_measure(bundles):
+        result = measure(bundle, board)
+        print_result(result, console)
+        if json is not None:
+            save_result(result, json)
+        if update:
+            save_result(result, COMMITTED)
+        if check:
+            changes = compare(result, read_figures(committed_path(result)))
+            print_changes(result.bundle, changes, console)
+            worse = worse or any(change.is_regression for change in changes)
+    if worse:
+        raise typer.Exit(1)

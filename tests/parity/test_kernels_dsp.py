@@ -1,0 +1,31 @@
+"""The Armv7E-M kernels give the bits of the plain ones, over random shapes, on the emulated Cortex-M4."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kws.device.build import CROSS_COMPILER, find_tool
+
+ROOT = Path(__file__).resolve().parents[2]
+NN = ROOT / "firmware" / "core" / "nn"
+EMULATED = ROOT / "tests" / "c" / "emulated"
+CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+LINK = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections"]
+QEMU = ["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "none", "-semihosting"]
+
+
+@pytest.mark.parametrize("optimisation", ["-O2", "-Os"])
+def test_kernels_agree_on_the_emulated_cortex_m4(tmp_path: Path, optimisation: str) -> None:
+    program = tmp_path / "kernels_agree.elf"
+    sources = [EMULATED / "kernels_agree.c", EMULATED / "semihosting.c", *sorted(NN.glob("*.c"))]
+    compile_ = [find_tool(CROSS_COMPILER), *CPU, "-std=c11", optimisation, "-ffunction-sections", *WARNINGS]
+    places = [f"-I{NN.parent}", f"-I{EMULATED}", "-T", EMULATED / "program.ld"]
+    subprocess.run([*compile_, *places, *LINK, *sources, "-o", program], check=True)
+    command = [find_tool("qemu-system-arm"), *QEMU, "-kernel", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "paired agrees" in done.stdout + done.stderr
