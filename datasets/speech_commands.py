@@ -43,6 +43,8 @@ ARCHIVES = {
 _MAX_CLIPS_PER_WORD = 2**27 - 1
 _NOISE_FOLDERS = ("_background_noise_", "background_noise")
 _MANIFEST = "manifest.csv"
+_OWN_FOLDERS = ("speech_commands", *(f"speech_commands_v{version}" for version in sorted(ARCHIVES, reverse=True)))
+"""Names a copy has inside another folder, newest version first."""
 
 
 def speaker_of(filename: str) -> str:
@@ -95,7 +97,8 @@ def fetch(version: str, folder: Path) -> Corpus:
 
 
 def open_folder(folder: Path) -> Corpus:
-    """Open a copy on disk, in either layout; ``folder`` may also be the parent of ``speech_commands``.
+    """Open a copy on disk, in either layout; ``folder`` may also be what ``fetch`` was given, or hold the copy
+    as ``speech_commands``.
 
     Raises
     ------
@@ -104,8 +107,8 @@ def open_folder(folder: Path) -> Corpus:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; get the data with: kws dataset download {folder}")
-    if (folder / "speech_commands").is_dir():
-        folder = folder / "speech_commands"
+    inside = [folder / name for name in _OWN_FOLDERS if (folder / name).is_dir()]
+    folder = inside[0] if inside else folder
     clips = _from_manifest(folder) if (folder / _MANIFEST).is_file() else _from_archive(folder)
     if not clips:
         raise DatasetError(

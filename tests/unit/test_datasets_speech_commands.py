@@ -121,6 +121,13 @@ def test_missing_and_empty_folders_are_refused_with_advice(tmp_path: Path) -> No
         speech_commands.open_folder(tmp_path)
 
 
+def test_the_folder_given_to_download_opens_with_its_newest_version(tmp_path: Path) -> None:
+    for version, word in (("0.01", "old"), ("0.02", "new")):
+        write_clip(tmp_path / f"speech_commands_v{version}" / word / "a_nohash_0.wav", 1)
+    assert speech_commands.open_folder(tmp_path).words() == ["new"]
+    assert speech_commands.fetch("0.01", tmp_path).words() == ["old"]
+
+
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"0\.01, 0\.02"):
         speech_commands.fetch("3", tmp_path)
