@@ -78,20 +78,21 @@ void kws_dsp_fft_load_s16(int32_t *data, uint32_t log2_points, const int16_t *sa
     first_pass(data, log2_points);
 }
 
-/* y[n] in Q15: at most 2^30 + 2^30 - 2^15. */
-static int32_t emphasised_q15(const int16_t *samples, uint32_t index, int16_t preemphasis_q15)
+/* y in Q15: at most 2^30 + 2^30 - 2^15. */
+static int32_t emphasised_q15(int32_t sample, int32_t previous, int16_t preemphasis_q15)
 {
-    const int32_t previous = (index > 0u) ? samples[index - 1u] : 0;
-    return samples[index] * 32768 - previous * preemphasis_q15;
+    return sample * 32768 - previous * preemphasis_q15;
 }
 
 /* As kws_dsp_headroom_s16, for the emphasised samples: 0 .. 16. */
 static uint32_t emphasised_headroom(const int16_t *samples, uint32_t num_samples, int16_t preemphasis_q15)
 {
     uint32_t seen = 1u << 15;
-    for (uint32_t i = 0u; i < num_samples; ++i) {
-        const uint32_t value = (uint32_t)emphasised_q15(samples, i, preemphasis_q15);
+    int32_t previous = 0;
+    for (const int16_t *const end = samples + num_samples; samples < end; ++samples) {
+        const uint32_t value = (uint32_t)emphasised_q15(*samples, previous, preemphasis_q15);
         seen |= value ^ (value << 1);
+        previous = *samples;
     }
     return kws_clz(seen);
 }
@@ -102,10 +103,15 @@ int32_t kws_dsp_fft_load_preemphasis_s16(int32_t *data, uint32_t log2_points, co
 {
     const uint32_t headroom = emphasised_headroom(samples, num_samples, preemphasis_q15);
     const int32_t shift = kws_dsp_fft_input_shift(log2_points);
+    int32_t previous = 0;
     memset(data, 0, sizeof(int32_t) * 2u << log2_points);
-    for (uint32_t i = 0u; i < num_samples; ++i) {
-        const int32_t value = kws_shift_left(emphasised_q15(samples, i, preemphasis_q15), headroom);
-        data[2u * kws_bit_reverse(i / 2u, log2_points) + (i & 1u)] = kws_smulw(value, window_q15[i]) >> shift;
+    for (uint32_t i = 0u; i < num_samples; i += 2u) {
+        const int32_t re = emphasised_q15(samples[i], previous, preemphasis_q15);
+        const int32_t im = emphasised_q15(samples[i + 1u], samples[i], preemphasis_q15);
+        int32_t *point = data + 2u * kws_bit_reverse(i / 2u, log2_points);
+        point[0] = kws_smulw(kws_shift_left(re, headroom), window_q15[i]) >> shift;
+        point[1] = kws_smulw(kws_shift_left(im, headroom), window_q15[i + 1u]) >> shift;
+        previous = samples[i + 1u];
     }
     first_pass(data, log2_points);
     return (int32_t)headroom - 1;
