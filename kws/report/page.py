@@ -253,10 +253,14 @@ def _verdict(outcome: Outcome) -> str:
         if matching.truth.windows:
             parts.append(f"{len(matching.hits)} of {len(matching.truth.windows)} keywords spotted")
         if matching.false_accepts:
-            parts.append(f"{len(matching.false_accepts)} false accepts")
+            parts.append(_counted(len(matching.false_accepts), "false accept"))
         if matching.wrong_words:
-            parts.append(f"{len(matching.wrong_words)} wrong words")
-    return ", ".join(parts) or f"{len(outcome.heard.events)} events"
+            parts.append(_counted(len(matching.wrong_words), "wrong word"))
+    return ", ".join(parts) or _counted(len(outcome.heard.events), "event")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _row(outcome: Outcome, sample_rate_hz: int) -> dict[str, str]:
