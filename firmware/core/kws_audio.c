@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* Makes the samples of a block visible before the counter that announces them. Producer and consumer share one core
- * (interrupt and main loop), so the compiler must keep the order; the fence costs the host nothing either. */
+/* Makes the samples of a block visible before the counter that announces them. Producer and consumer share
+ * one core (interrupt and main loop), so the compiler must keep the order; the fence costs the host nothing
+ * either. */
 static void publish(volatile uint32_t *counter, uint32_t value)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);

@@ -127,7 +127,8 @@ static bool mel_is_sound(const kws_features_config_t *self)
     return num_bins == self->num_bins;
 }
 
-/* The tables only ever grow from entry to entry, so the differences that interpolation takes are not negative. */
+/* The tables only ever grow from entry to entry, so the differences that interpolation takes are not
+ * negative. */
 static bool log2_table_rises(const uint16_t *table_q15)
 {
     for (uint32_t i = 1u; i < KWS_FEATURES_LOG2_ENTRIES; ++i) {
@@ -262,8 +263,8 @@ static int32_t analyse(const kws_features_config_t *config, const int16_t *windo
     return exponent;
 }
 
-/* Bands and floor are added in the frame's own scale. Where the floor would not fit 62 bits (a quiet frame, scaled up
- * far), the bands come down to it instead. */
+/* Bands and floor are added in the frame's own scale. Where the floor would not fit 62 bits (a quiet frame,
+ * scaled up far), the bands come down to it instead. */
 static void log_bands(const kws_features_config_t *config, uint64_t *bands, int32_t exponent, int16_t *logs)
 {
     const uint64_t mantissa = config->log_floor_mantissa;

@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Two neighbouring 16-bit values as they lie in memory: the first in the low half. One load, aligned or not. */
+/* Two neighbouring 16-bit values as they lie in memory: the first in the low half. One load, aligned or not.
+ *  */
 static inline int32_t kws_load_pair(const void *values)
 {
     int32_t pair;

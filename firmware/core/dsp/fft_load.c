@@ -5,9 +5,10 @@
 #include "kws_dsp.h"
 #include "select.h"
 
-/* Growth: the first pass adds 4 points (2 when log2_points is odd) without halving, each later one 4 points with
- * halving, and a complex point is at most sqrt(2) louder than its parts. Room for 2^(log2_points / 2 + 1) times sqrt(2)
- * plus one bit for the sums of the real-signal step, all below 2^30, which the magnitude step asks for. */
+/* Growth: the first pass adds 4 points (2 when log2_points is odd) without halving, each later one 4 points
+ * with halving, and a complex point is at most sqrt(2) louder than its parts. Room for 2^(log2_points / 2 +
+ * 1) times sqrt(2) plus one bit for the sums of the real-signal step, all below 2^30, which the magnitude
+ * step asks for. */
 int32_t kws_dsp_fft_input_shift(uint32_t log2_points)
 {
     return (int32_t)(log2_points / 2u) + 3;

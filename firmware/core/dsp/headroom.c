@@ -4,8 +4,9 @@
 #include "fixed_point.h"
 #include "kws_dsp.h"
 
-/* value ^ (value << 1) has its highest set bit where the sign extension ends; the highest over all samples is that
- * of their OR. Bit 0 is forced, so that only bits 1 .. 15 decide: the packed version sees a neighbour's bit there. */
+/* value ^ (value << 1) has its highest set bit where the sign extension ends; the highest over all samples is
+ * that of their OR. Bit 0 is forced, so that only bits 1 .. 15 decide: the packed version sees a neighbour's
+ * bit there. */
 int32_t kws_dsp_headroom_s16(const int16_t *samples, uint32_t num_samples)
 {
     uint32_t seen = 1u;

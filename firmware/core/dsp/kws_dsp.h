@@ -21,21 +21,22 @@ int32_t kws_dsp_fft_input_shift(uint32_t log2_points);
 /* How many halvings the passes make: the FFT returns its sums times 2^-(this). */
 int32_t kws_dsp_fft_halvings(uint32_t log2_points);
 
-/* Windows num_samples (even, <= 2 M) samples and runs the first FFT pass on the way in. Sample 2n becomes the real, sample
- * 2n + 1 the imaginary part of complex point n; the rest is zeros. data: M complex points, left as kws_dsp_fft_s32
- * wants them. exponent: as kws_dsp_headroom_s16 returns. */
+/* Windows num_samples (even, <= 2 M) samples and runs the first FFT pass on the way in. Sample 2n becomes the
+ * real, sample 2n + 1 the imaginary part of complex point n; the rest is zeros. data: M complex points, left
+ * as kws_dsp_fft_s32 wants them. exponent: as kws_dsp_headroom_s16 returns. */
 void kws_dsp_fft_load_s16(int32_t *data, uint32_t log2_points, const int16_t *samples,
                           const int16_t *window_q15, uint32_t num_samples, int32_t exponent);
 
-/* The same with pre-emphasis y[n] = x[n] - preemphasis * x[n - 1], x[-1] = 0. Returns the exponent it chose, which may
- * be -1: y can be twice as loud as x. */
+/* The same with pre-emphasis y[n] = x[n] - preemphasis * x[n - 1], x[-1] = 0. Returns the exponent it chose,
+ * which may be -1: y can be twice as loud as x. */
 int32_t kws_dsp_fft_load_preemphasis_s16(int32_t *data, uint32_t log2_points, const int16_t *samples,
                                          const int16_t *window_q15, uint32_t num_samples,
                                          int16_t preemphasis_q15);
 
-/* The passes after the first one: radix 4, decimation in time, in place; input in bit-reversed, output in natural order.
- * Each pass halves. twiddles: for passes of q = 2, 8, 32, ... (odd log2_points) or q = 4, 16, 64, ... (even) butterflies a
- * group, for k = 1 .. q - 1, the angles 2k, k, 3k times 2 pi / (4 q) as pairs (cos, sin) Q15. */
+/* The passes after the first one: radix 4, decimation in time, in place; input in bit-reversed, output in
+ * natural order. Each pass halves. twiddles: for passes of q = 2, 8, 32, ... (odd log2_points) or q = 4, 16,
+ * 64, ... (even) butterflies a group, for k = 1 .. q - 1, the angles 2k, k, 3k times 2 pi / (4 q) as pairs
+ * (cos, sin) Q15. */
 void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddles_q15);
 
 /* One of those passes, over all groups of 4 * quarter points. */
@@ -44,23 +45,25 @@ void kws_dsp_fft_pass(int32_t *data, uint32_t num_points, uint32_t quarter, cons
 /* Number of int16 values that kws_dsp_fft_s32 reads from its twiddles. */
 uint32_t kws_dsp_fft_num_twiddles(uint32_t log2_points);
 
-/* Bins first_bin .. first_bin + num_bins - 1 of the real signal's spectrum as magnitudes, from the complex FFT of its even
- * and odd samples. twiddles: (cos, sin) Q15 of 2 pi k / (2 M) for those bins. sqrt_table: entry i is
- * 2^11 * sqrt(i + 1/2), i = 0 .. 512, entry 0 is 0; the error stays below 0.4 %. 1 <= first_bin, first_bin + num_bins <= M. */
+/* Bins first_bin .. first_bin + num_bins - 1 of the real signal's spectrum as magnitudes, from the complex
+ * FFT of its even and odd samples. twiddles: (cos, sin) Q15 of 2 pi k / (2 M) for those bins. sqrt_table:
+ * entry i is 2^11 * sqrt(i + 1/2), i = 0 .. 512, entry 0 is 0; the error stays below 0.4 %. 1 <= first_bin,
+ * first_bin + num_bins <= M. */
 void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                         uint32_t num_bins, const int16_t *twiddles_q15, const uint16_t *sqrt_table);
 
-/* The same as powers, scaled up to use 32 bits. Returns by how much: the exponent to add to that of a power. */
+/* The same as powers, scaled up to use 32 bits. Returns by how much: the exponent to add to that of a power.
+ *  */
 int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                        uint32_t num_bins, const int16_t *twiddles_q15);
 
-/* Triangular bands: segments[i] consecutive bins rise into band i with weight rise_q15 (<= 32768) and fall out of band i - 1
- * with 1 - rise_q15. num_bands + 1 segments. bands: Q15 sums. */
+/* Triangular bands: segments[i] consecutive bins rise into band i with weight rise_q15 (<= 32768) and fall
+ * out of band i - 1 with 1 - rise_q15. num_bands + 1 segments. bands: Q15 sums. */
 void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *rise_q15,
                        const uint16_t *segments, uint32_t num_bands);
 
-/* logs = clamp16(log2(band + floor) - bias) in Q10, where the log of 0 is 0. table_q15: log2(1 + i / 64), 65 entries.
- * band + floor < 2^63. */
+/* logs = clamp16(log2(band + floor) - bias) in Q10, where the log of 0 is 0. table_q15: log2(1 + i / 64), 65
+ * entries. band + floor < 2^63. */
 void kws_dsp_log_bands(int16_t *logs_q10, const uint64_t *bands, uint32_t num_bands, uint64_t floor,
                        int32_t bias_q10, const uint16_t *table_q15);
 

@@ -1,8 +1,8 @@
 #include "fixed_point.h"
 #include "kws_dsp.h"
 
-/* log2 in Q10 of high : low < 2^63, 0 for 0. Position of the highest bit, then the 6 bits below it look up the table and 16
- * more interpolate. */
+/* log2 in Q10 of high : low < 2^63, 0 for 0. Position of the highest bit, then the 6 bits below it look up
+ * the table and 16 more interpolate. */
 static int32_t log2_q10(uint32_t high, uint32_t low, const uint16_t *table_q15)
 {
     uint32_t leading = 32u;

@@ -4,8 +4,8 @@
 #include "kws_dsp.h"
 #include "real_bin.h"
 
-/* Both parts are shifted up until the larger has 30 bits; the table is asked with 9 bits of the sum of their squares,
- * and the shift is taken out of the root. |re|, |im| < 2^30. */
+/* Both parts are shifted up until the larger has 30 bits; the table is asked with 9 bits of the sum of their
+ * squares, and the shift is taken out of the root. |re|, |im| < 2^30. */
 static uint32_t magnitude(int32_t re, int32_t im, const uint16_t *sqrt_table)
 {
     const uint32_t shift = kws_clz(kws_ones_magnitude(re) | kws_ones_magnitude(im)) - 2u;

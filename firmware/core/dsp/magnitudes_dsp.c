@@ -3,8 +3,8 @@
 
 #include "kws_dsp.h"
 
-/* One bin, 32 cycles; real_bin.h and magnitudes.c say what it computes. From the square root on, a1 is the table's index
- * and then its entry. */
+/* One bin, 32 cycles; real_bin.h and magnitudes.c say what it computes. From the square root on, a1 is the
+ * table's index and then its entry. */
 #define ONE_BIN                                                                                              \
     "ldr %[a0], [%[point]], #8\n\t"                                                                          \
     "ldr %[a1], [%[point], #-4]\n\t"                                                                         \
@@ -45,15 +45,21 @@ void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_point
     const uint32_t *const end = bins + num_bins;
     int32_t a0, a1, b0, b1, w, t;
     /* Two bins a round; an odd number enters in the middle. */
+    /* clang-format off */
     __asm__ volatile(
         "tst %[num_bins], #1\n\t"
         "bne 2f\n\t"
-        "1:\n\t" ONE_BIN "2:\n\t" ONE_BIN "cmp %[bins], %[end]\n\t"
+        "1:\n\t"
+        ONE_BIN
+        "2:\n\t"
+        ONE_BIN
+        "cmp %[bins], %[end]\n\t"
         "bne 1b\n\t"
         : [bins] "+&r"(bins), [point] "+&r"(point), [mirror] "+&r"(mirror), [twiddles] "+&r"(twiddles_q15),
           [a0] "=&r"(a0), [a1] "=&r"(a1), [b0] "=&r"(b0), [b1] "=&r"(b1), [w] "=&r"(w), [t] "=&r"(t)
         : [end] "r"(end), [table] "r"(sqrt_table), [num_bins] "r"(num_bins)
         : "cc", "memory");
+    /* clang-format on */
 }
 
 #else

@@ -3,8 +3,8 @@
 
 #include "kws_dsp.h"
 
-/* Each bin lies between the peaks of two bands: it falls out of one and rises into the next. Sums of 1024 bins stay
- * below 2^10 * 2^32 * 2^15. */
+/* Each bin lies between the peaks of two bands: it falls out of one and rises into the next. Sums of 1024
+ * bins stay below 2^10 * 2^32 * 2^15. */
 void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *rise_q15,
                        const uint16_t *segments, uint32_t num_bands)
 {

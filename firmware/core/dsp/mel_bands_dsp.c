@@ -21,6 +21,7 @@ void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *ri
     const uint16_t *const end = segments + num_bands;
     uint32_t falling_low = (uint32_t)first, falling_high = (uint32_t)(first >> 32);
     uint32_t rising_low, rising_high, bin, rise, left;
+    /* clang-format off */
     __asm__ volatile(
         "1:\n\t"
         "mov %[rising_low], #0\n\t"
@@ -30,7 +31,11 @@ void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *ri
         "beq 4f\n\t"
         "lsls %[bin], %[left], #31\n\t" /* two bins a round; an odd number enters in the middle */
         "bne 3f\n\t"
-        "2:\n\t" ONE_BIN "3:\n\t" ONE_BIN "subs %[left], %[left], #2\n\t"
+        "2:\n\t"
+        ONE_BIN
+        "3:\n\t"
+        ONE_BIN
+        "subs %[left], %[left], #2\n\t"
         "bgt 2b\n\t"
         "4:\n\t"
         "str %[falling_low], [%[bands]], #8\n\t"
@@ -45,6 +50,7 @@ void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *ri
           [rise] "=&r"(rise), [left] "=&r"(left)
         : [end] "r"(end)
         : "cc", "memory");
+    /* clang-format on */
 }
 
 #else

@@ -1,7 +1,8 @@
 #include "kws_dsp.h"
 #include "real_bin.h"
 
-/* Left shift after which |re|, |im| of every bin stay below 2^30: a bin is at most 2 sqrt(2) times its loudest point. */
+/* Left shift after which |re|, |im| of every bin stay below 2^30: a bin is at most 2 sqrt(2) times its
+ * loudest point. */
 static uint32_t spare_bits(const int32_t *data, uint32_t num_values)
 {
     uint32_t seen = 0u;

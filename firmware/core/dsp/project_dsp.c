@@ -31,16 +31,22 @@ static inline two_sums_t two_rows(const int16_t *logs, uint32_t row_length, cons
     const int16_t *const end_of_8s = logs + (row_length & ~7u);
     if (logs != end_of_8s) {
         int32_t l0, l1, l2, l3, w0, w1, w2, w3;
+        /* clang-format off */
         __asm__ volatile(
-            "1:\n\t" LOAD_4("l0", "l1", "l2", "l3", "logs") LOAD_4("w0", "w1", "w2", "w3", "even")
-                DOT_4("sum_even") LOAD_4("w0", "w1", "w2", "w3", "odd")
-                    DOT_4("sum_odd") "cmp %[logs], %[end]\n\t"
-                                     "bne 1b\n\t"
+            "1:\n\t"
+            LOAD_4("l0", "l1", "l2", "l3", "logs")
+            LOAD_4("w0", "w1", "w2", "w3", "even")
+            DOT_4("sum_even")
+            LOAD_4("w0", "w1", "w2", "w3", "odd")
+            DOT_4("sum_odd")
+            "cmp %[logs], %[end]\n\t"
+            "bne 1b\n\t"
             : [logs] "+&r"(logs), [even] "+&r"(even), [odd] "+&r"(odd), [sum_even] "+&r"(sums.even),
               [sum_odd] "+&r"(sums.odd), [l0] "=&r"(l0), [l1] "=&r"(l1), [l2] "=&r"(l2), [l3] "=&r"(l3),
               [w0] "=&r"(w0), [w1] "=&r"(w1), [w2] "=&r"(w2), [w3] "=&r"(w3)
             : [end] "r"(end_of_8s)
             : "cc", "memory");
+        /* clang-format on */
     }
     for (; logs < end; logs += 2, even += 2, odd += 2) {
         sums.even = __smlad(kws_load_pair(logs), kws_load_pair(even), sums.even);

@@ -4,8 +4,8 @@
 
 #include "fixed_point.h"
 
-/* Bin k of the real signal from points k and M - k of the FFT of (even samples, odd samples):
- * X = E + e^(-j angle) O with 2 E = Z[k] + conj Z[M - k], 2 j O = Z[k] - conj Z[M - k]. twiddle = (cos, sin). */
+/* Bin k of the real signal from points k and M - k of the FFT of (even samples, odd samples): X = E + e^(-j
+ * angle) O with 2 E = Z[k] + conj Z[M - k], 2 j O = Z[k] - conj Z[M - k]. twiddle = (cos, sin). */
 static inline void kws_dsp_real_bin(const int32_t *point, const int32_t *mirror, const int16_t *twiddle,
                                     int32_t *re, int32_t *im)
 {

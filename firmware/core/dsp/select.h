@@ -1,5 +1,5 @@
-/* The one place that chooses between plain C (x.c) and Armv7E-M (x_dsp.c): same names, same bits, other speed.
- * Tests define KWS_DSP_PLAIN to run the plain ones on the same processor. */
+/* The one place that chooses between plain C (x.c) and Armv7E-M (x_dsp.c): same names, same bits, other
+ * speed. Tests define KWS_DSP_PLAIN to run the plain ones on the same processor. */
 #ifndef KWS_DSP_SELECT_H
 #define KWS_DSP_SELECT_H
 
