@@ -20,6 +20,7 @@ VERBS = {
     "import": "kws.cli.import_",
     "evaluate": "kws.cli.evaluate",
     "inspect": "kws.cli.inspect",
+    "listen": "kws.cli.listen",
     "record": "kws.cli.record",
     "replay": "kws.cli.replay",
     "train": "kws.cli.train",

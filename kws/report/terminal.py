@@ -10,10 +10,12 @@ from rich.table import Table
 
 from kws.evaluation.summary import Evaluation
 from kws.harness.baseline import Change
+from kws.harness.replay import Listening
 from kws.harness.result import ReplayResult
 
 _HEADER_CHARACTERS = 4
 """Of a label above a column: twelve labels fit 80 columns."""
+_BAR_CHARACTERS = 40
 
 
 def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Change] | None = None) -> None:
@@ -133,3 +135,14 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
 
 def _latency(latency: Mapping[str, float]) -> str:
     return f"median {latency['median']:.0f} ms, 95 % below {latency['p95']:.0f} ms after the word"
+
+
+def posterior_bars(smoothed: Sequence[int], listening: Listening) -> Table:
+    """One bar per label, marked where its threshold lies."""
+    table = Table.grid(padding=(0, 1))
+    for label, posterior, threshold in zip(listening.labels, smoothed, listening.thresholds, strict=True):
+        bar = ["█" if 255 * (i + 1) <= posterior * _BAR_CHARACTERS else " " for i in range(_BAR_CHARACTERS)]
+        if threshold:
+            bar[min(_BAR_CHARACTERS - 1, threshold * _BAR_CHARACTERS // 255)] = "│"
+        table.add_row(label, "".join(bar), f"{posterior / 255:.2f}")
+    return table
