@@ -5,6 +5,8 @@
 
 _Static_assert(sizeof(kws_frame_header_t) == KWS_FRAME_HEADER_BYTES, "header without padding");
 _Static_assert(sizeof(kws_frame_t) == KWS_FRAME_MAX_BYTES, "frame without padding");
+_Static_assert(offsetof(kws_frame_line_t, frame) == offsetof(kws_frame_line_t, code) + 1,
+               "line without padding");
 
 enum {
     CRC16_START = 0xFFFF
@@ -22,27 +24,26 @@ uint16_t kws_crc16(uint16_t crc, const uint8_t *bytes, uint32_t num_bytes)
     return (uint16_t)value;
 }
 
-uint32_t kws_frame_write(kws_frame_t *frame, uint32_t payload_bytes, uint8_t *line)
+uint32_t kws_frame_write(kws_frame_line_t *self, uint32_t payload_bytes)
 {
-    uint8_t *bytes = (uint8_t *)frame;
+    uint8_t *line = &((uint8_t *)self)[offsetof(kws_frame_line_t, code)];
+    uint8_t *bytes = &line[1]; /* the frame */
     uint32_t num_bytes = KWS_FRAME_HEADER_BYTES + payload_bytes;
     const uint32_t crc = kws_crc16(CRC16_START, bytes, num_bytes);
     bytes[num_bytes++] = (uint8_t)(crc & 0xFFu);
     bytes[num_bytes++] = (uint8_t)(crc >> 8);
 
-    uint32_t code_at = 0; /* where the length of the block being written goes */
-    uint32_t length = 1;
-    for (uint32_t i = 0; i < num_bytes; ++i) {
-        if (bytes[i] != 0u) {
-            line[length++] = bytes[i];
-        } else {
-            line[code_at] = (uint8_t)(length - code_at);
-            code_at = length++;
+    /* Each zero becomes the distance to the next one; the code in front says where the first one was. */
+    uint32_t code_at = 0;
+    for (uint32_t i = 1; i <= num_bytes; ++i) {
+        if (line[i] == 0u) {
+            line[code_at] = (uint8_t)(i - code_at);
+            code_at = i;
         }
     }
-    line[code_at] = (uint8_t)(length - code_at);
-    line[length++] = 0u;
-    return length;
+    line[code_at] = (uint8_t)(num_bytes + 1u - code_at);
+    line[num_bytes + 1u] = 0u;
+    return num_bytes + 2u;
 }
 
 void kws_frame_reader_init(kws_frame_reader_t *self)

@@ -34,9 +34,17 @@ typedef struct {
     uint8_t payload[KWS_FRAME_MAX_PAYLOAD_BYTES + KWS_FRAME_CRC_BYTES];
 } kws_frame_t;
 
-/* Adds the CRC to a frame with payload_bytes of payload and puts its bytes into line, which has room for
- * KWS_FRAME_MAX_LINE_BYTES. Returns how many there are. */
-uint32_t kws_frame_write(kws_frame_t *frame, uint32_t payload_bytes, uint8_t *line);
+/* A frame with room for what the line adds around it, so that it is encoded where it lies. */
+typedef struct {
+    uint8_t unused; /* keeps the frame on an even address */
+    uint8_t code;   /* the first byte on the line */
+    kws_frame_t frame;
+    uint8_t end; /* the last one, when the frame is as long as can be */
+} kws_frame_line_t;
+
+/* Turns a frame with payload_bytes of payload into the bytes of the line, which begin at self->code. Returns how
+ * many there are, at most KWS_FRAME_MAX_LINE_BYTES. The frame cannot be read any more. */
+uint32_t kws_frame_write(kws_frame_line_t *self, uint32_t payload_bytes);
 
 typedef enum {
     KWS_FRAME_NONE = 0, /* all bytes taken, no frame complete */

@@ -53,23 +53,23 @@ bool kws_link_can_send(void)
     return board_serial_write_room() >= KWS_FRAME_MAX_LINE_BYTES;
 }
 
-/* Frame and line live on the stack, not in the link: the pipeline needs a deeper stack than this at other times,
- * so they cost no memory. */
+/* The frame lives on the stack, not in the link: the pipeline needs a deeper stack than this at other times, so it
+ * costs no memory. Returns the number of bytes on the line, from line->code on. */
 static uint32_t write_reply(const kws_link_t *self, kws_message_type_t type, const void *payload,
-                            uint32_t payload_bytes, uint8_t *line)
+                            uint32_t payload_bytes, kws_frame_line_t *line)
 {
-    kws_frame_t frame;
-    frame.header = (kws_frame_header_t){
+    line->frame.header = (kws_frame_header_t){
         .type = (uint8_t)type, .session = self->session, .number = self->outbox.unsent_number};
-    memcpy(frame.payload, payload, payload_bytes);
-    return kws_frame_write(&frame, payload_bytes, line);
+    memcpy(line->frame.payload, payload, payload_bytes);
+    return kws_frame_write(line, payload_bytes);
 }
 
 void kws_link_send(const kws_link_t *self, kws_message_type_t type, const void *payload,
                    uint32_t payload_bytes)
 {
-    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
-    board_serial_write(line, write_reply(self, type, payload, payload_bytes, line));
+    kws_frame_line_t line;
+    const uint32_t line_bytes = write_reply(self, type, payload, payload_bytes, &line);
+    board_serial_write(&line.code, line_bytes);
 }
 
 bool kws_link_send_record(kws_link_t *self)
@@ -77,23 +77,25 @@ bool kws_link_send_record(kws_link_t *self)
     if (!kws_link_can_send()) {
         return false;
     }
-    kws_frame_t frame;
+    kws_frame_line_t line;
+    kws_frame_header_t *header = &line.frame.header;
     const int32_t payload_bytes =
-        kws_outbox_next(&self->outbox, &frame.header.type, &frame.header.number, frame.payload);
+        kws_outbox_next(&self->outbox, &header->type, &header->number, line.frame.payload);
     if (payload_bytes < 0) {
         return false;
     }
-    frame.header.session = self->session;
-    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
-    board_serial_write(line, kws_frame_write(&frame, (uint32_t)payload_bytes, line));
+    header->session = self->session;
+    const uint32_t line_bytes = kws_frame_write(&line, (uint32_t)payload_bytes);
+    board_serial_write(&line.code, line_bytes);
     return true;
 }
 
 void kws_link_send_last(const kws_link_t *self, kws_message_type_t type, const void *payload,
                         uint32_t payload_bytes)
 {
-    uint8_t line[KWS_FRAME_MAX_LINE_BYTES];
+    kws_frame_line_t line;
     const uint8_t end_of_cut_frame = 0u;
     board_serial_write_polled(&end_of_cut_frame, 1);
-    board_serial_write_polled(line, write_reply(self, type, payload, payload_bytes, line));
+    const uint32_t line_bytes = write_reply(self, type, payload, payload_bytes, &line);
+    board_serial_write_polled(&line.code, line_bytes);
 }

@@ -43,20 +43,18 @@ static uint32_t record_end(const kws_outbox_t *self, uint32_t position)
     return position + RECORD_HEADER_BYTES + byte_at(self, position + 1u);
 }
 
-static void append(kws_outbox_t *self, const uint8_t *bytes, uint32_t num_bytes)
+void kws_outbox_append(kws_outbox_t *self, const void *data, uint32_t num_bytes)
 {
+    const uint8_t *bytes = data;
     for (uint32_t i = 0; i < num_bytes; ++i) {
         self->bytes[self->written++ & (self->capacity_bytes - 1u)] = bytes[i];
     }
 }
 
-void kws_outbox_push(kws_outbox_t *self, uint8_t type, const void *head, uint32_t head_bytes,
-                     const void *tail, uint32_t tail_bytes)
+void kws_outbox_begin(kws_outbox_t *self, uint8_t type, uint32_t payload_bytes)
 {
-    const uint8_t header[RECORD_HEADER_BYTES] = {type, (uint8_t)(head_bytes + tail_bytes)};
-    append(self, header, RECORD_HEADER_BYTES);
-    append(self, head, head_bytes);
-    append(self, tail, tail_bytes);
+    const uint8_t header[RECORD_HEADER_BYTES] = {type, (uint8_t)payload_bytes};
+    kws_outbox_append(self, header, RECORD_HEADER_BYTES);
     ++self->next_number;
 }
 

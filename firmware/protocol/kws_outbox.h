@@ -26,9 +26,10 @@ void kws_outbox_clear(kws_outbox_t *self);
 
 uint32_t kws_outbox_room(const kws_outbox_t *self);
 
-/* Appends a record of head and tail. The caller made sure of the room. */
-void kws_outbox_push(kws_outbox_t *self, uint8_t type, const void *head, uint32_t head_bytes,
-                     const void *tail, uint32_t tail_bytes);
+/* Begins a record with payload_bytes of payload, which kws_outbox_append then fills, in as many pieces as wanted.
+ * The caller made sure of the room. */
+void kws_outbox_begin(kws_outbox_t *self, uint8_t type, uint32_t payload_bytes);
+void kws_outbox_append(kws_outbox_t *self, const void *data, uint32_t num_bytes);
 
 /* Frees all records before number; a number that is not among the records waiting is ignored. */
 void kws_outbox_acknowledge(kws_outbox_t *self, uint16_t number);

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 enum {
-    KWS_PROTOCOL_VERSION = 1,      /* boards and hosts of different versions refuse to work together */
-    KWS_AUDIO_FRAME_SAMPLES = 120, /* most samples in one AUDIO message */
+    KWS_PROTOCOL_VERSION = 1, /* boards and hosts of different versions refuse to work together */
+    KWS_AUDIO_FRAME_SAMPLES =
+        56, /* most samples in one AUDIO message: few, so that a small buffer holds several */
     KWS_PROTOCOL_MAX_LABELS =
         112, /* posteriors and smoothed posteriors of one decision fit one SCORES message */
     KWS_PROTOCOL_MAX_FEATURES = 240, /* values of one FEATURES message */

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import select
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,7 +20,7 @@ from kws.device.sizes import linker_symbols
 from kws.errors import BoardRefusedError, BundleError, DeviceError
 
 START_S = 10.0
-STOP_S = 3.0
+STOP_S = 10.0
 QEMU_MACHINES = {"netduinoplus2": "netduinoplus2"}
 """Board -> the machine of QEMU that emulates it."""
 
@@ -60,7 +61,7 @@ class Child:
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()

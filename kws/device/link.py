@@ -11,7 +11,7 @@ import contextlib
 import io
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import serial
@@ -73,8 +73,16 @@ class Link:
 
     def send(self, message_type: int, payload: bytes = b"") -> None:
         """Send one message; its header acknowledges every record received so far."""
+        self.send_all([(message_type, payload)])
+
+    def send_all(self, messages: Iterable[tuple[int, bytes]]) -> None:
+        """Send messages, each a type and a payload, in one go."""
+        number = self._next_record
+        line = b"".join(encode(kind, payload, session=self.session, number=number) for kind, payload in messages)
+        if not line:
+            return
         try:
-            self.port.write(encode(message_type, payload, session=self.session, number=self._next_record))
+            self.port.write(line)
         except (serial.SerialException, OSError) as error:
             raise self._broken(error) from error
         self._unacknowledged = 0

@@ -77,12 +77,13 @@ def encode(message_type: int, payload: bytes = b"", *, session: int = 0, number:
     """
     if len(payload) > lib.KWS_FRAME_MAX_PAYLOAD_BYTES:
         raise ValueError(f"payload of {len(payload)} bytes, at most {lib.KWS_FRAME_MAX_PAYLOAD_BYTES} fit a frame")
-    frame = ffi.new("kws_frame_t *")
-    frame.header.type, frame.header.session, frame.header.number = message_type, session, number
-    ffi.memmove(frame.payload, payload, len(payload))
-    line = ffi.new("uint8_t[]", lib.KWS_FRAME_MAX_LINE_BYTES)
-    size = lib.kws_frame_write(frame, len(payload), line)
-    return bytes(ffi.buffer(line, size))
+    line = ffi.new("kws_frame_line_t *")
+    header = line.frame.header
+    header.type, header.session, header.number = message_type, session, number
+    ffi.memmove(line.frame.payload, payload, len(payload))
+    size = lib.kws_frame_write(line, len(payload))
+    start = ffi.offsetof("kws_frame_line_t", "code")
+    return bytes(ffi.buffer(line)[start : start + size])
 
 
 def pack(struct: str, **fields: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -67,18 +67,20 @@ class Sender:
         """Send what the board has room for; ask for the end once all is sent."""
         if self._link.polling:
             return
+        self._link.send_all(list(self._allowed_audio()))
+        if self._sent == self.end and not self._flushed:
+            self._link.send(lib.KWS_MESSAGE_FLUSH, pack("flush", position=self.end))
+            self._flushed = True
+
+    def _allowed_audio(self) -> Iterator[tuple[int, bytes]]:
         while self._sent != self.end:
-            left = ahead(self.end, self._sent)
-            count = min(left, int(lib.KWS_AUDIO_FRAME_SAMPLES))
+            count = min(ahead(self.end, self._sent), int(lib.KWS_AUDIO_FRAME_SAMPLES))
             if ahead(self.allowed, self._sent) < count:
                 return  # short frames would fill the board's buffer with headers: wait for a whole one
             at = ahead(self._sent, self._start) * BYTES_PER_SAMPLE
             samples = self._audio[at : at + count * BYTES_PER_SAMPLE]
-            self._link.send(lib.KWS_MESSAGE_AUDIO, pack("audio", position=self._sent) + samples)
+            yield int(lib.KWS_MESSAGE_AUDIO), pack("audio", position=self._sent) + samples
             self._sent = (self._sent + count) % MODULUS
-        if not self._flushed:
-            self._link.send(lib.KWS_MESSAGE_FLUSH, pack("flush", position=self.end))
-            self._flushed = True
 
     def hear(self, frame: Frame) -> None:
         """Take notice of a STATUS or DRAINED."""

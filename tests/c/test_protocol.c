@@ -42,7 +42,9 @@ static void push_numbered(kws_outbox_t *outbox, uint8_t value, uint32_t payload_
     uint8_t payload[OUTBOX_BYTES];
     memset(payload, value, sizeof payload);
     const uint32_t head_bytes = payload_bytes / 2u;
-    kws_outbox_push(outbox, value, payload, head_bytes, payload + head_bytes, payload_bytes - head_bytes);
+    kws_outbox_begin(outbox, value, payload_bytes);
+    kws_outbox_append(outbox, payload, head_bytes);
+    kws_outbox_append(outbox, payload + head_bytes, payload_bytes - head_bytes);
 }
 
 static void expect_next(kws_outbox_t *outbox, uint16_t number, uint8_t value, int32_t payload_bytes)
@@ -136,9 +138,10 @@ static void reader_survives_any_bytes_and_then_reads_on(void)
 {
     kws_frame_reader_t reader;
     kws_frame_reader_init(&reader);
-    kws_frame_t frame = {.header = {.type = 5u, .session = 6u, .number = 7u}};
-    uint8_t line[KWS_FRAME_MAX_LINE_BYTES + 1] = {0}; /* a zero first: it ends whatever noise came before */
-    const uint32_t line_bytes = 1u + kws_frame_write(&frame, KWS_FRAME_MAX_PAYLOAD_BYTES, line + 1);
+    kws_frame_line_t frame = {.frame = {.header = {.type = 5u, .session = 6u, .number = 7u}}};
+    uint8_t line[1 + KWS_FRAME_MAX_LINE_BYTES] = {0}; /* a zero first: it ends whatever noise came before */
+    const uint32_t line_bytes = 1u + kws_frame_write(&frame, KWS_FRAME_MAX_PAYLOAD_BYTES);
+    memcpy(line + 1, &frame.code, line_bytes - 1u);
     uint32_t random = 1u;
     for (uint32_t round = 0; round < 2000u; ++round) {
         kws_frame_result_t result;

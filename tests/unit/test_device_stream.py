@@ -25,6 +25,9 @@ class WrittenDown:
     def send(self, message_type: int, payload: bytes = b"") -> None:
         self.sent.append((message_type, payload))
 
+    def send_all(self, messages: list[tuple[int, bytes]]) -> None:
+        self.sent += messages
+
     def poll(self) -> None:
         self.polling = True
         self.token += 1

@@ -5,7 +5,7 @@
 #include "board.h"
 
 enum {
-    SLICE_SAMPLES = 64
+    SLICE_SAMPLES = 32
 }; /* fed at a time, between looks at the serial line */
 
 static void on_stage(void *user, kws_stage_t stage, bool begins)
@@ -17,11 +17,14 @@ static void on_stage(void *user, kws_stage_t stage, bool begins)
 static void on_frame(void *user, const int8_t *features)
 {
     app_t *self = user;
-    if ((self->wanted & KWS_WANTED_FEATURES) != 0u) {
-        const kws_message_features_t message = {.frame_index = self->pipeline.frame_index};
-        kws_outbox_push(&self->link.outbox, KWS_MESSAGE_FEATURES, &message, sizeof message, features,
-                        self->pipeline.features_config.num_features);
+    if ((self->wanted & KWS_WANTED_FEATURES) == 0u) {
+        return;
     }
+    const uint32_t num_features = self->pipeline.features_config.num_features;
+    const kws_message_features_t message = {.frame_index = self->pipeline.frame_index};
+    kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_FEATURES, (uint32_t)sizeof message + num_features);
+    kws_outbox_append(&self->link.outbox, &message, sizeof message);
+    kws_outbox_append(&self->link.outbox, features, num_features);
 }
 
 static void on_scores(void *user, const kws_scores_t *scores)
@@ -31,13 +34,13 @@ static void on_scores(void *user, const kws_scores_t *scores)
         return;
     }
     const uint32_t num_labels = self->pipeline.decision_config.num_labels;
-    uint8_t both[2 * KWS_PROTOCOL_MAX_LABELS];
-    memcpy(both, scores->posteriors, num_labels);
-    memcpy(both + num_labels, scores->smoothed, num_labels);
     const kws_message_scores_t message = {.sample_index = scores->sample_index,
                                           .frame_index = scores->frame_index,
                                           .num_labels = (uint8_t)num_labels};
-    kws_outbox_push(&self->link.outbox, KWS_MESSAGE_SCORES, &message, sizeof message, both, 2u * num_labels);
+    kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_SCORES, (uint32_t)sizeof message + 2u * num_labels);
+    kws_outbox_append(&self->link.outbox, &message, sizeof message);
+    kws_outbox_append(&self->link.outbox, scores->posteriors, num_labels);
+    kws_outbox_append(&self->link.outbox, scores->smoothed, num_labels);
 }
 
 static void on_event(void *user, const kws_event_t *event)
@@ -45,7 +48,8 @@ static void on_event(void *user, const kws_event_t *event)
     app_t *self = user;
     const kws_message_event_t message = {
         .sample_index = event->sample_index, .label = event->label, .score = event->score};
-    kws_outbox_push(&self->link.outbox, KWS_MESSAGE_EVENT, &message, sizeof message, NULL, 0u);
+    kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_EVENT, sizeof message);
+    kws_outbox_append(&self->link.outbox, &message, sizeof message);
 }
 
 static kws_status_t open_bundle(app_t *self)
@@ -130,7 +134,8 @@ static bool feed_slice(app_t *self)
     kws_pipeline_feed(&self->pipeline, slice, num_samples);
     if (self->flush_due && self->audio.read == self->flush_position) {
         const kws_message_drained_t message = {.position = self->flush_position};
-        kws_outbox_push(&self->link.outbox, KWS_MESSAGE_DRAINED, &message, sizeof message, NULL, 0u);
+        kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_DRAINED, sizeof message);
+        kws_outbox_append(&self->link.outbox, &message, sizeof message);
         self->flush_due = false;
     }
     return num_samples > 0u;

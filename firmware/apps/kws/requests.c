@@ -3,9 +3,13 @@
 #include "app.h"
 #include "board.h"
 
-/* Line bytes kept free of audio in the receive buffer, for requests that come on top of it. */
 enum {
-    REQUEST_RESERVE_BYTES = 256
+    /* Kept free of audio in the receive buffer, for requests that come on top of it. */
+    REQUEST_RESERVE_BYTES = 128,
+    AUDIO_LINE_BYTES = KWS_FRAME_HEADER_BYTES + sizeof(kws_message_audio_t) +
+                       KWS_AUDIO_FRAME_SAMPLES * sizeof(int16_t) + KWS_FRAME_CRC_BYTES + 2,
+    /* A STATUS tells of this much more room, not of less: one for two messages of audio. */
+    STATUS_SAMPLES = 2 * KWS_AUDIO_FRAME_SAMPLES
 };
 
 typedef struct {
@@ -18,8 +22,7 @@ typedef struct {
  * looking, the buffer that the interrupt fills. */
 static uint32_t allowed_samples(const app_t *self)
 {
-    const uint32_t line_frames =
-        (board_serial_receive_bytes() - REQUEST_RESERVE_BYTES) / KWS_FRAME_MAX_LINE_BYTES;
+    const uint32_t line_frames = (board_serial_receive_bytes() - REQUEST_RESERVE_BYTES) / AUDIO_LINE_BYTES;
     const uint32_t by_line = self->audio.written + line_frames * KWS_AUDIO_FRAME_SAMPLES;
     const uint32_t by_ring = self->audio.read + self->audio.capacity_samples;
     return (int32_t)(by_line - by_ring) < 0 ? by_line : by_ring;
@@ -213,8 +216,7 @@ bool app_serve(app_t *self)
         return false; /* every request may need an answer: it waits until there is room for one */
     }
     const bool in_session = self->link.session != 0u && self->status == KWS_OK;
-    if (self->status_due ||
-        (in_session && allowed_samples(self) - self->told_allowed >= KWS_AUDIO_FRAME_SAMPLES)) {
+    if (self->status_due || (in_session && allowed_samples(self) - self->told_allowed >= STATUS_SAMPLES)) {
         send_status(self);
         return true;
     }

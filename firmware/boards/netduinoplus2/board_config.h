@@ -3,8 +3,8 @@
 #define KWS_BOARD_CONFIG_H
 
 enum {
-    BOARD_AUDIO_RING_SAMPLES = 512, /* a power of two */
-    BOARD_OUTBOX_BYTES = 1024       /* a power of two; at least one decision with its features: see app.c */
+    BOARD_AUDIO_RING_SAMPLES = 256, /* a power of two */
+    BOARD_OUTBOX_BYTES = 512        /* a power of two; at least one decision with its features: see app.c */
 };
 
 #endif

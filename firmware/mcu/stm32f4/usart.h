@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 enum {
-    STM32F4_USART_RECEIVE_BYTES = 1024,
-    STM32F4_USART_TRANSMIT_BYTES = 512
+    STM32F4_USART_RECEIVE_BYTES = 512,
+    STM32F4_USART_TRANSMIT_BYTES = 256
 };
 
 /* 8 data bits, no parity, one stop bit. The pins are the board's business. */
