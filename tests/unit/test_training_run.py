@@ -18,11 +18,13 @@ from training import run as run_module
 from training import train as train_module
 from training.architectures import build_logits_model, count_macs
 from training.callbacks import RichProgress
-from training.config import BlockConfig, ModelConfig
+from training.config import BlockConfig, ModelConfig, load_run
 from training.pipeline import BatchMaker
 from training.quantize import choose_calibration
 from training.run import RunResult, train_and_export
 from training.train import CHECKPOINT_NAME, train
+
+CONFIGS = Path(run_module.__file__).parent / "configs"
 
 
 def quiet_run(folder: Path, **options: object) -> RunResult:
@@ -139,10 +141,11 @@ def test_calibration_clips_are_drawn_by_the_seed_without_repeats() -> None:
     assert choose_calibration(10, 50, 3).tolist() == list(range(10))
 
 
-def test_macs_of_the_mlperf_network_are_the_published_ones() -> None:
-    config = ModelConfig(time_padding="same")
+@pytest.mark.parametrize(("name", "published"), [("mlperf_tiny", 2_656_768), ("ds_cnn_m", 9.8e6), ("ds_cnn_l", 28.4e6)])
+def test_macs_of_the_known_networks_are_the_published_ones(name: str, published: float) -> None:
+    config = load_run(CONFIGS / f"{name}.toml").model
     model = build_logits_model(config, input_shape=(49, 10, 1), num_labels=12, seed=1)
-    assert count_macs(model) == 2_656_768
+    assert count_macs(model) == pytest.approx(published, rel=0.01 if published > 9e6 else 0)
 
 
 def test_a_streaming_network_that_runs_out_of_rows_is_refused() -> None:
