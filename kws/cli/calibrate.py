@@ -11,7 +11,9 @@ import typer
 def calibrate(
     model: Annotated[Path, typer.Argument(help="The bundle.")],
     ambient: Annotated[list[Path], typer.Argument(help="Recordings without a keyword (files or folders).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the calibrated bundle.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The calibrated bundle; default: NAME_calibrated.kws.")
+    ] = None,
     fa_per_hour: Annotated[
         list[float] | None,
         typer.Option(help="Wanted false accepts per hour, all keywords together; repeat for more points."),
@@ -36,7 +38,8 @@ def calibrate(
         tracks = score_negatives(bundle, negatives, on_progress=on_progress)
         wanted = fa_per_hour or [0.5]
         calibrated, chosen = calibrate_bundle(bundle, tracks, wanted, source=negatives.name, on_progress=on_progress)
-    calibrated.save(output)
+    target = output or model.with_stem(f"{model.stem}_calibrated")
+    calibrated.save(target)
     table = Table("label", *(f"{calibration.wanted_fa_per_hour:g} FA/h" for calibration in chosen))
     for index, label in enumerate(bundle.labels):
         thresholds = [calibration.thresholds[index] for calibration in chosen]
@@ -45,4 +48,4 @@ def calibrate(
     console.print(table)
     for calibration in chosen:
         console.print(f"{calibration.wanted_fa_per_hour:g} FA/h wanted: {calibration.false_accepts}", highlight=False)
-    console.print(f"wrote {output}", highlight=False)
+    console.print(f"wrote {target}", highlight=False)

@@ -19,7 +19,7 @@ RIGHT = WIDE - MARGIN
 _WAVE_TOP, _WAVE_BOTTOM = 18, 84
 _POSTERIOR_TOP, _POSTERIOR_BOTTOM = 110, 210
 _COLUMNS = 1024
-"""Waveform columns: about one per pixel."""
+"""At most so many points of a waveform or posterior, about one per pixel: each the extreme of its share."""
 _SHOWN_POSTERIOR = 26
 """Labels that never reach 0.1 are not drawn."""
 _NUM_HUES = 10
@@ -142,9 +142,11 @@ def _posteriors(outcome: Outcome, listening: Listening, time: svg.Axis) -> str:
     ticks = [(0, "0"), (127.5, "0.5"), (255, "1")]
     parts = [svg.left_axis(level, LEFT, RIGHT, ticks, "posterior, smoothed")]
     scores = outcome.heard.scores
-    seconds = scores.sample_index / listening.sample_rate_hz
+    columns = np.array_split(np.arange(len(scores.smoothed)), min(_COLUMNS, max(1, len(scores.smoothed))))
+    seconds = [float(scores.sample_index[part[-1]]) / listening.sample_rate_hz for part in columns if part.size]
     for index, _ in shown_labels(outcome, listening.labels):
-        points = [(time(s), level(p)) for s, p in zip(seconds, scores.smoothed[:, index], strict=True)]
+        peaks = [int(scores.smoothed[part, index].max()) for part in columns if part.size]
+        points = [(time(s), level(p)) for s, p in zip(seconds, peaks, strict=True)]
         css = "line" if listening.labels[index] in listening.keywords else "line quiet"
         parts.append(svg.polyline(points, css, f"stroke:{label_colour(listening, index)}"))
     return "".join(parts)

@@ -17,8 +17,8 @@ def junit_xml(result: ReplayResult, failures: Sequence[str] = ()) -> str:
     Parameters
     ----------
     result : ReplayResult
-        A recording fails when its label is wrong, a keyword is missed, an event is a false accept or a wrong word,
-        or the board differs from the host.
+        A clip fails when its label is wrong; a stream when a keyword is missed, or an event is a false accept or
+        a wrong word; either when the board differs from the host.
     failures : sequence of str
         Expectations on the whole that were not met; each is a failed test case of its own.
     """

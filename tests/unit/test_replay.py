@@ -288,6 +288,13 @@ def test_the_page_is_self_contained_and_shows_every_recording(result: ReplayResu
     assert "data:audio" not in replay_page(result, audio=False)
 
 
+def test_the_figure_of_a_long_recording_stays_small(tmp_path: Path, bundle_path: Path) -> None:
+    write_wav(tmp_path / "long.wav", np.tile(speech_like(10.0), 12))
+    replayed = run_replay(ReplayRequest(paths=(tmp_path / "long.wav",), bundle=bundle_path))
+    assert len(replayed.outcomes[0].heard.scores.smoothed) > 2500
+    assert len(replay_page(replayed)) < 400_000
+
+
 def test_names_of_recordings_cannot_smuggle_markup_into_the_page(clips: Path, bundle_path: Path) -> None:
     hostile = clips / "left" / "<img src=x onerror=alert(1)>.wav"
     write_wav(hostile, speech_like(1.0))
