@@ -48,8 +48,9 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
     return BUNDLES[request.param]()
 
 
-def test_stages_by_hand(build: Path) -> None:
-    run([build / "test_stages"])
+@pytest.mark.parametrize("program", ["test_stages", "test_dsp"])
+def test_stages_by_hand(build: Path, program: str) -> None:
+    run([build / program])
 
 
 @pytest.mark.parametrize("chunk", [1 << 20, 320, 77])
