@@ -9,18 +9,21 @@ static kws_model_layer_state_t *state_of(const kws_model_t *self, uint32_t index
     return (kws_model_layer_state_t *)(void *)self->memory + index;
 }
 
-/* Where the next input row of layer `index` goes; index == num_layers: the output of the model. */
+/* The newest row of layer `index`, its padding columns first; index == num_layers: the output of the model. */
+static int8_t *newest_row(const kws_model_t *self, uint32_t index)
+{
+    return (int8_t *)self->scratch + ((index % 2u == 0u) ? 0u : self->config->row_bytes[0]);
+}
+
+/* Where the values of the newest row of layer `index` go. */
 static int8_t *input_row(const kws_model_t *self, uint32_t index)
 {
-    const kws_model_config_t *config = self->config;
-    if (index < config->num_layers && kws_model_uses_ring(&config->layers[index])) {
-        const kws_model_layer_t *record = &config->layers[index];
-        const kws_model_layer_state_t *state = state_of(self, index);
-        return (int8_t *)self->memory + state->ring_offset + state->next_slot * kws_model_row_bytes(record) +
-               (uint32_t)record->pad_left * record->input_channels;
+    uint32_t padding = 0u;
+    if (index < self->config->num_layers && self->config->layers[index].op != KWS_MODEL_AVERAGE_POOL) {
+        const kws_model_layer_t *record = &self->config->layers[index];
+        padding = (uint32_t)record->pad_left * record->input_channels;
     }
-    /* Rows without a ring live until their one reader has run: two places, used in turns. */
-    return (int8_t *)self->scratch + ((index % 2u == 0u) ? 0u : config->row_bytes[0]);
+    return newest_row(self, index) + padding;
 }
 
 static void *taps_of(const kws_model_t *self)
@@ -33,49 +36,64 @@ static void *kernel_scratch(const kws_model_t *self)
     return (uint8_t *)taps_of(self) + self->config->taps_bytes;
 }
 
-static uint16_t next_slot(uint16_t slot, uint16_t num_slots)
+static uint16_t next_slot(uint16_t slot, uint32_t num_slots)
 {
-    return (uint16_t)((slot + 1u == num_slots) ? 0u : slot + 1u);
+    return (uint16_t)((slot + 1u >= num_slots) ? 0u : slot + 1u);
 }
 
 /* The rows under the kernel, oldest first. */
 static const int8_t *const *gather_rows(const kws_model_t *self, uint32_t index)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
-    const int8_t **rows = taps_of(self);
-    if (!kws_model_uses_ring(record)) {
-        rows[0] = input_row(self, index);
-        return rows;
-    }
     const kws_model_layer_state_t *state = state_of(self, index);
     const int8_t *ring = (const int8_t *)self->memory + state->ring_offset;
     const uint32_t row_bytes = kws_model_row_bytes(record);
+    const uint32_t ring_rows = record->kernel_height - 1u;
+    const int8_t **rows = taps_of(self);
     uint16_t slot = state->next_slot;
-    for (uint32_t ky = 0u; ky < record->kernel_height; ++ky) {
+    for (uint32_t ky = 0u; ky < ring_rows; ++ky) {
         rows[ky] = ring + slot * row_bytes;
-        slot = next_slot(slot, record->kernel_height);
+        slot = next_slot(slot, ring_rows);
     }
+    rows[ring_rows] = newest_row(self, index);
     return rows;
 }
 
-/* Takes the newest row into the running sums and the row that leaves the window out of them. */
-static void pool_accumulate(const kws_model_t *self, uint32_t index, bool is_padding)
+/* Fills the padding columns around the newest row. */
+static void pad_columns(const kws_model_t *self, uint32_t index)
+{
+    const kws_model_layer_t *record = &self->config->layers[index];
+    if (record->pad_left == 0u && record->pad_right == 0u) {
+        return;
+    }
+    const uint32_t left = (uint32_t)record->pad_left * record->input_channels;
+    const uint32_t right = (uint32_t)record->pad_right * record->input_channels;
+    const uint32_t middle = (uint32_t)record->input_width * record->input_channels;
+    memset(newest_row(self, index), record->input_zero_point, left);
+    memset(newest_row(self, index) + left + middle, record->input_zero_point, right);
+}
+
+/* The newest row takes the place of the oldest. */
+static void keep_row(const kws_model_t *self, uint32_t index)
+{
+    const kws_model_layer_t *record = &self->config->layers[index];
+    if (record->kernel_height > 1u) {
+        kws_model_layer_state_t *state = state_of(self, index);
+        const uint32_t row_bytes = kws_model_row_bytes(record);
+        memcpy(self->memory + state->ring_offset + state->next_slot * row_bytes, newest_row(self, index),
+               row_bytes);
+        state->next_slot = next_slot(state->next_slot, record->kernel_height - 1u);
+    }
+}
+
+/* Adds the newest row to the running sums. Its own sums stay in the kernels' scratch. */
+static void pool_add(const kws_model_t *self, uint32_t index, bool is_padding)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
     const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
-    kws_model_layer_state_t *state = state_of(self, index);
     const uint32_t num_values = kws_model_output_values(record);
-    int32_t *sums = (int32_t *)(void *)(self->memory + state->sums_offset);
+    int32_t *sums = (int32_t *)(void *)(self->memory + state_of(self, index)->sums_offset);
     int16_t *row_sums = kernel_scratch(self);
-    if (kws_model_pool_uses_ring(record, self->config->streaming)) {
-        row_sums = (int16_t *)(void *)(self->memory + state->ring_offset) + state->next_slot * num_values;
-        for (uint32_t i = 0u; i < num_values; ++i) {
-            sums[i] -= row_sums[i];
-        }
-        state->next_slot = next_slot(state->next_slot, record->kernel_height);
-    } else if (state->rows_until_output >= record->kernel_height) {
-        return; /* between two windows that do not touch; rows_until_output was counted down already */
-    }
     if (is_padding) {
         memset(row_sums, 0, num_values * sizeof *row_sums);
     } else {
@@ -84,6 +102,31 @@ static void pool_accumulate(const kws_model_t *self, uint32_t index, bool is_pad
     for (uint32_t i = 0u; i < num_values; ++i) {
         sums[i] += row_sums[i];
     }
+}
+
+/* The oldest row leaves the running sums, the newest takes its place: windows overlap. */
+static void pool_slide(const kws_model_t *self, uint32_t index)
+{
+    const kws_model_layer_t *record = &self->config->layers[index];
+    kws_model_layer_state_t *state = state_of(self, index);
+    const uint32_t num_values = kws_model_output_values(record);
+    int32_t *sums = (int32_t *)(void *)(self->memory + state->sums_offset);
+    const int16_t *row_sums = kernel_scratch(self);
+    uint8_t *slot = self->memory + state->ring_offset + state->next_slot * kws_model_ring_row_bytes(record);
+    if (record->kernel_width == 1u) {
+        int8_t *oldest = (int8_t *)slot;
+        for (uint32_t i = 0u; i < num_values; ++i) {
+            sums[i] -= oldest[i];
+            oldest[i] = (int8_t)row_sums[i];
+        }
+    } else {
+        int16_t *oldest = (int16_t *)(void *)slot;
+        for (uint32_t i = 0u; i < num_values; ++i) {
+            sums[i] -= oldest[i];
+            oldest[i] = row_sums[i];
+        }
+    }
+    state->next_slot = next_slot(state->next_slot, record->kernel_height - 1u);
 }
 
 /* Rows of the pool window that are not padding. */
@@ -99,16 +142,28 @@ static uint32_t pool_rows(const kws_model_layer_t *record, const kws_model_layer
     return ((end < record->input_height) ? end : record->input_height) - first;
 }
 
-static void pool_emit(const kws_model_t *self, uint32_t index, int8_t *output)
+/* One step of an average pool. True when it emitted a row. */
+static bool pool_step(const kws_model_t *self, uint32_t index, bool is_padding, int8_t *output)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
-    const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
     const kws_model_layer_state_t *state = state_of(self, index);
+    const bool overlaps = kws_model_ring_rows(record, self->config->streaming) > 0u;
+    const bool emits = state->rows_until_output == 0u;
+    if (!overlaps && state->rows_until_output >= record->kernel_height) {
+        return false; /* between two windows that do not touch */
+    }
+    pool_add(self, index, is_padding);
     int32_t *sums = (int32_t *)(void *)(self->memory + state->sums_offset);
-    kws_nn_pool_finish(&layer, record->pad_left, sums, pool_rows(record, state), output);
-    if (!kws_model_pool_uses_ring(record, self->config->streaming)) {
+    if (emits) {
+        const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
+        kws_nn_pool_finish(&layer, record->pad_left, sums, pool_rows(record, state), output);
+    }
+    if (overlaps) {
+        pool_slide(self, index);
+    } else if (emits) {
         memset(sums, 0, kws_model_output_values(record) * sizeof *sums);
     }
+    return emits;
 }
 
 static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
@@ -117,7 +172,6 @@ static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
     const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
     void *scratch = kernel_scratch(self);
     switch (record->op) {
-    case KWS_MODEL_AVERAGE_POOL: pool_emit(self, index, output); break;
     case KWS_MODEL_SOFTMAX: kws_nn_softmax(&layer, input_row(self, index), output); break;
     case KWS_MODEL_DEPTHWISE: kws_nn_depthwise_row(&layer, gather_rows(self, index), output, scratch); break;
     case KWS_MODEL_POINTWISE: kws_nn_pointwise_row(&layer, gather_rows(self, index), output, scratch); break;
@@ -126,23 +180,31 @@ static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
     }
 }
 
+/* One step of any other layer. True when it emitted a row. */
+static bool kernel_step(const kws_model_t *self, uint32_t index, int8_t *output)
+{
+    const bool emits = state_of(self, index)->rows_until_output == 0u;
+    pad_columns(self, index);
+    if (emits) {
+        compute_row(self, index, output);
+    }
+    keep_row(self, index);
+    return emits;
+}
+
 /* The newest input row of layer `index` lies in its place. True when that made an output row, which then lies in
  * the place of the next layer's input. */
 static bool layer_step(kws_model_t *self, uint32_t index, bool is_padding)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
     kws_model_layer_state_t *state = state_of(self, index);
+    int8_t *output = input_row(self, index + 1u);
     --state->rows_until_output;
-    if (record->op == KWS_MODEL_AVERAGE_POOL) {
-        pool_accumulate(self, index, is_padding);
-    } else if (kws_model_uses_ring(record)) {
-        state->next_slot = next_slot(state->next_slot, record->kernel_height);
-    }
-    if (state->rows_until_output > 0u) {
+    const bool emits = (record->op == KWS_MODEL_AVERAGE_POOL) ? pool_step(self, index, is_padding, output)
+                                                              : kernel_step(self, index, output);
+    if (!emits) {
         return false;
     }
-    int8_t *output = input_row(self, index + 1u);
-    compute_row(self, index, output);
     state->rows_until_output = record->stride_height;
     ++state->output_row;
     if (self->on_row != NULL) {
@@ -179,25 +241,22 @@ static bool feed_padding(kws_model_t *self, uint32_t index)
     return run_from(self, index, true);
 }
 
-/* Back to the top of a window: the rings hold padding. */
+/* Back to the top of a window: only padding lies above it. */
 static void rewind_layers(kws_model_t *self)
 {
     for (uint32_t i = 0u; i < self->config->num_layers; ++i) {
         const kws_model_layer_t *record = &self->config->layers[i];
         kws_model_layer_state_t *state = state_of(self, i);
-        state->next_slot = (uint16_t)((record->kernel_height > 1u) ? record->pad_top : 0u);
+        const uint32_t ring_bytes =
+            kws_model_ring_rows(record, self->config->streaming) * kws_model_ring_row_bytes(record);
+        state->next_slot = 0u;
         state->rows_until_output = (uint16_t)(record->kernel_height - record->pad_top);
         state->output_row = 0u;
-        const uint32_t num_values = kws_model_output_values(record);
-        if (kws_model_uses_ring(record)) {
-            memset(self->memory + state->ring_offset, record->input_zero_point,
-                   record->kernel_height * kws_model_row_bytes(record));
-        } else if (record->op == KWS_MODEL_AVERAGE_POOL) {
-            memset(self->memory + state->sums_offset, 0, num_values * sizeof(int32_t));
-            if (kws_model_pool_uses_ring(record, self->config->streaming)) {
-                memset(self->memory + state->ring_offset, 0,
-                       record->kernel_height * num_values * sizeof(int16_t));
-            }
+        if (record->op == KWS_MODEL_AVERAGE_POOL) {
+            memset(self->memory + state->sums_offset, 0, kws_model_output_values(record) * sizeof(int32_t));
+            memset(self->memory + state->ring_offset, 0, ring_bytes);
+        } else if (record->pad_top > 0u) {
+            memset(self->memory + state->ring_offset, record->input_zero_point, ring_bytes);
         }
     }
 }
@@ -255,19 +314,6 @@ void kws_model_reset(kws_model_t *self)
     self->frames_until_decision = self->config->window_frames;
 }
 
-/* Bytes of the ring of a layer, a multiple of 4. */
-static uint32_t ring_bytes(const kws_model_layer_t *record, bool streaming)
-{
-    if (kws_model_uses_ring(record)) {
-        return record->kernel_height * kws_model_row_bytes(record);
-    }
-    if (kws_model_pool_uses_ring(record, streaming)) {
-        return (record->kernel_height * kws_model_output_values(record) * (uint32_t)sizeof(int16_t) + 3u) &
-               ~3u;
-    }
-    return 0u;
-}
-
 /* Lays out memory: states, then per layer its ring and sums, then the frames. memory may be NULL: count only. */
 static uint32_t lay_out(kws_model_t *self)
 {
@@ -276,7 +322,8 @@ static uint32_t lay_out(kws_model_t *self)
     for (uint32_t i = 0u; i < config->num_layers; ++i) {
         const kws_model_layer_t *record = &config->layers[i];
         const uint32_t ring_offset = used;
-        const uint32_t sums_offset = ring_offset + ring_bytes(record, config->streaming);
+        const uint32_t sums_offset =
+            ring_offset + kws_model_ring_rows(record, config->streaming) * kws_model_ring_row_bytes(record);
         used = sums_offset;
         if (record->op == KWS_MODEL_AVERAGE_POOL) {
             used += kws_model_output_values(record) * (uint32_t)sizeof(int32_t);

@@ -26,23 +26,26 @@ kws_nn_layer_t kws_model_kernel_view(const uint8_t *section, const kws_model_lay
     return layer;
 }
 
-bool kws_model_uses_ring(const kws_model_layer_t *record)
-{
-    return record->op != KWS_MODEL_AVERAGE_POOL &&
-           (record->kernel_height > 1u || record->pad_left > 0u || record->pad_right > 0u);
-}
-
-bool kws_model_pool_uses_ring(const kws_model_layer_t *record, bool streaming)
+uint32_t kws_model_ring_rows(const kws_model_layer_t *record, bool streaming)
 {
     const bool emits_once = !streaming && record->output_height == 1u;
-    return record->op == KWS_MODEL_AVERAGE_POOL && record->kernel_height > record->stride_height &&
-           !emits_once;
+    const bool overlaps = record->kernel_height > record->stride_height && !emits_once;
+    return (record->op != KWS_MODEL_AVERAGE_POOL || overlaps) ? record->kernel_height - 1u : 0u;
 }
 
 uint32_t kws_model_row_bytes(const kws_model_layer_t *record)
 {
     const uint32_t columns = (uint32_t)record->pad_left + record->input_width + record->pad_right;
     return (columns * record->input_channels + 3u) & ~3u;
+}
+
+uint32_t kws_model_ring_row_bytes(const kws_model_layer_t *record)
+{
+    if (record->op != KWS_MODEL_AVERAGE_POOL) {
+        return kws_model_row_bytes(record);
+    }
+    const uint32_t value_bytes = (record->kernel_width == 1u) ? sizeof(int8_t) : sizeof(int16_t);
+    return (kws_model_output_values(record) * value_bytes + 3u) & ~3u;
 }
 
 uint32_t kws_model_output_values(const kws_model_layer_t *record)

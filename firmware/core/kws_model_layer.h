@@ -8,14 +8,16 @@
 /* The record as the kernels see it. */
 kws_nn_layer_t kws_model_kernel_view(const uint8_t *section, const kws_model_layer_t *record);
 
-/* True when input rows must be kept or carry padding columns; else the layer reads its one row from scratch. */
-bool kws_model_uses_ring(const kws_model_layer_t *record);
+/* Rows kept in the layer's ring: those under the kernel before the newest one, which lies in scratch. None for
+ * average pools whose windows do not overlap: nothing ever leaves their running sums. */
+uint32_t kws_model_ring_rows(const kws_model_layer_t *record, bool streaming);
 
-/* True for average pools whose windows overlap: rows that leave must be subtracted again. */
-bool kws_model_pool_uses_ring(const kws_model_layer_t *record, bool streaming);
-
-/* Bytes from one input row to the next in the ring: padding columns included, a multiple of 4. */
+/* Bytes of an input row with its padding columns, a multiple of 4. */
 uint32_t kws_model_row_bytes(const kws_model_layer_t *record);
+
+/* Bytes from one row to the next in the ring: input rows, or for average pools sums of columns, which are as small
+ * as the input when there is but one column to sum. */
+uint32_t kws_model_ring_row_bytes(const kws_model_layer_t *record);
 
 /* Values in an output row. */
 uint32_t kws_model_output_values(const kws_model_layer_t *record);

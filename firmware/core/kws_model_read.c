@@ -215,11 +215,8 @@ static void measure_scratch(kws_model_config_t *self)
         } else if (record->op != KWS_MODEL_SOFTMAX) {
             kernel_bytes = larger(kernel_bytes, kws_nn_scratch_bytes(&layer));
         }
-        if (!kws_model_uses_ring(record)) {
-            self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(kws_model_row_bytes(record)));
-        } else {
-            tallest = larger(tallest, record->kernel_height);
-        }
+        self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(kws_model_row_bytes(record)));
+        tallest = larger(tallest, record->kernel_height);
     }
     const uint32_t last = self->num_layers % 2u;
     self->row_bytes[last] = larger(self->row_bytes[last], align(self->num_labels));
