@@ -23,8 +23,10 @@ def evaluate(
     mix: Annotated[
         Path | None, typer.Option(help="Mix the clips into this background (file or folder) and judge the stream.")
     ] = None,
-    snr_db: Annotated[float, typer.Option(help="With --mix: level of the words over the background.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="With --mix: order and gaps of the words.")] = 1,
+    snr_db: Annotated[
+        float | None, typer.Option(help="With --mix: level of the words over the background; default 10.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="With --mix: order and gaps of the words; default 1.")] = None,
     negatives: Annotated[
         list[Path] | None, typer.Option(help="More audio without a keyword (file or folder; may be repeated).")
     ] = None,

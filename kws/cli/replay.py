@@ -45,6 +45,16 @@ def replay(
 
     outputs = Outputs(report=report, json=json, junit=junit, audio=audio)
     if len(paths) == 1 and paths[0].suffix == ".toml":
+        own = {
+            "--bundle": bundle,
+            "--operating-point": operating_point,
+            "--truth": truth,
+            "--truth-label": truth_label,
+            "--verify": verify or None,
+            "--baseline": baseline,
+        }
+        if given := [option for option, value in own.items() if value is not None]:
+            raise ConfigError(f"{', '.join(given)}: a suite says this itself; change {paths[0]} instead")
         suite = read_suite(paths[0])
         if board is not None:
             suite = suite.on_board(board)

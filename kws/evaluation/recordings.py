@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.audio import Samples, find_audio, read_audio
-from kws.errors import EvaluationError
+from kws.errors import ConfigError, EvaluationError
 from kws.evaluation.clips import label_of_word
 from kws.evaluation.truth import Window, find_windows, read_truth
 
@@ -61,7 +61,11 @@ def find_recordings(
         If a path does not exist or holds no audio.
     EvaluationError
         If the truth file cannot be read, or does not name one of the recordings.
+    ConfigError
+        If there is a label for windows and no truth file with windows.
     """
+    if truth is None and truth_label is not None:
+        raise ConfigError("--truth-label is the label of a truth file's windows; add --truth FILE")
     files = [(root, file) for root in paths for file in find_audio([root])]
     names = _short_names([file for _, file in files])
     if truth is not None:

@@ -38,10 +38,19 @@ class EvaluationRequest:
     """Only this split of a Speech Commands folder."""
     mix: Path | None = None
     """Background to mix labelled clips into: they are judged as one stream then."""
-    snr_db: float = 10.0
-    seed: int = 1
+    snr_db: float | None = None
+    """Level of the words over that background; 10 dB when omitted."""
+    seed: int | None = None
+    """Of the words' order and gaps; 1 when omitted."""
     negatives: tuple[Path, ...] = ()
     """More audio without a keyword."""
+
+    @property
+    def recipe(self) -> StreamRecipe:
+        """How words and background are mixed."""
+        return StreamRecipe(
+            snr_db=10.0 if self.snr_db is None else self.snr_db, seed=1 if self.seed is None else self.seed
+        )
 
     def describe(self) -> str:
         """One phrase for reports."""
@@ -49,7 +58,7 @@ class EvaluationRequest:
         if self.split is not None:
             parts.append(f"{self.split} split")
         if self.mix is not None:
-            parts.append(f"mixed into {self.mix.name} at {self.snr_db:g} dB SNR (seed {self.seed})")
+            parts.append(f"mixed into {self.mix.name} at {self.recipe.snr_db:g} dB SNR (seed {self.recipe.seed})")
         if self.negatives:
             parts.append(f"negative audio: {', '.join(path.name for path in self.negatives)}")
         return "; ".join(parts)
@@ -70,8 +79,7 @@ def evaluate_request(
     _check(request)
     clips, tracks = None, []
     if request.truth is not None:
-        recordings = find_recordings(request.paths, bundle.labels, truth=request.truth, truth_label=request.truth_label)
-        tracks += score_streams(bundle, recordings, on_progress=on_progress)
+        tracks += score_streams(bundle, _found(bundle, request), on_progress=on_progress)
     else:
         recordings, noise = _labelled(bundle, request)
         if not recordings:
@@ -79,17 +87,19 @@ def evaluate_request(
         elif request.mix is None:
             clips = score_clips(bundle, recordings, noise, on_progress=on_progress)
         else:
-            recipe = StreamRecipe(snr_db=request.snr_db, seed=request.seed)
             background = NegativeAudio.find([request.mix])
-            tracks.append(score_mixture(bundle, recordings, background, recipe, on_progress=on_progress))
+            tracks.append(score_mixture(bundle, recordings, background, request.recipe, on_progress=on_progress))
     if request.negatives:
         tracks += score_negatives(bundle, NegativeAudio.find(request.negatives), on_progress=on_progress)
     return judge(bundle, clips, tracks)
 
 
 def _check(request: EvaluationRequest) -> None:
-    if request.truth is not None and (request.mix is not None or request.split is not None):
+    for_streams = request.truth is not None or request.truth_label is not None
+    if for_streams and (request.mix is not None or request.split is not None):
         raise ConfigError("--truth is for streams, --mix and --split are for labelled clips; give one or the other")
+    if request.mix is None and (request.snr_db is not None or request.seed is not None):
+        raise ConfigError("--snr-db and --seed say how words are mixed into a background; add --mix BACKGROUND")
     if request.split is not None and request.split not in SPLITS:
         raise ConfigError(f"--split: expected one of {', '.join(SPLITS)} and got {request.split!r}")
 
@@ -98,12 +108,16 @@ def _labelled(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recordin
     """Labelled clips, and the noise recordings found beside them."""
     if request.split is not None:
         return _split(bundle, request)
-    found = [r for r in find_recordings(request.paths, bundle.labels) if r.expected is not None]
+    found = [r for r in _found(bundle, request) if r.expected is not None]
     noise = [r.path for r in found if _is_noise(r)]
     clips = [recording for recording in found if not _is_noise(recording)]
     if request.mix is not None and not any(clip.expected in keywords_of(bundle) for clip in clips):
         raise EvaluationError("--mix: expected folders of keyword clips and found none; name them like the labels")
     return clips, noise
+
+
+def _found(bundle: Bundle, request: EvaluationRequest) -> list[Recording]:
+    return find_recordings(request.paths, bundle.labels, truth=request.truth, truth_label=request.truth_label)
 
 
 def _is_noise(recording: Recording) -> bool:

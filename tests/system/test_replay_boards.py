@@ -61,6 +61,7 @@ def test_a_suite_with_a_broken_expectation_exits_with_1(folder: Path) -> None:
         (("replay", "clips"), "--bundle"),
         (("replay", "clips", "--bundle", "random.kws", "--board", "/dev/nowhere"), "/dev/nowhere"),
         (("replay", "clips", "--bundle", "random.kws", "--json", "no/such/folder/x.json"), "cannot be written"),
+        (("replay", "s.toml", "--bundle", "random.kws"), "a suite says this itself"),
         (("evaluate", "random.kws", "clips", "--split", "dev"), "--split"),
         (("calibrate", "random.kws", "clips/cat", "-o", "out.kws"), "cannot be promised"),
     ],

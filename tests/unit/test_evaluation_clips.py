@@ -145,7 +145,14 @@ def test_streams_with_a_truth_file_are_judged_by_it(tmp_path: Path, streaming_bu
 
 @pytest.mark.parametrize(
     "changes",
-    [{"truth": Path("t.json"), "mix": Path("n.wav")}, {"split": "dev"}, {"truth": Path("t"), "split": "testing"}],
+    [
+        {"truth": Path("t.json"), "mix": Path("n.wav")},
+        {"truth": Path("t.json"), "split": "testing"},
+        {"split": "dev"},
+        {"snr_db": 5.0},
+        {"seed": 5},
+        {"truth_label": "left"},
+    ],
 )
 def test_options_that_contradict_each_other_are_refused(streaming_bundle: Bundle, changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

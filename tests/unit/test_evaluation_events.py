@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kws.errors import EvaluationError
 from kws.evaluation.events import match_events
@@ -111,9 +113,7 @@ def test_false_reject_rate_is_missed_words_over_spoken_words() -> None:
 
 def test_scores_add_up_over_recordings() -> None:
     quiet = Truth(num_samples=3600 * SECOND - 2 * SECOND + 2 * SECOND)
-    score = StreamScore(
-        matchings=(match_events([Spotted(11 * SECOND)], ONE_WORD), match_events([Spotted(50)], quiet))
-    )
+    score = StreamScore(matchings=(match_events([Spotted(11 * SECOND)], ONE_WORD), match_events([Spotted(50)], quiet)))
     assert (score.num_hits, score.false_rejects.count, score.false_accepts.count) == (1, 0, 1)
     assert score.false_accepts.hours == pytest.approx((3600 + 58) / 3600)
 
@@ -131,3 +131,32 @@ def test_a_window_beyond_the_recording_is_refused() -> None:
 def test_a_window_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(EvaluationError, match="0 <= start <= end"):
         word(10, 9)
+
+
+TENTHS = st.integers(0, 600)
+WINDOWS = st.lists(
+    st.tuples(TENTHS, st.integers(0, 15), st.sampled_from(["yes", "no"])),
+    max_size=8,
+    unique_by=lambda window: window[0],
+)
+EVENTS = st.lists(st.tuples(TENTHS, st.sampled_from(["yes", "no"])), max_size=25)
+
+
+@given(windows=WINDOWS, events=EVENTS, order=st.randoms(use_true_random=False))
+def test_every_window_and_every_event_lands_in_exactly_one_place(windows, events, order) -> None:
+    truth = Truth(
+        num_samples=2 * MINUTE, windows=tuple(word(s * 1600, (s + n) * 1600, label) for s, n, label in windows)
+    )
+    spotted = [Spotted(at * 1600, label) for at, label in events]
+    matching = match_events(spotted, truth)
+    hits = [hit.event for hit in matching.hits]
+    placed = [*hits, *matching.false_accepts, *matching.wrong_words, *matching.repeats]
+    assert sorted(placed, key=repr) == sorted(spotted, key=repr)
+    assert len(matching.hits) + len(matching.misses) == len(truth.windows)
+    for hit in matching.hits:
+        assert hit.window.label == hit.event.label
+        assert hit.window.start_sample <= hit.event.sample_index <= hit.window.end_sample + SECOND
+    for event in matching.false_accepts:
+        assert not any(w.start_sample <= event.sample_index <= w.end_sample + SECOND for w in truth.windows)
+    order.shuffle(spotted)
+    assert match_events(spotted, truth).hits == matching.hits
