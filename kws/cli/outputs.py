@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kws.harness.baseline import compare, read_baseline
+from kws.harness.baseline import Change, compare, read_baseline
 from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
@@ -31,23 +31,22 @@ class Outputs:
     def run(self, suite: Suite) -> bool:
         """Replay, print, write; returns whether everything that was expected holds."""
         console = Console()
-        changes = None if suite.baseline is None else read_baseline(suite.baseline)
+        baseline = None if suite.baseline is None else read_baseline(suite.baseline)
         result = replay_with_progress(suite.request, console)
-        differences = None if changes is None else compare(result, changes)
-        print_replay(result, console, changes=differences)
+        changes = None if baseline is None else compare(result, baseline)
+        print_replay(result, console, changes=changes)
         failures = suite.failures(result)
-        self._write(result, failures, console, suite)
+        self._write(result, failures, changes or [], console)
         for failure in failures:
             console.print(f"[bold red]failed[/] {failure}")
         return not failures
 
-    def _write(self, result: ReplayResult, failures: list[str], console: Console, suite: Suite) -> None:
+    def _write(self, result: ReplayResult, failures: list[str], changes: list[Change], console: Console) -> None:
         if self.json is not None:
             result.write_json(self.json)
         if self.junit is not None:
             write_junit(self.junit, result, failures)
         if self.report is not None:
-            changes = [] if suite.baseline is None else compare(result, read_baseline(suite.baseline))
             write_page(self.report, replay_page(result, changes=changes, audio=self.audio))
         for path in (self.json, self.junit, self.report):
             if path is not None:
