@@ -1,7 +1,7 @@
 """Weight layouts: how the weights of a layer are stored for the kernels that run on them.
 
-``firmware/core/nn/paired.h`` and ``stencil.h`` document the bytes that :func:`packed_layer` writes. What a layout cannot hold
-stays compact, as TFLite stores it: every kernel reads that too, only slower.
+``firmware/core/nn/paired.h``, ``stencil.h`` and ``quads.h`` document the bytes that :func:`packed_layer` writes. What
+no layout can hold stays compact, as TFLite stores it: kernels read that too, only slower.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def packed_layer(layer: Layer, *, compact: bool = False) -> Packed:
             return Packed(layout=lib.KWS_NN_LAYOUT_PAIRED, weights=_paired(layer), channels=b"")
         if _suits_stencil(layer):
             return Packed(layout=lib.KWS_NN_LAYOUT_STENCIL, weights=_stencil(layer), channels=b"")
+        if _suits_quads(layer):
+            return Packed(layout=lib.KWS_NN_LAYOUT_QUADS, weights=_quads(layer), channels=b"")
     return Packed(
         layout=lib.KWS_NN_LAYOUT_COMPACT,
         weights=b"" if layer.weights is None else layer.weights.tobytes(),
@@ -78,6 +80,12 @@ def _suits_stencil(layer: Layer) -> bool:
     size = (lib.KWS_NN_STENCIL_SIZE, lib.KWS_NN_STENCIL_SIZE)
     whole_groups = layer.output.channels % lib.KWS_NN_STENCIL_CHANNELS == 0
     return layer.op is Op.DEPTHWISE and layer.kernel == size and layer.stride[1] == 1 and whole_groups
+
+
+def _suits_quads(layer: Layer) -> bool:
+    taps = layer.kernel[0] * layer.kernel[1]
+    whole_groups = layer.output.channels % lib.KWS_NN_QUADS_CHANNELS == 0
+    return layer.op is Op.DEPTHWISE and taps <= lib.KWS_NN_QUADS_MAX_TAPS and whole_groups
 
 
 def _rescale(channels: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int32]:
@@ -119,3 +127,14 @@ def _stencil(layer: Layer) -> bytes:
     rescale = _rescale(layer.channels, layer.output_quantization.zero_point)
     records = zip(start, pairs, rescale, strict=True)
     return b"".join(part.tobytes() for record in records for part in record)
+
+
+def _quads(layer: Layer) -> bytes:
+    assert layer.weights is not None
+    assert layer.channels is not None
+    size = int(lib.KWS_NN_QUADS_CHANNELS)
+    taps = layer.weights.reshape(-1, layer.output.channels // size, size).swapaxes(0, 1)
+    bias = layer.channels[:, 0].astype("<i4").reshape(-1, size)
+    rescale = _rescale(layer.channels, layer.output_quantization.zero_point).reshape(-1, size, 3)
+    groups = zip(bias, taps, rescale, strict=True)
+    return b"".join(part.tobytes() for group in groups for part in group)

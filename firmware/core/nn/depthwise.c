@@ -34,6 +34,10 @@ void kws_nn_depthwise_row_plain(const kws_nn_layer_t *layer, const int8_t *const
         kws_nn_stencil_row(layer, rows, output, scratch);
         return;
     }
+    if (layer->weight_layout == KWS_NN_LAYOUT_QUADS) {
+        kws_nn_quads_row(layer, rows, output, scratch);
+        return;
+    }
     const uint32_t num_channels = layer->output_channels;
     int32_t sums[BLOCK_CHANNELS];
     for (uint32_t x = 0u; x < layer->output_width; ++x) {

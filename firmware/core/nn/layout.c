@@ -1,5 +1,6 @@
 #include "nn.h"
 #include "paired.h"
+#include "quads.h"
 #include "stencil.h"
 
 uint32_t kws_nn_scratch_bytes(const kws_nn_layer_t *layer)
@@ -7,6 +8,7 @@ uint32_t kws_nn_scratch_bytes(const kws_nn_layer_t *layer)
     switch (layer->weight_layout) {
     case KWS_NN_LAYOUT_PAIRED: return kws_nn_paired_scratch_bytes(layer);
     case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_scratch_bytes(layer);
+    case KWS_NN_LAYOUT_QUADS: return kws_nn_quads_scratch_bytes(layer);
     default: return 0u;
     }
 }
@@ -28,6 +30,7 @@ uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer)
     case KWS_NN_LAYOUT_COMPACT:
         return (uint32_t)layer->kernel_height * layer->kernel_width * layer->output_channels;
     case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_weights_bytes(layer);
+    case KWS_NN_LAYOUT_QUADS: return kws_nn_quads_weights_bytes(layer);
     default: return 0u;
     }
 }
@@ -37,6 +40,7 @@ bool kws_nn_constants_fit(const kws_nn_layer_t *layer)
     switch (layer->weight_layout) {
     case KWS_NN_LAYOUT_PAIRED: return kws_nn_paired_fits(layer);
     case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_fits(layer);
+    case KWS_NN_LAYOUT_QUADS: return kws_nn_quads_fits(layer);
     default: return true;
     }
 }

@@ -11,7 +11,9 @@ typedef enum {
     /* conv, pointwise, for the Armv7E-M kernel: paired.h; the channel table is empty */
     KWS_NN_LAYOUT_PAIRED = 1,
     /* depthwise 3 x 3 at stride width 1, for the Armv7E-M kernel: stencil.h; the channel table is empty */
-    KWS_NN_LAYOUT_STENCIL = 2
+    KWS_NN_LAYOUT_STENCIL = 2,
+    /* any other depthwise layer, for the Armv7E-M kernel: quads.h; the channel table is empty */
+    KWS_NN_LAYOUT_QUADS = 3
 } kws_nn_layout_t;
 
 /* Per output channel. In the bundle as is: three little-endian words. */
@@ -41,6 +43,12 @@ typedef struct {
 enum {
     KWS_NN_PAIRED_CHANNELS = 4,    /* in a block */
     KWS_NN_PAIRED_MAX_INPUTS = 256 /* kernel_height * kernel_width * input_channels */
+};
+
+/* KWS_NN_LAYOUT_QUADS: quads.h */
+enum {
+    KWS_NN_QUADS_CHANNELS = 4,  /* in a group */
+    KWS_NN_QUADS_MAX_TAPS = 256 /* kernel_height * kernel_width: 256 * accumulator stays inside 32 bits */
 };
 
 /* KWS_NN_LAYOUT_STENCIL: stencil.h */

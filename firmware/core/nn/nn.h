@@ -61,19 +61,17 @@ bool kws_nn_constants_fit(const kws_nn_layer_t *layer);
 
 /* Any kernel, any stride. */
 kws_nn_kernel_t kws_nn_conv_row_plain;
-kws_nn_kernel_t kws_nn_conv_row_dsp;
 
 /* 1 x 1 kernel, stride 1. */
 kws_nn_kernel_t kws_nn_pointwise_row_plain;
-kws_nn_kernel_t kws_nn_pointwise_row_dsp;
 
 /* input_channels == output_channels: channel multiplier 1. */
 kws_nn_kernel_t kws_nn_depthwise_row_plain;
-kws_nn_kernel_t kws_nn_depthwise_row_dsp;
 
 /* kernel_height rows of input_channels values (one column) -> output_channels values. Not a convolution: TFLite's
  * FULLY_CONNECTED rounds once, kws_nn_requantize_once. Compact weights only. */
 kws_nn_kernel_t kws_nn_dense_row_plain;
+kws_nn_kernel_t kws_nn_dense_row_dsp;
 
 /* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding
  * columns do not count in a pool, so this one gets the bare row (input_width without padding) and pad_left

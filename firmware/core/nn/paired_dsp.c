@@ -5,10 +5,8 @@
  * their start-up, 8 unpacks, 32 dual multiply-accumulates. */
 #if defined(__ARM_FEATURE_DSP)
 
-#include <arm_acle.h>
-#include <string.h>
-
 #include "paired.h"
+#include "simd_dsp.h"
 
 /* What the assembly takes. Field order is part of it. */
 typedef struct {
@@ -160,29 +158,14 @@ __attribute__((naked, noinline)) static void one_column(const job_t *job)
 
 /* clang-format on */
 
-static int8x4_t load_word(const int8_t *bytes)
-{
-    int8x4_t word;
-    memcpy(&word, bytes, sizeof word); /* one load: unaligned ones are fine here */
-    return word;
-}
-
-/* Bytes 1 and 3, sign extended. */
-static int16x2_t odd_bytes(int8x4_t word)
-{
-    int16x2_t pair;
-    __asm("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
-    return pair;
-}
-
 /* Inputs of two columns as int16 pairs in the order of SXTB16: a pair of the first, a pair of the second, ... */
 static void widen_two(const int8_t *first, const int8_t *second, uint32_t num_inputs, int16x2_t *pairs)
 {
     for (const int8_t *end = first + num_inputs; first != end; first += 4) {
-        const int8x4_t a = load_word(first);
-        const int8x4_t b = load_word(second);
-        const int16x2_t a_odd = odd_bytes(a);
-        const int16x2_t b_odd = odd_bytes(b);
+        const int8x4_t a = kws_load_bytes(first);
+        const int8x4_t b = kws_load_bytes(second);
+        const int16x2_t a_odd = kws_odd_bytes(a);
+        const int16x2_t b_odd = kws_odd_bytes(b);
         pairs[0] = __sxtb16(a);
         pairs[1] = __sxtb16(b);
         pairs[2] = a_odd;
@@ -195,9 +178,9 @@ static void widen_two(const int8_t *first, const int8_t *second, uint32_t num_in
 static void widen_one(const int8_t *inputs, uint32_t num_inputs, int16x2_t *pairs)
 {
     for (const int8_t *end = inputs + num_inputs; inputs != end; inputs += 4) {
-        const int8x4_t word = load_word(inputs);
+        const int8x4_t word = kws_load_bytes(inputs);
         pairs[0] = __sxtb16(word);
-        pairs[1] = odd_bytes(word);
+        pairs[1] = kws_odd_bytes(word);
         pairs += 2;
     }
 }
@@ -210,14 +193,18 @@ static const int8_t *column_inputs(const kws_nn_layer_t *layer, const int8_t *co
     if (layer->kernel_height == 1u && run % 4u == 0u) {
         return rows[0] + x * layer->stride_width * layer->input_channels;
     }
-    if (run != 4u) {
+    if (run % 4u != 0u) {
         kws_nn_paired_gather(layer, rows, x, room);
         return room;
     }
-    const uint32_t first = x * layer->stride_width * layer->input_channels;
+    int8_t *to = room;
     for (uint32_t ky = 0u; ky < layer->kernel_height; ++ky) {
-        const int8x4_t word = load_word(rows[ky] + first);
-        memcpy(room + 4u * ky, &word, sizeof word);
+        const int8_t *from = rows[ky] + x * layer->stride_width * layer->input_channels;
+        for (const int8_t *end = from + run; from != end; from += 4) {
+            const int8x4_t word = kws_load_bytes(from);
+            memcpy(to, &word, sizeof word);
+            to += 4;
+        }
     }
     return room;
 }

@@ -1,17 +1,8 @@
 /* Armv7E-M: sums of pool columns, four channels at a time. */
 #if defined(__ARM_FEATURE_DSP)
 
-#include <arm_acle.h>
-#include <string.h>
-
 #include "nn.h"
-
-/* sums + bytes 1 and 3 of word, sign extended; __sxtab16 is the same for bytes 0 and 2. */
-static int16x2_t add_odd_bytes(int16x2_t sums, int8x4_t word)
-{
-    __asm("sxtab16 %0, %0, %1, ror #8" : "+r"(sums) : "r"(word));
-    return sums;
-}
+#include "simd_dsp.h"
 
 /* Four channels over num_columns columns. */
 static void sum_channels(const int8_t *input, uint32_t num_columns, uint32_t step, int16_t *sums)
@@ -19,10 +10,9 @@ static void sum_channels(const int8_t *input, uint32_t num_columns, uint32_t ste
     int16x2_t even = 0; /* channels 0 and 2 */
     int16x2_t odd = 0;  /* channels 1 and 3 */
     for (uint32_t i = 0u; i < num_columns; ++i) {
-        int8x4_t word;
-        memcpy(&word, input, sizeof word);
+        const int8x4_t word = kws_load_bytes(input);
         even = __sxtab16(even, word);
-        odd = add_odd_bytes(odd, word);
+        odd = kws_add_odd_bytes(odd, word);
         input += step;
     }
     const uint32_t in_order[2] = {((uint32_t)even & 0xFFFFu) | (uint32_t)odd << 16,

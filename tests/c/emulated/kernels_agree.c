@@ -4,6 +4,7 @@
 
 #include "nn/nn.h"
 #include "nn/paired.h"
+#include "nn/quads.h"
 #include "nn/stencil.h"
 #include "semihosting.h"
 
@@ -171,6 +172,63 @@ static bool stencil_agrees(void)
            agree(kws_nn_stencil_row_plain, kws_nn_stencil_row_dsp, &layer);
 }
 
+/* Weights as TFLite stores them, and a channel table that keeps outputs between always low and always high. */
+static void random_compact(kws_nn_layer_t *layer, uint32_t size_bytes)
+{
+    static kws_nn_channel_t channels[80];
+    fill(weights, size_bytes);
+    for (uint32_t c = 0; c < layer->output_channels; ++c) {
+        channels[c].bias = (int32_t)random_below(1u << 14) - (1 << 13);
+        channels[c].multiplier = (int32_t)(0x40000000u | random_bits() >> 2);
+        channels[c].shift = -(int32_t)(4 + random_below(7));
+    }
+    layer->channels = channels;
+    random_activation(layer);
+}
+
+static void random_quads_weights(const kws_nn_layer_t *layer)
+{
+    const uint32_t taps = kws_nn_quads_taps(layer);
+    random_weights(kws_nn_quads_weights_bytes(layer), random_below(2) == 0);
+    for (uint32_t c = 0; c < layer->output_channels; ++c) {
+        int8_t *group = weights + c / 4u * kws_nn_quads_group_bytes(taps);
+        kws_nn_rescale_t *rescale = (kws_nn_rescale_t *)(void *)(group + 4u * (sizeof(int32_t) + taps));
+        const uint32_t shift = 8u + random_below(8);
+        random_rescale(&rescale[c % 4u], layer, shift);
+        ((int32_t *)(void *)group)[c % 4u] = random_start(shift) >> 8;
+    }
+}
+
+static bool quads_agrees(void)
+{
+    kws_nn_layer_t layer = {.weights = weights, .weight_layout = KWS_NN_LAYOUT_QUADS};
+    layer.kernel_height = (uint16_t)(1 + random_below(MAX_HEIGHT));
+    layer.kernel_width = (uint16_t)(1 + random_below(6));
+    layer.stride_width = (uint16_t)(1 + random_below(2));
+    layer.output_width = (uint16_t)(1 + random_below(4));
+    layer.output_channels = (uint16_t)(4 * (1 + random_below(16)));
+    layer.input_channels = layer.output_channels;
+    layer.input_width = (uint16_t)((layer.output_width - 1) * layer.stride_width + layer.kernel_width);
+    random_activation(&layer);
+    random_quads_weights(&layer);
+    return kws_nn_quads_fits(&layer) && kws_nn_quads_scratch_bytes(&layer) <= sizeof scratch &&
+           agree(kws_nn_quads_row_plain, kws_nn_quads_row_dsp, &layer);
+}
+
+static bool dense_agrees(void)
+{
+    kws_nn_layer_t layer = {.weights = weights, .weight_layout = KWS_NN_LAYOUT_COMPACT};
+    layer.kernel_height = (uint16_t)(1 + random_below(4));
+    layer.kernel_width = 1;
+    layer.input_width = 1;
+    layer.input_channels =
+        (uint16_t)(random_below(3) == 0 ? 1 + random_below(100) : 4 * (1 + random_below(25)));
+    layer.output_width = 1;
+    layer.output_channels = (uint16_t)(1 + random_below(16));
+    random_compact(&layer, kws_nn_weights_bytes(&layer));
+    return agree(kws_nn_dense_row_plain, kws_nn_dense_row_dsp, &layer);
+}
+
 static bool pool_agrees(void)
 {
     kws_nn_layer_t layer = {.stride_width = 1};
@@ -210,6 +268,8 @@ int run(void)
 {
     const bool paired = all_agree("paired", paired_agrees);
     const bool stencil = all_agree("stencil", stencil_agrees);
+    const bool quads = all_agree("quads", quads_agrees);
+    const bool dense = all_agree("dense", dense_agrees);
     const bool pool = all_agree("pool", pool_agrees);
-    return paired && stencil && pool ? 0 : 1;
+    return paired && stencil && quads && dense && pool ? 0 : 1;
 }
