@@ -72,10 +72,14 @@ def print_bundle(bundle: Bundle, console: Console) -> None:
 def _layer_table(layers: tuple[LayerInfo, ...], totals: dict[str, Any]) -> Table:
     """Seven narrow columns, so that it fits a terminal of 80; the output of a layer is the next one's input."""
     kind = "streaming" if totals["streaming"] else "window"
-    table = Table(title=f"layers ({kind} model), time x width x channels", title_justify="left", padding=(0, 0, 0, 1))
+    table = Table(
+        title=f"layers ({kind} model), time x width x channels, MACs of one window",
+        title_justify="left",
+        padding=(0, 0, 0, 1),
+    )
     for name in ("layer", "input", "kernel/stride", "padding"):
         table.add_column(name, no_wrap=True)
-    for name in ("MACs/window", "/decision", "bytes"):
+    for name in ("MACs", "/decision", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     for layer in layers:
         table.add_row(*_layer_cells(layer))

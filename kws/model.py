@@ -42,7 +42,7 @@ class LayerInfo:
     weights_bytes: int
     weight_layout: int
     tables_bytes: int
-    """Biases, multipliers and shifts."""
+    """Biases, multipliers and shifts; 0 where the weight layout keeps them among the weights."""
 
 
 class Model:
@@ -242,7 +242,8 @@ def _layer_info(record: Any, rows_per_decision: int) -> LayerInfo:
     weighted = record.weights_bytes > 0
     inputs = 1 if record.op == lib.KWS_MODEL_DEPTHWISE else record.input_channels
     row_macs = output[1] * output[2] * taps * inputs if weighted else 0
-    num_channels = {lib.KWS_MODEL_AVERAGE_POOL: 0, lib.KWS_MODEL_SOFTMAX: 1}.get(record.op, record.output_channels)
+    has_table = record.channels_offset > 0
+    num_channels = (1 if record.op == lib.KWS_MODEL_SOFTMAX else record.output_channels) if has_table else 0
     return LayerInfo(
         operation=OPERATION_NAMES[record.op],
         input_shape=(record.input_height, record.input_width, record.input_channels),
