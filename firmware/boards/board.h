@@ -24,7 +24,7 @@ typedef struct {
 
 /* Clocks, pins, serial port, cycle counter. argc and argv are those of main: a process takes its settings there,
  * a microcontroller has none. */
-void board_init(int argc, char **argv);
+void board_init(uint32_t serial_baud, int argc, char **argv);
 
 /* Short name as in `KWS_BOARD=name`. */
 const char *board_name(void);
@@ -35,7 +35,14 @@ uint32_t board_clock_hz(void);
 /* Free-running cycle counter that wraps at 2^32. */
 uint32_t board_cycles(void);
 
-/* Sleeps until an interrupt has come since the call before; returns at once when one already has. */
+/* Starts the clock behind board_microseconds; it wakes the core now and then, so only who needs it does. */
+void board_start_clock(void);
+
+/* Wraps at 2^32. */
+uint32_t board_microseconds(void);
+
+/* Sleeps until an interrupt has come since the call before; returns at once when one already has. May return
+ * early. */
 void board_sleep(void);
 
 /* Up to max_bytes received bytes. Never waits. */

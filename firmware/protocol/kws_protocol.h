@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum {
+    KWS_SERIAL_BAUD = 921600,
     KWS_PROTOCOL_VERSION = 1, /* boards and hosts of different versions refuse to work together */
     KWS_AUDIO_FRAME_SAMPLES =
         56, /* most samples in one AUDIO message: few, so that a small buffer holds several */

@@ -9,13 +9,14 @@ import serial
 from serial.tools import list_ports
 
 from kws.bundle import Bundle
+from kws.core import lib
 from kws.device.board import Board
 from kws.device.build import board_names
 from kws.device.launch import QEMU_MACHINES, Child, start_native, start_qemu
 from kws.device.link import Link
 from kws.errors import BoardNotFoundError, BoardRefusedError, DeviceError
 
-DEFAULT_BAUD = 921600
+DEFAULT_BAUD = int(lib.KWS_SERIAL_BAUD)
 DEFAULT_TIMEOUT_S = 10.0
 
 

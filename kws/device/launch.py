@@ -79,7 +79,7 @@ def check_bundle_file(bundle: Path | None) -> None:
         raise BundleError(f"{bundle}: no such bundle; 'kws train' and 'kws import' make one")
 
 
-def start_native(bundle: Path | None, *, arena_bytes: int | None = None) -> Child:
+def start_native(bundle: Path | None, *, arena_bytes: int | None = None, app: str = "kws") -> Child:
     """Start the native board.
 
     Parameters
@@ -88,6 +88,8 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None) -> Chil
         None starts a board without a bundle.
     arena_bytes : int, optional
         Memory for the pipeline; plenty when omitted.
+    app : str
+        A folder of ``firmware/apps``.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None) -> Chil
         If it does not come up.
     """
     check_bundle_file(bundle)
-    program = build_firmware("native", target="kws") / "kws.elf"
+    program = build_firmware("native", target=app) / f"{app}.elf"
     command = [str(program)]
     command += ["--bundle", str(bundle)] if bundle else []
     command += ["--arena-bytes", str(arena_bytes)] if arena_bytes is not None else []
@@ -111,7 +113,12 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None) -> Chil
 
 
 def start_qemu(
-    board: str, bundle: Path | None, *, program: Path | None = None, qemu_arguments: Sequence[str] = ()
+    board: str,
+    bundle: Path | None,
+    *,
+    app: str = "kws",
+    program: Path | None = None,
+    qemu_arguments: Sequence[str] = (),
 ) -> Child:
     """Start an emulated board.
 
@@ -121,8 +128,10 @@ def start_qemu(
         A key of ``QEMU_MACHINES``.
     bundle : path, optional
         Loaded where the firmware looks for it; None leaves that flash empty.
+    app : str
+        A folder of ``firmware/apps``.
     program : path, optional
-        The firmware; built when omitted.
+        The firmware; the application is built when omitted.
     qemu_arguments : sequence of str
         More arguments for QEMU, such as a plug-in that counts cycles.
 
@@ -135,7 +144,7 @@ def start_qemu(
     """
     check_bundle_file(bundle)
     qemu = find_tool("qemu-system-arm")
-    firmware = program or build_firmware(board, target="kws") / "kws.elf"
+    firmware = program or build_firmware(board, target=app) / f"{app}.elf"
     command = [qemu, "-machine", QEMU_MACHINES[board], "-kernel", str(firmware), "-display", "none"]
     command += ["-monitor", "none", *qemu_arguments]
     if bundle is not None:

@@ -16,7 +16,7 @@ FLOAT_HELPERS = r"__aeabi_(?:c?[fd](?:add|sub|rsub|mul|div|neg|cmp|2)|u?[il]2[fd
 """What the compiler calls for float arithmetic when there are no float instructions."""
 
 
-@pytest.fixture(scope="module", params=["kws"])
+@pytest.fixture(scope="module", params=["kws", "mlperf_tiny"])
 def program(request: pytest.FixtureRequest) -> Path:
     return build_firmware("netduinoplus2", target=request.param) / f"{request.param}.elf"
 
@@ -45,7 +45,7 @@ def test_application_leaves_room_in_64_kib_flash_and_16_kib_ram(program: Path) -
 
 def test_sizes_are_told_in_one_paragraph(program: Path) -> None:
     text = describe(firmware_sizes(program))
-    assert re.match(r"kws: flash \d+,\d+ bytes .* RAM \d+,\d+ static", text)
+    assert re.match(r"\w+: flash \d+,\d+ bytes .* RAM \d+,\d+ static", text)
 
 
 def test_an_unknown_board_is_named_with_those_there_are() -> None:

@@ -12,7 +12,7 @@ void board_on_fault(const board_fault_t *fault)
 
 int main(int argc, char **argv)
 {
-    board_init(argc, argv);
+    board_init(KWS_SERIAL_BAUD, argc, argv);
     app_init(&app);
     for (;;) {
         if (!app_step(&app)) {

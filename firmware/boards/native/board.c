@@ -25,7 +25,9 @@ enum {
     DEFAULT_ARENA_BYTES = 4 * 1024 * 1024,
     ARENA_ALIGNMENT = 16,
     EXIT_USAGE = 2,
-    NS_PER_S = 1000000000
+    NS_PER_S = 1000000000,
+    NS_PER_US = 1000,
+    US_PER_S = 1000000
 };
 
 static int terminal = -1;
@@ -83,8 +85,9 @@ static void map_bundle(const char *path)
     close(file);
 }
 
-void board_init(int argc, char **argv)
+void board_init(uint32_t serial_baud, int argc, char **argv)
 {
+    (void)serial_baud; /* a pseudo-terminal has none */
     arena.size_bytes = DEFAULT_ARENA_BYTES;
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 < argc && strcmp(argv[i], "--bundle") == 0) {
@@ -118,6 +121,18 @@ uint32_t board_cycles(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint32_t)((uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec);
+}
+
+void board_start_clock(void)
+{
+    /* It always runs. */
+}
+
+uint32_t board_microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)((uint64_t)now.tv_sec * US_PER_S + (uint64_t)now.tv_nsec / NS_PER_US);
 }
 
 static void transmit_pending(void)

@@ -1,4 +1,4 @@
-/* Netduino Plus 2 (STM32F405RG): USART1 on PB6 (TX) and PB7 (RX), 921600 baud. QEMU emulates this board. */
+/* Netduino Plus 2 (STM32F405RG): USART1 on PB6 (TX) and PB7 (RX). QEMU emulates this board. */
 #include "board.h"
 
 #include "clock.h"
@@ -8,7 +8,6 @@
 #include "usart.h"
 
 enum {
-    SERIAL_BAUD = 921600,
     PIN_TX = 6,
     PIN_RX = 7,
     MODE_ALTERNATE = 2,
@@ -26,14 +25,14 @@ static void pins_init(void)
     GPIOB_AFRL |= (ALTERNATE_USART1 << (4 * PIN_TX)) | (ALTERNATE_USART1 << (4 * PIN_RX));
 }
 
-void board_init(int argc, char **argv)
+void board_init(uint32_t serial_baud, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     stm32f4_clock_init();
     cortex_m_start_cycle_counter();
     pins_init();
-    stm32f4_usart_init(STM32F4_APB2_HZ, SERIAL_BAUD);
+    stm32f4_usart_init(STM32F4_APB2_HZ, serial_baud);
 }
 
 const char *board_name(void)
@@ -49,6 +48,16 @@ uint32_t board_clock_hz(void)
 uint32_t board_cycles(void)
 {
     return cortex_m_cycles();
+}
+
+void board_start_clock(void)
+{
+    cortex_m_start_clock(STM32F4_CORE_HZ);
+}
+
+uint32_t board_microseconds(void)
+{
+    return cortex_m_microseconds();
 }
 
 void board_sleep(void)

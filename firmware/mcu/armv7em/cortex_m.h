@@ -11,13 +11,17 @@ void cortex_m_interrupts_restore(uint32_t state);
 void cortex_m_enable_interrupt(uint32_t number);
 
 /* Interrupts that give the main loop work call cortex_m_wake; cortex_m_sleep returns once one has since it
- * returned last. */
+ * returned last, or earlier. */
 void cortex_m_wake(void);
 void cortex_m_sleep(void);
 
 /* Free-running cycle counter (DWT). */
 void cortex_m_start_cycle_counter(void);
 uint32_t cortex_m_cycles(void);
+
+/* Time from SysTick, with an interrupt every 50 ms; core_hz is a multiple of 1 MHz. */
+void cortex_m_start_clock(uint32_t core_hz);
+uint32_t cortex_m_microseconds(void);
 
 /* Bytes of the reserved stack that were ever used, and RAM taken by data and bss. */
 uint32_t cortex_m_stack_peak_bytes(void);

@@ -3,6 +3,7 @@
 #define KWS_STARTUP_H
 
 void Reset_Handler(void);
+void SysTick_Handler(void);
 
 /* Every exception that nobody handles, faults first of all: told to board_on_fault, then the chip is reset. */
 void Fault_Handler(void);

@@ -6,6 +6,7 @@
 
 enum {
     CORE_VECTORS = 16,
+    SYSTICK = 15,
     USART1_IRQ = 37
 };
 
@@ -19,6 +20,8 @@ typedef union {
 __attribute__((section(".vectors"), used)) static const vector_t vectors[CORE_VECTORS + USART1_IRQ + 1] = {
     [0] = {.initial_stack = kws_stack_end},
     [1] = {.handler = Reset_Handler},
-    [2 ... CORE_VECTORS + USART1_IRQ - 1] = {.handler = Fault_Handler},
+    [2 ... SYSTICK - 1] = {.handler = Fault_Handler},
+    [SYSTICK] = {.handler = SysTick_Handler},
+    [SYSTICK + 1 ... CORE_VECTORS + USART1_IRQ - 1] = {.handler = Fault_Handler},
     [CORE_VECTORS + USART1_IRQ] = {.handler = USART1_IRQHandler},
 };
