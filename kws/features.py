@@ -111,8 +111,12 @@ class FeaturesConfig:
 
     @classmethod
     def mlperf_kws(cls) -> FeaturesConfig:
-        """Return the MLPerf Tiny keyword-spotting MFCC, quantised as its reference network's input."""
-        return cls(dct="htk", scale=0.5847029089927673, zero_point=83)
+        """Return the MLPerf Tiny keyword-spotting MFCC, quantised as its reference network's input.
+
+        The benchmark divides each clip by its peak, which a stream cannot do. Of the fixed gains 1 to 12, 4 to 6 serve
+        its reference network best: 90.0 % of the validation clips of the ten words, 92.2 % with the peak, 84.2 % at 1.
+        """
+        return cls(dct="htk", gain=4.0, scale=0.5847029089927673, zero_point=83)
 
     @classmethod
     def mlperf_streaming(cls) -> FeaturesConfig:

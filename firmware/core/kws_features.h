@@ -19,12 +19,13 @@
  *       16     2  num_features        1 .. num_mel_bands; equal to it without DCT
  *       18     2  first_bin           lowest FFT bin in any band, >= 1
  *       20     2  num_bins            bins used, first_bin + num_bins <= fft_length / 2
- *       22     2  preemphasis_q15     y[n] = x[n] - preemphasis * x[n - 1], 0 .. 32767, 0 = none; x[-1] = 0 in each window
+ *       22     2  preemphasis_q15     y[n] = x[n] - preemphasis * x[n - 1], x[-1] = 0 in each window;
+ *                                     0 .. 32767, 0 = none
  *       24     4  log_floor_mantissa  added to every band before the logarithm:
  *       28     2  log_floor_shift       mantissa * 2^(exponent - shift), exponent as in kws_dsp.h
  *       30     2  log_bias_q10        subtracted from every log2, Q10: centres it in 16 bits
  *       32     1  output_shift        features = (projected + offset) >> output_shift, 0 .. 30
- *       33     1  zero_point          int8; with the next field, for readers: value = (feature - zero_point) * scale
+ *       33     1  zero_point          int8; with scale, for readers: value = (feature - zero_point) * scale
  *       34     2  reserved, zero
  *       36     4  scale               IEEE float32, never read by the core
  *       40     8  reserved, zero
@@ -32,14 +33,15 @@
  *                 window           int16  window_samples        Q15
  *                 fft twiddles     int16  pairs (cos, sin) Q15, in the order the passes read them (kws_dsp.h)
  *                 real twiddles    int16  pairs (cos, sin) Q15, num_bins: angle 2 pi k / fft_length
- *                 mel rise         uint16 num_bins              Q15 weight in the band that rises over the bin; the
- *                                                               band before it falls with 1 - weight
- *                 mel segments     uint16 num_mel_bands + 1     bins between two neighbouring band centres; sum = num_bins
+ *                 mel rise         uint16 num_bins              Q15 weight in the band that rises over the bin;
+ *                                                               the band before it falls with 1 - weight
+ *                 mel segments     uint16 num_mel_bands + 1     bins between two neighbouring band centres;
+ *                                                               sum = num_bins
  *                 square roots     uint16 513                   absent when the spectrum is power
  *                 logarithms       uint16 65                    log2(1 + i / 64), Q15
- *                 projection       int16  DCT: num_features rows of num_mel_bands (rounded up to even, zero padded);
+ *                 projection       int16  DCT: num_features rows of num_mel_bands (even, zero padded);
  *                                         no DCT: num_features factors
- *                 offsets          int32  num_features          rounding, zero point, gain and log_bias together
+ *                 offsets          int32  num_features          rounding, zero point, gain, log_bias
  *
  * Tables are used in place: the section must be aligned to 4 bytes and the machine little-endian. */
 #ifndef KWS_FEATURES_H
@@ -104,7 +106,8 @@ typedef struct {
     void *scratch; /* shared: contents do not outlive a step */
 } kws_features_t;
 
-/* Checks everything that step relies on: no bytes, however wrong, make it read outside the section or overflow. */
+/* Checks everything that step relies on: no bytes, however wrong, make it read outside the section or
+ * overflow. */
 kws_status_t kws_features_read(kws_features_config_t *self, kws_span_t section);
 
 /* Scratch the step needs; the pipeline shares one block between the stages. Aligned to 8 bytes. */
@@ -116,7 +119,8 @@ kws_status_t kws_features_init(kws_features_t *self, const kws_features_config_t
                                void *scratch);
 void kws_features_reset(kws_features_t *self);
 
-/* window: config->window_samples samples, aligned to 4 bytes for full speed. features: config->num_features values. */
+/* window: config->window_samples samples, aligned to 4 bytes for full speed. features: config->num_features
+ * values. */
 void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *features);
 
 /* Frames in a recording: every window that lies inside it. */

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kws.features import Features, FeaturesConfig
 from kws.reference.features import log_mel, mel_filter_bank, quantized_features, real_features
 
-MFCC = FeaturesConfig.mlperf_kws()
+MFCC = dataclasses.replace(FeaturesConfig.mlperf_kws(), gain=1.0)
 LFBE = FeaturesConfig.mlperf_streaming()
 SETTINGS = {
     "mfcc": MFCC,

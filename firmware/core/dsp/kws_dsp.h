@@ -1,8 +1,8 @@
 /* Pure functions on arrays, the steps of the front end. Plain C in x.c; select.h says which of them have an
  * Armv7E-M version in x_dsp.c, bit for bit equal.
  *
- * "Complex" arrays hold re, im, re, im, ... `exponent` is the power of two by which an array is larger than it would be
- * without block scaling. M = 1 << log2_points is the number of complex points, fft_length = 2 M. */
+ * "Complex" arrays hold re, im, re, im, ... `exponent` is the power of two by which an array is larger than it
+ * would be without block scaling. M = 1 << log2_points is the number of complex points, fft_length = 2 M. */
 #ifndef KWS_DSP_H
 #define KWS_DSP_H
 
@@ -52,8 +52,7 @@ uint32_t kws_dsp_fft_num_twiddles(uint32_t log2_points);
 void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                         uint32_t num_bins, const int16_t *twiddles_q15, const uint16_t *sqrt_table);
 
-/* The same as powers, scaled up to use 32 bits. Returns by how much: the exponent to add to that of a power.
- *  */
+/* The same as powers, scaled up to use 32 bits. Returns the exponent to add to that of a power. */
 int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                        uint32_t num_bins, const int16_t *twiddles_q15);
 
