@@ -54,7 +54,9 @@ def test_stages_by_hand(build: Path, program: str) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1 << 20, 320, 77])
-def test_sanitized_core_hears_what_the_host_library_hears(build: Path, bundle: Bundle, tmp_path: Path, chunk: int) -> None:
+def test_sanitized_core_hears_what_the_host_library_hears(
+    build: Path, bundle: Bundle, tmp_path: Path, chunk: int
+) -> None:
     audio = speech_like(4.0, seed=5, silence=(1.5, 3.0))
     bundle.save(tmp_path / "test.kws")
     (tmp_path / "audio.raw").write_bytes(audio.tobytes())

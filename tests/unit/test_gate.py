@@ -11,7 +11,9 @@ GATE = GateConfig(hangover_frames=10)
 AUDIO = speech_like(6.0, seed=3, silence=(1.5, 4.0))
 
 
-def run(gate: GateConfig | None, audio: np.ndarray, *, streaming: bool = True) -> tuple[Pipeline, dict[int, np.ndarray]]:
+def run(
+    gate: GateConfig | None, audio: np.ndarray, *, streaming: bool = True
+) -> tuple[Pipeline, dict[int, np.ndarray]]:
     pipeline = Pipeline(random_bundle(seed=1, gate=gate, streaming=streaming))
     pipeline.feed(audio)
     scores = pipeline.scores
