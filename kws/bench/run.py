@@ -13,6 +13,8 @@ from kws.errors import ConfigError
 _ROOT = Path(__file__).resolve().parents[2]
 MODELS = _ROOT / "models"
 COMMITTED = _ROOT / "benchmarks" / "cycles"
+DEFAULT_RESULT = COMMITTED / "speech_commands_12-netduinoplus2.json"
+"""Of the shipped model."""
 
 
 def bundles_to_measure(paths: Sequence[Path] | None) -> Iterator[Bundle]:

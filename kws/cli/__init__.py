@@ -21,6 +21,7 @@ VERBS = {
     "evaluate": "kws.cli.evaluate",
     "inspect": "kws.cli.inspect",
     "listen": "kws.cli.listen",
+    "power": "kws.cli.power",
     "record": "kws.cli.record",
     "replay": "kws.cli.replay",
     "train": "kws.cli.train",

@@ -1,0 +1,1 @@
+"""Average power and battery life of a spotter: a model, not a measurement."""

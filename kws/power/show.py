@@ -1,0 +1,84 @@
+"""The table and the plot of ``kws power``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kws.power.model import ListeningPattern, PowerEstimate, Workload
+
+DISCLAIMER = "model, not measurement"
+PARTS = ("microphone", "front end", "network", "sleep")
+COLOURS = ("#66ccee", "#228833", "#ee6677", "#bbbbbb")
+
+
+def parts_uw(row: PowerEstimate) -> tuple[float, float, float, float]:
+    """Return the power of each of ``PARTS``."""
+    return row.microphone_uw, row.front_end_uw, row.network_uw, row.sleep_uw
+
+
+def print_table(
+    rows: Sequence[PowerEstimate],
+    workload: Workload,
+    pattern: ListeningPattern,
+    battery_j: float,
+    console: Console,
+) -> None:
+    """Print one line per board and microphone."""
+    gate = "behind a gate" if workload.gated else "always on"
+    console.print(
+        f"[bold]{DISCLAIMER}[/bold]: {workload.name}, {workload.front_end_cycles_per_second:,} cycles a second for the "
+        f"front end, {workload.network_cycles_per_second:,} for the network ({gate}); sound {pattern.sound:.0%} of the "
+        f"time, speech {pattern.speech:.0%}"
+    )
+    table = Table(title=f"average power, and days on {battery_j:g} J", title_justify="left", padding=(0, 0, 0, 1))
+    table.add_column("board")
+    table.add_column("wakes on")
+    for name in ("µW", "days", "mic", "front end", "network", "sleep", "busy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        shares = [f"{part / row.total_uw:.0%}" for part in parts_uw(row)]
+        colour = "red" if row.busy > 1.0 else "default"
+        table.add_row(
+            row.profile.name,
+            "sound" if row.wake_on_sound else "never sleeps",
+            f"{row.total_uw:,.0f}",
+            f"{row.days(battery_j):,.1f}",
+            *shares,
+            f"[{colour}]{row.busy:.0%}[/{colour}]",
+        )
+    console.print(table)
+    console.print("sources of all currents: kws/power/profiles; `busy`: of the core while the network runs")
+
+
+def save_plot(
+    rows: Sequence[PowerEstimate], pattern: ListeningPattern, battery_j: float, workload: Workload, path: Path
+) -> None:
+    """Draw days per board, and what shares of the energy go where."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 0.5 * len(rows) + 2.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    days_axes, shares_axes = figure.subplots(1, 2, sharey=True)
+    names = [f"{row.profile.name}{', wakes on sound' if row.wake_on_sound else ''}" for row in rows]
+    days = [row.days(battery_j) for row in rows]
+    bars = days_axes.barh(names, days, color="#4477aa")
+    days_axes.bar_label(bars, [f"{value:,.1f}" for value in days], padding=3)
+    days_axes.set_xscale("log")
+    days_axes.set_xlim(min(days) / 3, max(days) * 10)
+    days_axes.set_xlabel(f"days on {battery_j:g} J")
+    days_axes.invert_yaxis()
+    left = [0.0] * len(rows)
+    for index, part in enumerate(PARTS):
+        shares = [100.0 * parts_uw(row)[index] / row.total_uw for row in rows]
+        shares_axes.barh(names, shares, left=left, label=part, color=COLOURS[index])
+        left = [start + share for start, share in zip(left, shares, strict=True)]
+    shares_axes.set_xlabel("share of the energy, %")
+    figure.legend(loc="outside lower center", ncols=len(PARTS), frameon=False)
+    title = f"{DISCLAIMER.capitalize()}: {workload.name}"
+    figure.suptitle(f"{title}, sound {pattern.sound:.0%} of the time, speech {pattern.speech:.0%}")
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,120 @@
+"""The battery model, against sums made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kws.cli import build_app
+from kws.errors import ConfigError
+from kws.power.model import ListeningPattern, Workload, estimate
+from kws.power.profile import BoardProfile, Figure, load_profile, profile_names
+
+RESULT = """{"bundle": "some", "gate_closed_cycles_per_second": %s, "figures": {"cycles_per_second": 3000000},
+"stages": [{"stage": "features", "cycles_per_second": 1000000}, {"stage": "model", "cycles_per_second": 2000000}]}"""
+
+
+def _figure(value: float) -> Figure:
+    return Figure(value=value, source="hand")
+
+
+BOARD = BoardProfile(
+    name="hand",
+    processor="none",
+    clock_mhz=_figure(10.0),
+    supply_v=_figure(2.0),
+    core_ua_per_mhz=_figure(100.0),
+    audio_ua=_figure(400.0),
+    sleep_ua=_figure(5.0),
+    microphone_ua=_figure(600.0),
+    wake_microphone_ua=_figure(10.0),
+    cycle_factor=_figure(1.5),
+)
+GATED = Workload(name="some", front_end_cycles_per_second=1_000_000, network_cycles_per_second=2_000_000, gated=True)
+ALWAYS = Workload(name="some", front_end_cycles_per_second=1_000_000, network_cycles_per_second=2_000_000, gated=False)
+PATTERN = ListeningPattern(sound=0.5, speech=0.1)
+
+
+def test_always_on_board() -> None:
+    row = estimate(ALWAYS, BOARD, PATTERN, wake_on_sound=False)
+    assert row.microphone_uw == pytest.approx(2.0 * 1000.0)
+    assert row.front_end_uw == pytest.approx(2.0 * 100.0 * 1.5)  # 1 MHz of work
+    assert row.network_uw == pytest.approx(2.0 * 200.0 * 1.5)
+    assert row.sleep_uw == pytest.approx(2.0 * 5.0)
+    assert row.total_uw == pytest.approx(2910.0)
+    assert row.busy == pytest.approx(0.45)
+    assert row.days(2500.0) == pytest.approx(2500.0 / 2910e-6 / 86_400.0)
+
+
+def test_gate_lets_the_network_run_in_speech_alone() -> None:
+    row = estimate(GATED, BOARD, PATTERN, wake_on_sound=False)
+    assert row.network_uw == pytest.approx(60.0)
+    assert row.front_end_uw == pytest.approx(300.0)
+
+
+def test_wake_on_sound_replaces_the_microphone_path_in_silence() -> None:
+    row = estimate(GATED, BOARD, PATTERN, wake_on_sound=True)
+    assert row.microphone_uw == pytest.approx(0.5 * 2000.0 + 0.5 * 20.0)
+    assert row.front_end_uw == pytest.approx(150.0)
+    assert row.network_uw == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(("silent", "front_end"), [("null", 1_000_000), ("900000", 900_000)])
+def test_workload_is_read_from_a_result_of_bench(tmp_path: Path, silent: str, front_end: int) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(RESULT % silent, encoding="utf-8")
+    workload = Workload.from_json(path)
+    assert (workload.front_end_cycles_per_second, workload.network_cycles_per_second) == (front_end, 2_000_000)
+    assert workload.gated == (silent != "null")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"bundle": "x"}'])
+def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="bench --json"):
+        Workload.from_json(path)
+
+
+@pytest.mark.parametrize(("sound", "speech"), [(0.1, 0.2), (1.1, 0.0), (0.5, -0.1)])
+def test_impossible_pattern_is_refused(sound: float, speech: float) -> None:
+    with pytest.raises(ConfigError, match="speech is a sound"):
+        ListeningPattern(sound=sound, speech=speech)
+
+
+def test_every_figure_of_every_profile_names_its_source() -> None:
+    assert profile_names() == ["apollo4", "nrf52840", "stm32f407", "stm32l4r5", "stm32u585"]
+    for name in profile_names():
+        profile = load_profile(name)
+        figures = [value for value in vars(profile).values() if isinstance(value, Figure)]
+        assert len(figures) == 8
+        assert all(figure.source for figure in figures)
+
+
+@pytest.mark.parametrize("change", ["clock_mhz = 64", 'supply_volt = { value = 3, source = "x" }'])
+def test_profile_without_source_or_with_an_unknown_field_is_refused(tmp_path: Path, change: str) -> None:
+    key = change.split(" ")[0]
+    source = Path(load_profile.__code__.co_filename).parent / "profiles" / "nrf52840.toml"
+    lines = [line for line in source.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{key} ")]
+    path = tmp_path / "mine.toml"
+    path.write_text("\n".join([*lines, change]), encoding="utf-8")
+    with pytest.raises(ConfigError, match="expected"):
+        load_profile(str(path))
+
+
+def test_unknown_profile_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="nrf52840"):
+        load_profile("esp32")
+
+
+def test_command_says_model_not_measurement_and_draws(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    result.write_text(RESULT % "900000", encoding="utf-8")
+    plot = tmp_path / "days.png"
+    arguments = ["power", "--cycles", str(result), "--board", "nrf52840", "--plot", str(plot)]
+    done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), arguments)
+    assert done.exit_code == 0, done.output
+    assert "model, not measurement" in done.output
+    assert plot.read_bytes().startswith(b"\x89PNG")
