@@ -9,9 +9,7 @@ import typer
 
 
 def wakeword(
-    phrases: Annotated[
-        list[str] | None, typer.Argument(help="What to wake at; several share a bundle.")
-    ] = None,
+    phrases: Annotated[list[str] | None, typer.Argument(help="What to wake at; several share a bundle.")] = None,
     config: Annotated[Path | None, typer.Option(help="Word project, a TOML file; instead of phrases.")] = None,
     say: Annotated[
         list[str] | None, typer.Option(help="Another spelling or [[phonemes]] of the phrase; with one phrase only.")
@@ -22,6 +20,9 @@ def wakeword(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/words/NAME.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
+    board: Annotated[
+        str, typer.Option(help="Whose cycles the card states; none: no board.")
+    ] = "netduinoplus2",
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
 ) -> None:
     """Make a wake word from a typed phrase: synthesise, train, mine, calibrate. Rerun to go on after a break."""
@@ -42,4 +43,4 @@ def wakeword(
     else:
         from training.wakeword.run import execute
 
-        execute(project, out)
+        execute(project, out, board=None if board == "none" else board)

@@ -12,12 +12,14 @@ from kws.audio import write_wav
 from kws.errors import AudioError, ConfigError, DatasetError, SpeechEngineError
 from kws.evaluation.tracks import ScoreTrack
 from kws.evaluation.truth import Truth
+from kws.features import Features, FeaturesConfig
 from kws.pipeline import Scores
 from training import settings
 from training.augment import AcousticsConfig
 from training.wakeword import calibration, mining, network, sounds, speech
+from training.wakeword import examples as example_windows
 from training.wakeword.ambient import read_ambient
-from training.wakeword.batches import WordBatches, cut_windows
+from training.wakeword.batches import Colour, WordBatches, cut_windows
 from training.wakeword.config import (
     ExamplesConfig,
     SpeechConfig,
@@ -149,12 +151,15 @@ def test_a_word_ends_where_the_window_shape_says(bank: speech.SpeechBank) -> Non
         assert not scene[SHAPE.word_end :].any()
 
 
-def test_windows_do_not_depend_on_how_the_work_was_shared(bank: speech.SpeechBank) -> None:
+def test_windows_do_not_depend_on_how_the_work_was_shared(
+    bank: speech.SpeechBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
     side = material(bank)
     orders = plan(side)[::7][:9]
     together = make_examples(side, orders)
-    apart = [make_examples(side, orders[i : i + 3], first_number=i) for i in range(0, 9, 3)]
-    assert np.array_equal(together.features, Examples.join(apart).features)
+    monkeypatch.setattr(example_windows, "_CHUNK", 3)
+    monkeypatch.setattr(example_windows, "_CHUNKS_PER_PROCESS", 1)
+    assert np.array_equal(together.features, make_examples(side, orders).features)
     assert together.features.shape == (9, SHAPE.num_frames, 10)
 
 
@@ -191,6 +196,19 @@ def test_batches_follow_the_mix_and_are_a_function_of_the_step() -> None:
     assert not np.array_equal(maker.batch(3)[0], maker.batch(4)[0])
     assert maker.steps_per_epoch == 10
     assert maker.validation()[0].shape == (4, 50, 10)
+
+
+def test_colour_is_one_curve_for_all_frames_of_a_window() -> None:
+    for config in (FeaturesConfig(), FeaturesConfig(num_coefficients=None, scale=0.1, zero_point=60)):
+        samples = noise(1.5) / 8.0
+        front_end = Features(config)
+        plain = front_end.compute(samples.astype(np.int16))
+        rng = np.random.default_rng(4)
+        coloured = Colour(config, 3.0).bend(plain[None], rng)[0]
+        difference = np.rint((coloured.astype(float) - plain).mean(axis=0))
+        assert np.array_equal(coloured, plain + difference)  # the same in every frame
+        assert np.abs(difference).max() > 3
+    assert np.array_equal(Colour(config, 0.0).bend(plain[None], rng)[0], plain)
 
 
 def test_a_window_is_cut_from_its_own_start() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.features import FeaturesConfig, dct_matrix
 from training import mixing
 from training.config import RunConfig
 from training.pipeline import FeatureScale
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _BATCH = 21
+_COLOUR_ORDERS = 6
 
 
 class WordBatches:
@@ -38,6 +40,8 @@ class WordBatches:
         Windows drawn per epoch.
     round_number : int
         Mining round: each draws other batches.
+    colour_db : float
+        See `Colour`.
     """
 
     def __init__(
@@ -50,10 +54,12 @@ class WordBatches:
         window_frames: int,
         epoch_clips: int,
         round_number: int,
+        colour_db: float = 0.0,
     ) -> None:
         self._training, self._validation, self._run = training, validation, run
         self._window_frames = window_frames
         self._round = round_number
+        self._colour = Colour(run.features, colour_db)
         self._jitter_frames = training.features.shape[1] - window_frames
         present = {kind: share for kind, share in mix.items() if share > 0.0 and (training.sources == kind).any()}
         self._members = [np.flatnonzero(training.sources == kind) for kind in present]
@@ -74,6 +80,7 @@ class WordBatches:
         rows = np.array([self._members[kind][rng.integers(len(self._members[kind]))] for kind in kinds])
         starts = rng.integers(0, self._jitter_frames + 1, size)
         features = cut_windows(self._training.features[rows], starts, self._window_frames)
+        features = self._colour.bend(features, rng)
         return mixing.mask_features(features, self._run.augment, rng), self._training.labels[rows]
 
     def validation(self) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
@@ -101,6 +108,36 @@ class WordBatches:
 
         steps = tf.data.Dataset.range(first_epoch * self.steps_per_epoch, epochs * self.steps_per_epoch)
         return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+class Colour:
+    """Another microphone: a smooth curve in dB, drawn anew, added to all frames of a window.
+
+    A filter multiplies the spectrum, so it adds to the logarithm of every band alike in every frame; and what adds
+    to the bands adds to their cosine transform. So it can be done on features, at no cost.
+
+    Parameters
+    ----------
+    features : FeaturesConfig
+    strength_db : float
+        Standard deviation of the tilt; the finer bends are weaker.
+    """
+
+    def __init__(self, features: FeaturesConfig, strength_db: float) -> None:
+        orders = np.arange(1, _COLOUR_ORDERS + 1)
+        cosine_to_coefficient = np.sqrt(features.num_mel_bands / 2.0)
+        nepers = strength_db * np.log(10.0) / 20.0 * (2.0 if features.spectrum == "power" else 1.0)
+        steps = features.log_scale * nepers * cosine_to_coefficient / features.scale
+        self._deviation = steps / np.sqrt(orders)
+        self._to_features = dct_matrix(_COLOUR_ORDERS + 1, features.num_mel_bands, features.dct)[1:]
+        if features.num_coefficients is not None:
+            self._to_features = np.eye(_COLOUR_ORDERS + 1, features.num_coefficients)[1:]
+
+    def bend(self, features: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
+        """Add a curve of its own to each of ``[clips, frames, num_features]``."""
+        curves = rng.standard_normal((len(features), _COLOUR_ORDERS)) * self._deviation @ self._to_features
+        bent = features + np.rint(curves).astype(np.int16)[:, None, :]
+        return np.clip(bent, -128, 127).astype(np.int8)
 
 
 def cut_windows(features: NDArray[np.int8], starts: NDArray[np.int64], window_frames: int) -> NDArray[np.int8]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
 
+from kws.audio import SAMPLE_RATE_HZ
+from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.model import Model
+from kws.pipeline import Pipeline
 from kws.report.figures import det_figure, latency_histogram
 from kws.report.page import Tile, render, trusted, write_page
 from training import settings
@@ -26,11 +28,13 @@ def write_card(
     path: Path,
     report: CalibrationReport,
     project: WordProject,
+    *,
     script: Script,
     learned: Learned,
     bank: SpeechBank,
+    cost: BenchResult | None,
 ) -> None:
-    """Write the card as one HTML file."""
+    """Write the card as one HTML file; `cost` is what the bundle takes on a board, if that was measured."""
     default = report.bundle.decision.default_operating_point
     point = report.points[default]
     hours = sum(report.negative_hours.values())
@@ -50,7 +54,7 @@ def write_card(
             "data": _data_rows(bank, script),
             "near_misses": _nearest(script),
             "rounds": [vars(r) for r in learned.rounds],
-            "sizes": _sizes(report.bundle),
+            "sizes": _sizes(report.bundle) + _cycles(cost),
             "project": json.dumps(settings.to_dict(project), indent=1, default=str),
         },
     )
@@ -103,7 +107,7 @@ def _marks(report: CalibrationReport) -> dict[str, tuple[float, float]]:
 
 
 def _data_rows(bank: SpeechBank, script: Script) -> list[tuple[str, str]]:
-    lengths_s = np.diff(bank.ends, prepend=0) / 16000.0
+    lengths_s = np.diff(bank.ends, prepend=0) / SAMPLE_RATE_HZ
     rows = []
     for kind, name in (("word", "takes of the words"), ("near", "near-misses"), ("other", "other speech")):
         for validates, side in ((False, "training"), (True, "validation")):
@@ -120,12 +124,27 @@ def _nearest(script: Script) -> list[tuple[str, str]]:
 
 def _sizes(bundle: Bundle) -> list[tuple[str, str]]:
     model = Model(bundle)
-    hop_s = 0.02 * model.decision_frames
-    macs: Any = sum(layer.macs for layer in model.layers)
+    hop_s = Pipeline(bundle).hop_samples / SAMPLE_RATE_HZ * model.decision_frames
+    macs = sum(layer.macs for layer in model.layers)
     return [
         ("window", f"{model.window_frames} frames"),
         ("a decision every", f"{1000 * hop_s:g} ms"),
         ("multiply-accumulates per window", f"{macs:,}"),
         ("bundle (flash)", f"{len(bundle.data):,} bytes"),
         ("arena (RAM)", f"{bundle.arena_bytes:,} bytes"),
+    ]
+
+
+def _cycles(cost: BenchResult | None) -> list[tuple[str, str]]:
+    if cost is None:
+        return []
+    share = cost.cycles_per_second / cost.clock_hz
+    return [
+        (
+            f"cycles per second of audio, {cost.board}",
+            f"{cost.cycles_per_second:,} ({share:.1%} of {cost.clock_hz / 1e6:.0f} MHz)",
+        ),
+        ("cycles of the network per decision", f"{cost.inference_cycles:,}"),
+        ("whole application in RAM and flash", f"{cost.memory.ram_bytes:,} and {cost.memory.flash_bytes:,} bytes"),
+        ("where the cycles come from", cost.source),
     ]

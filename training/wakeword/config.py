@@ -73,6 +73,8 @@ class ExamplesConfig:
     """Of the word's share, once the user's own recordings are there."""
     recording_variants: int = 60
     """Augmented windows per recording of the user."""
+    colour_db: float = 4.0
+    """Every time a window is drawn its spectrum is tilted and bent by about so much, as by yet another microphone."""
     jitter_frames: int = 8
     """The word ends between 0 and this many frames before the earliest moment to wake."""
     tail_ms: int = 40

@@ -29,6 +29,8 @@ Source = Literal["word", "recording", "near", "other", "ambient", "noise"]
 Progress = Callable[[int, int], None]
 
 _CHUNK = 64
+_CHUNKS_PER_PROCESS = 8
+"""Starting a process costs seconds; less work than this is done here."""
 _NUM_NOISES = 60
 _NOISE_S = 8
 _NOISES, _EXAMPLES = 11, 12
@@ -235,7 +237,7 @@ def make_examples(
 
 def _map_chunks(material: Material, chunks: Sequence[tuple[int, list[Order]]]) -> Iterator[NDArray[np.int8]]:
     """Processes, not threads: most of the work is Python. Spawned, because TensorFlow does not survive a fork."""
-    workers = min(os.cpu_count() or 1, len(chunks))
+    workers = min(os.cpu_count() or 1, len(chunks) // _CHUNKS_PER_PROCESS)
     if workers < 2:
         _start_worker(material)
         yield from map(_make_chunk, chunks)

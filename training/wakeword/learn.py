@@ -85,6 +85,7 @@ def learn(
             window_frames=shape.window_frames,
             epoch_clips=project.examples.per_epoch,
             round_number=number,
+            colour_db=project.examples.colour_db,
         )
         round_run = run if number == 0 else _gentler(run, project.mining.epochs)
         round_folder = folder / f"round{number}"

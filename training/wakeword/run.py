@@ -19,9 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from datasets import recordings
 from datasets.synthetic import SpeechEngine
+from kws.bench.measure import measure
+from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
-from kws.errors import TrainingError
+from kws.errors import KwsError, TrainingError
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from training import checkpoint, settings
@@ -61,7 +63,9 @@ class Given:
     ambient: Ambient
 
 
-def execute(project: WordProject, out: Path | None = None, *, console: Console | None = None) -> WordResult:
+def execute(
+    project: WordProject, out: Path | None = None, *, board: str | None = None, console: Console | None = None
+) -> WordResult:
     """Make the bundle of a word project, or finish making it.
 
     Parameters
@@ -69,6 +73,8 @@ def execute(project: WordProject, out: Path | None = None, *, console: Console |
     project : WordProject
     out : Path, optional
         Folder for the bundle, its card and everything in between; default ``build/words/NAME``.
+    board : str, optional
+        Whose cycles the card states, see `kws.bench.measure`; none by default.
     console : rich.console.Console, optional
         Where progress goes.
 
@@ -95,7 +101,16 @@ def execute(project: WordProject, out: Path | None = None, *, console: Console |
     held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
     streams = calibration.make_streams(project, bank, held_out, given.ambient.validation)
     report = calibration.calibrate_bundle(draft, project, streams)
-    return _publish(report, project, script, learned, bank, out, console)
+    bundle_path, card_path = out / f"{project.name}.kws", out / f"{project.name}.html"
+    report.bundle.save(bundle_path)
+    cost = _cost(report.bundle, board, console)
+    card.write_card(card_path, report, project, script=script, learned=learned, bank=bank, cost=cost)
+    console.print(card.points_table(report))
+    console.print(
+        f"[bold green]{bundle_path}[/]  {len(report.bundle.data)} bytes, arena {report.bundle.arena_bytes} bytes\n"
+        f"model card: {card_path}"
+    )
+    return WordResult(bundle_path=bundle_path, card_path=card_path, report=report)
 
 
 def _read_given(project: WordProject, console: Console) -> Given:
@@ -219,24 +234,16 @@ def _provenance(learned: Learned, project: WordProject, given: Given) -> dict[st
     }
 
 
-def _publish(
-    report: calibration.CalibrationReport,
-    project: WordProject,
-    script: speech.Script,
-    learned: Learned,
-    bank: SpeechBank,
-    out: Path,
-    console: Console,
-) -> WordResult:
-    bundle_path, card_path = out / f"{project.name}.kws", out / f"{project.name}.html"
-    report.bundle.save(bundle_path)
-    card.write_card(card_path, report, project, script, learned, bank)
-    console.print(card.points_table(report))
-    console.print(
-        f"[bold green]{bundle_path}[/]  {len(report.bundle.data)} bytes, arena {report.bundle.arena_bytes} bytes\n"
-        f"model card: {card_path}"
-    )
-    return WordResult(bundle_path=bundle_path, card_path=card_path, report=report)
+def _cost(bundle: Bundle, board: str | None, console: Console) -> BenchResult | None:
+    """Cycles and memory on a board; a machine without the emulator makes bundles all the same."""
+    if board is None:
+        return None
+    console.print(f"counting cycles on {board} ...")
+    try:
+        return measure(bundle, board)
+    except KwsError as error:
+        console.print(f"[yellow]no cycles on the card: {error}[/]")
+        return None
 
 
 def _once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
