@@ -3,8 +3,9 @@
 Only convolutions, depthwise convolutions, one average pool over all rows, dense and softmax: no residuals, and no
 GlobalAveragePooling (it becomes TFLite's MEAN, which is not a streaming operation).
 
-With ``time_padding = "valid"`` nothing is padded in time, so a row of any layer depends only on rows already
-heard: the network streams, and each new frame costs only its new columns. Frequency is always padded.
+With ``time_padding = "valid"`` or ``"causal"`` nothing is padded behind the newest frame, so a row of any layer
+depends only on rows already heard: the network streams, and each new frame costs only its new columns. ``causal``
+begins with zeros, which lets a network of a long reach keep many rows to pool. Frequency is always padded.
 
 References
 ----------
@@ -133,18 +134,19 @@ class _LayerMaker:
     def _pad(
         self, x: keras.KerasTensor, kernel: tuple[int, int], strides: tuple[int, int], *, name: str, folds: bool = False
     ) -> tuple[keras.KerasTensor, str]:
-        """Pad frequency by hand where time is not padded: a convolution pads both or none."""
+        """Pad by hand where time is not padded like frequency: a convolution pads both or none."""
         rows, columns = x.shape[1:3]
         if self._config.time_padding == "same":
             return x, "same"
-        if rows < kernel[0]:
+        above = kernel[0] - 1 if self._config.time_padding == "causal" else 0
+        if rows + above < kernel[0]:
             raise ConfigError(
                 f"model: {name} spans {kernel[0]} rows and only {rows} are left; "
                 'use fewer blocks, smaller kernels, or time_padding = "same"'
             )
         before_after = (0, 0) if folds else _same(columns, kernel[1], strides[1])
-        if any(before_after):
-            x = layers.ZeroPadding2D(((0, 0), before_after), name=f"{name}_pad")(x)
+        if above or any(before_after):
+            x = layers.ZeroPadding2D(((above, 0), before_after), name=f"{name}_pad")(x)
         return x, "valid"
 
 

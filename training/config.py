@@ -86,8 +86,9 @@ class ModelConfig:
 
     stem: StemConfig = field(default_factory=StemConfig)
     blocks: tuple[BlockConfig, ...] = (BlockConfig(filters=64),) * 4
-    time_padding: Literal["same", "valid"] = "same"
-    """``valid``: no padding in time, so that the network streams: each new frame costs only its new columns."""
+    time_padding: Literal["same", "valid", "causal"] = "same"
+    """``valid`` (none in time) and ``causal`` (only above the first frame) stream: each new frame costs only its new
+    columns. ``causal`` keeps as many rows as there were, so words at the edges of a clip count as much as others."""
     dropout: float = 0.2
 
 

@@ -1,10 +1,11 @@
 /* Stage 3 of 5: int8 feature frames -> posteriors, over the layer table of the bundle.
  *
  * One engine, rows in, rows out. A row is one time step (width x channels int8). Every layer keeps a ring of the
- * input rows under its kernel but the newest, and emits an output row as soon as the kernel is covered and the
- * stride says so; that row is the next layer's newest, so a frame flows depth first down the whole chain. Newest
- * rows live in two places in scratch, used in turns: only what must outlive a frame takes memory of its own.
- *   streaming models  (no padding in time): each frame computes only new rows; the average pool is a running sum.
+ * input rows its kernel spans, and emits an output row as soon as the kernel is covered and the stride says so; that
+ * row goes straight into the ring of the next layer, so a frame flows depth first down the whole chain. Layers whose
+ * kernel spans one row need no ring: their row lives in one of two places in scratch, used in turns.
+ *   streaming models  (in time padded above or not at all): each frame computes only new rows; the average pool is a
+ *                     running sum. Padding above is what the rings hold after a reset.
  *                     A decision every product of the time strides, once the rings are full.
  *   window models     (any padding, e.g. SAME): the last window_frames frames are run through the same engine from
  *                     a clean state every decision_frames frames.
@@ -91,14 +92,14 @@ typedef struct {
     uint16_t num_layers;
     const kws_model_layer_t *layers; /* in the bundle */
     const uint8_t *section;
-    uint32_t row_bytes[2];  /* scratch: newest input row of even and of odd layers */
+    uint32_t row_bytes[2];  /* scratch: input rows of layers without a ring, even and odd ones */
     uint32_t taps_bytes;    /* scratch: row pointers of the tallest kernel, 8 bytes each on every target */
     uint32_t scratch_bytes; /* all of it, with what the kernels need */
 } kws_model_config_t;
 
 /* What one layer carries from row to row. */
 typedef struct {
-    uint32_t ring_offset; /* in kws_model_t.memory: the rows before the newest, or column sums of a pool's */
+    uint32_t ring_offset; /* in kws_model_t.memory: input rows, or column sums of a pool's rows before the newest */
     uint32_t sums_offset; /* average pool: int32 running sums */
     uint16_t next_slot;   /* of the ring: where the next row goes, which is also the oldest row */
     uint16_t rows_until_output;

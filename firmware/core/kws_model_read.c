@@ -147,10 +147,11 @@ static kws_status_t check_channels(const kws_model_layer_t *record, kws_span_t s
     return fits ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
-/* Streaming needs a clean chain: nothing invented at the edges in time. */
+/* Streaming needs a chain that never waits for padding: rows above the first are what the rings hold after a reset,
+ * rows below the newest do not exist. */
 static bool streams(const kws_model_layer_t *record)
 {
-    return record->pad_top == 0u && record->pad_bottom == 0u;
+    return record->pad_bottom == 0u && (record->pad_top == 0u || record->op != KWS_MODEL_AVERAGE_POOL);
 }
 
 static kws_status_t check_layer(const kws_model_config_t *self, const kws_model_layer_t *record,

@@ -89,8 +89,11 @@ class Network:
 
     @property
     def can_stream(self) -> bool:
-        """Whether nothing is padded in time, so that each frame can be computed once."""
-        return all(layer.padding[:2] == (0, 0) for layer in self.layers)
+        """Whether nothing is padded below the newest row (nor a pool at all), so that each frame is computed once."""
+        return all(
+            layer.padding[1] == 0 and (layer.padding[0] == 0 or layer.op is not Op.AVERAGE_POOL)
+            for layer in self.layers
+        )
 
     @property
     def time_stride(self) -> int:
