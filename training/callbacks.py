@@ -142,5 +142,5 @@ def state_of(model: keras.Model, averaged: keras.Model) -> list[list[Any]]:
 def predict(model: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Outputs ``[clips, labels]`` of a network for inputs ``[clips, frames, num_features, 1]``."""
     chunks = range(0, len(inputs), _PREDICT_CLIPS)
-    run = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    return np.concatenate([run(tf.constant(inputs[i : i + _PREDICT_CLIPS])).numpy() for i in chunks])
+    outputs = [np.asarray(model(inputs[i : i + _PREDICT_CLIPS], training=False)) for i in chunks]
+    return np.concatenate(outputs)
