@@ -171,12 +171,18 @@ def _select(audio: NDArray[np.int16], rows: NDArray[np.int64], words: Sequence[s
 
 
 def _check_labels(corpus: Corpus, config: DataConfig) -> None:
+    """Refuse what cannot be learnt or validated, before anything is decoded."""
     spoken = set(config.labels) - {SILENCE, UNKNOWN}
-    missing = spoken - set(corpus.words())
-    if missing:
+    heard = {corpus.clips[row].word for row in corpus.of_split("training")}
+    if missing := spoken - heard:
         raise DatasetError(
-            f"{corpus.root}: no clips for the labels {', '.join(sorted(missing))}; "
-            f"the folder has {', '.join(corpus.words()) or 'nothing'}"
+            f"{corpus.root}: no training clips for {', '.join(sorted(missing))}; "
+            f"the folder has {', '.join(sorted(heard)) or 'none at all'}"
+        )
+    if not corpus.find(spoken, "validation"):
+        raise DatasetError(
+            f"{corpus.root}: no validation clips of any label; about one speaker in ten is kept for validation, "
+            "so record more speakers, or name the splits in a manifest.csv"
         )
 
 

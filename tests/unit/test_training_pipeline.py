@@ -1,15 +1,18 @@
 """Batches are a function of (seed, step), hold what the proportions say, and come from the C front end."""
 
 import dataclasses
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from training_fixtures import LABELS, TINY_RUN, tiny_data, tones
 
+from datasets.corpus import Clip, Corpus, Split
 from kws.errors import DatasetError
 from kws.features import Features
 from training.config import AugmentConfig
-from training.dataset import split_noise, with_silence
+from training.dataset import from_corpus, split_noise, with_silence
 from training.pipeline import BatchMaker, FeatureScale, compute_features
 
 UNTOUCHED = AugmentConfig(time_shift_ms=0, noise_probability=0.0, gain_db=(0.0, 0.0), time_masks=0, feature_masks=0)
@@ -125,3 +128,24 @@ def test_validation_silence_is_appended_and_reproducible() -> None:
     assert np.array_equal(first.clips(), again.clips())
     with pytest.raises(DatasetError, match="longer than"):
         with_silence(clips, [noise[:100]], 3, LABELS, seed=4)
+
+
+def corpus_of(splits: dict[str, str]) -> Corpus:
+    clips = [
+        Clip(path=Path(f"{word}.wav"), word=word, speaker=word, split=cast(Split, split))
+        for word, split in splits.items()
+    ]
+    return Corpus(name="x", root=Path("x"), clips=tuple(clips), noise=())
+
+
+@pytest.mark.parametrize(
+    ("splits", "says"),
+    [
+        ({"low": "training"}, "no training clips for high; the folder has low"),
+        ({"low": "training", "high": "validation"}, "no training clips for high"),
+        ({"low": "training", "high": "training", "chirp": "validation"}, "no validation clips of any label"),
+    ],
+)
+def test_a_corpus_that_cannot_teach_the_labels_is_refused(splits: dict[str, str], says: str) -> None:
+    with pytest.raises(DatasetError, match=says):
+        from_corpus(corpus_of(splits), TINY_RUN.data)
