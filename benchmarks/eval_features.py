@@ -53,14 +53,14 @@ def compare(clips: list[npt.NDArray[np.int16]], config: FeaturesConfig) -> dict[
 
 
 def real_time_factor(config: FeaturesConfig) -> float:
-    """Return seconds of audio that one core computes features for in a second, best of five."""
+    """Return seconds of audio that one core computes features for in a second of its time, best of five."""
     features = Features(config)
     clips = np.random.default_rng(0).integers(-8000, 8000, (100, 16000)).astype(np.int16)
     best_s = float("inf")
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         features.compute_batch(clips)
-        best_s = min(best_s, time.perf_counter() - start)
+        best_s = min(best_s, time.process_time() - start)
     return len(clips) / best_s
 
 
