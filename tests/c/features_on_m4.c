@@ -56,7 +56,8 @@ void Reset_Handler(void)
     kws_features_config_t config;
     kws_features_t state;
     const kws_span_t section = {.data = input_section, .size_bytes = input_section_bytes};
-    if (kws_features_read(&config, section) != KWS_OK || kws_features_scratch_bytes(&config) > SCRATCH_BYTES) {
+    if (kws_features_read(&config, section) != KWS_OK ||
+        kws_features_scratch_bytes(&config) > SCRATCH_BYTES) {
         finish(EXIT_BAD);
     }
     const uint32_t num_frames = kws_features_num_frames(&config, input_num_samples);
@@ -69,5 +70,5 @@ void Reset_Handler(void)
     finish(EXIT_GOOD);
 }
 
-__attribute__((section(".vectors"), used)) static const void *const vectors[2] = {&__stack_top,
-                                                                                  (const void *)Reset_Handler};
+__attribute__((section(".vectors"), used)) static const void *const vectors[2] = {
+    &__stack_top, (const void *)Reset_Handler};
