@@ -104,7 +104,9 @@ def det_figure(curves: Mapping[str, Sequence[DetPoint]], marks: Mapping[str, tup
     ]
     for index, (name, points) in enumerate(curves.items()):
         pixels = [
-            (x(p.score.false_accepts.per_hour or floor_fa), y(p.score.false_rejects.value or floor_fr)) for p in points
+            (x(p.score.false_accepts.per_hour or floor_fa), y(p.score.false_rejects.value or floor_fr))
+            for p in points
+            if p.score.false_accepts.per_hour <= x.high
         ]
         parts.append(svg.polyline(pixels, "curve", f"stroke:{colour(index + _FIRST_HUE)}"))
         parts.append(svg.text(RIGHT - 8, 44 + 16 * index, name, "label end", f"fill:{colour(index + _FIRST_HUE)}"))
