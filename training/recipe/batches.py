@@ -32,9 +32,9 @@ class RecipeBatches:
         With a recipe.
     data : TrainingData
         For its labels and validation clips.
+    masking : MaskingConfig
     opinions : float32 array, shape [variants, clips, labels], optional
         A teacher's posteriors; together with the labels they make the targets.
-    mixup_alpha : float
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class RecipeBatches:
         run: RunConfig,
         data: TrainingData,
         *,
+        masking: MaskingConfig,
         opinions: NDArray[np.float32] | None = None,
-        mixup_alpha: float = 0.0,
     ) -> None:
         assert run.recipe is not None
         self._variants, self._run, self._data = variants, run, data
-        self._masking, self._mixup_alpha = run.recipe.masking, mixup_alpha
+        self._masking = masking
         self._opinions = opinions
         self._teacher_weight = run.recipe.teacher.weight if run.recipe.teacher and opinions is not None else 0.0
         self._thresholds = np.cumsum(variants.weights) / variants.weights.sum()
@@ -72,7 +72,8 @@ class RecipeBatches:
         targets = np.eye(len(self._data.labels), dtype=np.float32)[self._variants.labels[clips]]
         if self._opinions is not None:
             targets += np.float32(self._teacher_weight) * (self._opinions[variant, clips] - targets)
-        return mix(inputs, targets, self._mixup_alpha, rng) if self._mixup_alpha else (inputs, targets)
+        alpha = self._masking.mixup_alpha
+        return mix(inputs, targets, alpha, rng) if alpha else (inputs, targets)
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Batches of the epochs ``first_epoch <= epoch < epochs``."""

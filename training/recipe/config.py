@@ -65,7 +65,7 @@ class MaskingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
-    """A residual network trained first; its posteriors are half of the truth for the network that ships."""
+    """A residual network trained first; its posteriors are most of the truth for the network that ships."""
 
     width: int = 24
     """Channels of the first stage; doubled in each of two further ones."""
@@ -74,7 +74,7 @@ class TeacherConfig:
     batch_clips: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    mixup_alpha: float = 0.4
+    masking: MaskingConfig = field(default_factory=lambda: MaskingConfig(mixup_alpha=0.4))
     weight: float = 0.7
     """Share of the teacher in the targets; the rest is the label."""
 

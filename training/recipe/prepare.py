@@ -42,12 +42,12 @@ def recipe_batches(
     assert recipe is not None
     variants = _variants(data, data_folder, run, folder)
     if recipe.teacher is None:
-        return RecipeBatches(variants, run, data, mixup_alpha=recipe.masking.mixup_alpha)
+        return RecipeBatches(variants, run, data, masking=recipe.masking)
     path = folder / _OPINIONS_FILE
     if not (resume and path.is_file()):
         np.save(path, teacher.opinions(variants, data, run, folder / _TEACHER_FOLDER, resume=resume))
     opinions = np.load(path, mmap_mode="r")
-    return RecipeBatches(variants, run, data, opinions=opinions, mixup_alpha=recipe.masking.mixup_alpha)
+    return RecipeBatches(variants, run, data, masking=recipe.masking, opinions=opinions)
 
 
 def _variants(data: TrainingData, data_folder: Path, run: RunConfig, folder: Path) -> Variants:

@@ -70,7 +70,7 @@ def opinions(
         weight_decay=config.weight_decay,
     )
     teacher_run = replace(run, optimizer=optimizer)
-    batches = RecipeBatches(variants, teacher_run, data, mixup_alpha=config.mixup_alpha)
+    batches = RecipeBatches(variants, teacher_run, data, masking=config.masking)
 
     def make() -> keras.Model:
         return build(config, batches.input_shape, num_labels, seed=run.seed)
