@@ -30,9 +30,7 @@ def test_poisson_limits_equal_chi_square_quantiles(count: int) -> None:
     assert poisson_interval(count) == pytest.approx((low, high), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("count", "total"), [(0, 10), (10, 10), (1, 3), (37, 400), (901, 1000), (8800, 10000)]
-)
+@pytest.mark.parametrize(("count", "total"), [(0, 10), (10, 10), (1, 3), (37, 400), (901, 1000), (8800, 10000)])
 def test_binomial_limits_equal_scipy(count: int, total: int) -> None:
     expected = stats.binomtest(count, total).proportion_ci(method="exact")
     assert binomial_interval(count, total) == pytest.approx((expected.low, expected.high), rel=1e-9)
