@@ -62,8 +62,7 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
         raise AudioError(f"{path}: not readable as audio ({error}); {_WHAT_TO_DO}") from error
     if len(samples) < declared_frames:
         raise AudioError(
-            f"{path}: truncated, expected {declared_frames} samples and got {len(samples)}; "
-            "fetch the file again"
+            f"{path}: truncated, expected {declared_frames} samples and got {len(samples)}; fetch the file again"
         )
     if samples.size == 0:
         raise AudioError(f"{path}: expected audio and got 0 samples; leave the file out or record it again")
@@ -71,9 +70,7 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
         return np.ascontiguousarray(samples[:, 0])
     mono = samples.mean(axis=1) / (32768.0 if as_stored else 1.0)
     if not np.isfinite(mono).all():
-        raise AudioError(
-            f"{path}: expected finite sample values and got NaN or infinity; export the file again"
-        )
+        raise AudioError(f"{path}: expected finite sample values and got NaN or infinity; export the file again")
     return to_int16(resample(mono, from_hz=rate_hz, to_hz=sample_rate_hz))
 
 
@@ -107,9 +104,7 @@ def write_wav(path: Path | str, samples: ArrayLike, *, sample_rate_hz: int = SAM
     try:
         soundfile.write(path, array, sample_rate_hz, subtype="PCM_16", format="WAV")
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(
-            f"{path}: cannot be written ({error}); check the folder and its permissions"
-        ) from error
+        raise AudioError(f"{path}: cannot be written ({error}); check the folder and its permissions") from error
 
 
 def find_audio(paths: Iterable[Path | str]) -> list[Path]:
