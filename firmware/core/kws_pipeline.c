@@ -113,7 +113,7 @@ void kws_pipeline_reset(kws_pipeline_t *self)
     kws_smoothing_reset(&self->smoothing);
     kws_detection_reset(&self->detection);
     self->frame_index = 0u;
-    self->last_decision_frame = 0u;
+    self->last_decision_frame = UINT32_MAX; /* one before frame 0 */
     self->gated_frames = 0u;
     self->asleep = false;
 }
