@@ -9,21 +9,19 @@ static kws_model_layer_state_t *state_of(const kws_model_t *self, uint32_t index
     return (kws_model_layer_state_t *)(void *)self->memory + index;
 }
 
-/* The newest row of layer `index`, its padding columns first; index == num_layers: the output of the model. */
-static int8_t *newest_row(const kws_model_t *self, uint32_t index)
-{
-    return (int8_t *)self->scratch + ((index % 2u == 0u) ? 0u : self->config->row_bytes[0]);
-}
-
-/* Where the values of the newest row of layer `index` go. */
+/* Where the next input row of layer `index` goes; index == num_layers: the output of the model. */
 static int8_t *input_row(const kws_model_t *self, uint32_t index)
 {
-    uint32_t padding = 0u;
-    if (index < self->config->num_layers && self->config->layers[index].op != KWS_MODEL_AVERAGE_POOL) {
-        const kws_model_layer_t *record = &self->config->layers[index];
-        padding = (uint32_t)record->pad_left * record->input_channels;
+    const kws_model_config_t *config = self->config;
+    const kws_model_layer_t *record = &config->layers[index];
+    if (index < config->num_layers && record->op != KWS_MODEL_AVERAGE_POOL &&
+        kws_model_ring_rows(record) > 0u) {
+        const kws_model_layer_state_t *state = state_of(self, index);
+        return (int8_t *)self->memory + state->ring_offset + state->next_slot * kws_model_row_bytes(record) +
+               (uint32_t)record->pad_left * record->input_channels;
     }
-    return newest_row(self, index) + padding;
+    /* A row without a ring lives until its one reader has run: two places, used in turns. */
+    return (int8_t *)self->scratch + ((index % 2u == 0u) ? 0u : config->row_bytes[0]);
 }
 
 static void *taps_of(const kws_model_t *self)
@@ -45,60 +43,41 @@ static uint16_t next_slot(uint16_t slot, uint32_t num_slots)
 static const int8_t *const *gather_rows(const kws_model_t *self, uint32_t index)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
-    const kws_model_layer_state_t *state = state_of(self, index);
-    const int8_t *ring = (const int8_t *)self->memory + state->ring_offset;
-    const uint32_t row_bytes = kws_model_row_bytes(record);
-    const uint32_t ring_rows = record->kernel_height - 1u;
+    const uint32_t ring_rows = kws_model_ring_rows(record);
     const int8_t **rows = taps_of(self);
-    uint16_t slot = state->next_slot;
-    for (uint32_t ky = 0u; ky < ring_rows; ++ky) {
-        rows[ky] = ring + slot * row_bytes;
-        slot = next_slot(slot, ring_rows);
+    if (ring_rows == 0u) {
+        rows[0] = input_row(self, index);
+        return rows;
     }
-    rows[ring_rows] = newest_row(self, index);
+    const kws_model_layer_state_t *state = state_of(self, index);
+    const uint32_t row_bytes = kws_model_row_bytes(record);
+    const int8_t *first = (const int8_t *)self->memory + state->ring_offset;
+    const int8_t *end = first + ring_rows * row_bytes;
+    const int8_t *row = first + state->next_slot * row_bytes;
+    for (uint32_t ky = 0u; ky < ring_rows; ++ky) {
+        rows[ky] = row;
+        row = (row + row_bytes == end) ? first : row + row_bytes;
+    }
     return rows;
 }
 
-/* Fills the padding columns around the newest row. */
-static void pad_columns(const kws_model_t *self, uint32_t index)
+static int32_t *sums_of(const kws_model_t *self, uint32_t index)
 {
-    const kws_model_layer_t *record = &self->config->layers[index];
-    if (record->pad_left == 0u && record->pad_right == 0u) {
-        return;
-    }
-    const uint32_t left = (uint32_t)record->pad_left * record->input_channels;
-    const uint32_t right = (uint32_t)record->pad_right * record->input_channels;
-    const uint32_t middle = (uint32_t)record->input_width * record->input_channels;
-    memset(newest_row(self, index), record->input_zero_point, left);
-    memset(newest_row(self, index) + left + middle, record->input_zero_point, right);
+    return (int32_t *)(void *)(self->memory + state_of(self, index)->sums_offset);
 }
 
-/* The newest row takes the place of the oldest. */
-static void keep_row(const kws_model_t *self, uint32_t index)
+/* Adds the newest row to the running sums. Its own column sums stay in the kernels' scratch. */
+static void pool_add(const kws_model_t *self, uint32_t index, const kws_nn_layer_t *layer, bool is_padding)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
-    if (record->kernel_height > 1u) {
-        kws_model_layer_state_t *state = state_of(self, index);
-        const uint32_t row_bytes = kws_model_row_bytes(record);
-        memcpy(self->memory + state->ring_offset + state->next_slot * row_bytes, newest_row(self, index),
-               row_bytes);
-        state->next_slot = next_slot(state->next_slot, record->kernel_height - 1u);
-    }
-}
-
-/* Adds the newest row to the running sums. Its own sums stay in the kernels' scratch. */
-static void pool_add(const kws_model_t *self, uint32_t index, bool is_padding)
-{
-    const kws_model_layer_t *record = &self->config->layers[index];
-    const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
     const uint32_t num_values = kws_model_output_values(record);
-    int32_t *sums = (int32_t *)(void *)(self->memory + state_of(self, index)->sums_offset);
+    int32_t *sums = sums_of(self, index);
     int16_t *row_sums = kernel_scratch(self);
     if (is_padding) {
         memset(row_sums, 0, num_values * sizeof *row_sums);
-    } else {
-        kws_nn_pool_row(&layer, record->pad_left, input_row(self, index), row_sums);
+        return;
     }
+    kws_nn_pool_row(layer, record->pad_left, input_row(self, index), row_sums);
     for (uint32_t i = 0u; i < num_values; ++i) {
         sums[i] += row_sums[i];
     }
@@ -110,9 +89,9 @@ static void pool_slide(const kws_model_t *self, uint32_t index)
     const kws_model_layer_t *record = &self->config->layers[index];
     kws_model_layer_state_t *state = state_of(self, index);
     const uint32_t num_values = kws_model_output_values(record);
-    int32_t *sums = (int32_t *)(void *)(self->memory + state->sums_offset);
+    int32_t *sums = sums_of(self, index);
     const int16_t *row_sums = kernel_scratch(self);
-    uint8_t *slot = self->memory + state->ring_offset + state->next_slot * kws_model_ring_row_bytes(record);
+    uint8_t *slot = self->memory + state->ring_offset + state->next_slot * kws_model_pool_row_bytes(record);
     if (record->kernel_width == 1u) {
         int8_t *oldest = (int8_t *)slot;
         for (uint32_t i = 0u; i < num_values; ++i) {
@@ -129,8 +108,8 @@ static void pool_slide(const kws_model_t *self, uint32_t index)
     state->next_slot = next_slot(state->next_slot, record->kernel_height - 1u);
 }
 
-/* Rows of the pool window that are not padding. */
-static uint32_t pool_rows(const kws_model_layer_t *record, const kws_model_layer_state_t *state)
+/* Rows of the pool's window that are not padding. */
+static uint32_t rows_inside(const kws_model_layer_t *record, const kws_model_layer_state_t *state)
 {
     if (record->pad_top == 0u && record->pad_bottom == 0u) {
         return record->kernel_height;
@@ -142,28 +121,27 @@ static uint32_t pool_rows(const kws_model_layer_t *record, const kws_model_layer
     return ((end < record->input_height) ? end : record->input_height) - first;
 }
 
-/* One step of an average pool. True when it emitted a row. */
-static bool pool_step(const kws_model_t *self, uint32_t index, bool is_padding, int8_t *output)
+/* One step of an average pool; emits when rows_until_output is 0. */
+static void pool_step(const kws_model_t *self, uint32_t index, bool is_padding, int8_t *output)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
     const kws_model_layer_state_t *state = state_of(self, index);
-    const bool overlaps = kws_model_ring_rows(record, self->config->streaming) > 0u;
-    const bool emits = state->rows_until_output == 0u;
+    const bool overlaps = kws_model_pool_rows(record, self->config->streaming) > 0u;
     if (!overlaps && state->rows_until_output >= record->kernel_height) {
-        return false; /* between two windows that do not touch */
+        return; /* between two windows that do not touch */
     }
-    pool_add(self, index, is_padding);
-    int32_t *sums = (int32_t *)(void *)(self->memory + state->sums_offset);
+    const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
+    const bool emits = state->rows_until_output == 0u;
+    pool_add(self, index, &layer, is_padding);
     if (emits) {
-        const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
-        kws_nn_pool_finish(&layer, record->pad_left, sums, pool_rows(record, state), output);
+        kws_nn_pool_finish(&layer, record->pad_left, sums_of(self, index), rows_inside(record, state),
+                           output);
     }
     if (overlaps) {
         pool_slide(self, index);
     } else if (emits) {
-        memset(sums, 0, kws_model_output_values(record) * sizeof *sums);
+        memset(sums_of(self, index), 0, kws_model_output_values(record) * sizeof(int32_t));
     }
-    return emits;
 }
 
 static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
@@ -180,18 +158,6 @@ static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
     }
 }
 
-/* One step of any other layer. True when it emitted a row. */
-static bool kernel_step(const kws_model_t *self, uint32_t index, int8_t *output)
-{
-    const bool emits = state_of(self, index)->rows_until_output == 0u;
-    pad_columns(self, index);
-    if (emits) {
-        compute_row(self, index, output);
-    }
-    keep_row(self, index);
-    return emits;
-}
-
 /* The newest input row of layer `index` lies in its place. True when that made an output row, which then lies in
  * the place of the next layer's input. */
 static bool layer_step(kws_model_t *self, uint32_t index, bool is_padding)
@@ -199,9 +165,15 @@ static bool layer_step(kws_model_t *self, uint32_t index, bool is_padding)
     const kws_model_layer_t *record = &self->config->layers[index];
     kws_model_layer_state_t *state = state_of(self, index);
     int8_t *output = input_row(self, index + 1u);
-    --state->rows_until_output;
-    const bool emits = (record->op == KWS_MODEL_AVERAGE_POOL) ? pool_step(self, index, is_padding, output)
-                                                              : kernel_step(self, index, output);
+    const bool emits = --state->rows_until_output == 0u;
+    if (record->op == KWS_MODEL_AVERAGE_POOL) {
+        pool_step(self, index, is_padding, output);
+    } else {
+        state->next_slot = next_slot(state->next_slot, record->kernel_height);
+        if (emits) {
+            compute_row(self, index, output);
+        }
+    }
     if (!emits) {
         return false;
     }
@@ -241,22 +213,22 @@ static bool feed_padding(kws_model_t *self, uint32_t index)
     return run_from(self, index, true);
 }
 
-/* Back to the top of a window: only padding lies above it. */
+/* Back to the top of a window: only padding lies above it, and in the padding columns for good. */
 static void rewind_layers(kws_model_t *self)
 {
     for (uint32_t i = 0u; i < self->config->num_layers; ++i) {
         const kws_model_layer_t *record = &self->config->layers[i];
         kws_model_layer_state_t *state = state_of(self, i);
-        const uint32_t ring_bytes =
-            kws_model_ring_rows(record, self->config->streaming) * kws_model_ring_row_bytes(record);
         state->next_slot = 0u;
         state->rows_until_output = (uint16_t)(record->kernel_height - record->pad_top);
         state->output_row = 0u;
+        uint8_t *ring = self->memory + state->ring_offset;
         if (record->op == KWS_MODEL_AVERAGE_POOL) {
-            memset(self->memory + state->sums_offset, 0, kws_model_output_values(record) * sizeof(int32_t));
-            memset(self->memory + state->ring_offset, 0, ring_bytes);
-        } else if (record->pad_top > 0u) {
-            memset(self->memory + state->ring_offset, record->input_zero_point, ring_bytes);
+            const uint32_t num_rows = kws_model_pool_rows(record, self->config->streaming);
+            memset(ring, 0, num_rows * kws_model_pool_row_bytes(record));
+            memset(sums_of(self, i), 0, kws_model_output_values(record) * sizeof(int32_t));
+        } else {
+            memset(ring, record->input_zero_point, kws_model_ring_rows(record) * kws_model_row_bytes(record));
         }
     }
 }
@@ -322,11 +294,12 @@ static uint32_t lay_out(kws_model_t *self)
     for (uint32_t i = 0u; i < config->num_layers; ++i) {
         const kws_model_layer_t *record = &config->layers[i];
         const uint32_t ring_offset = used;
-        const uint32_t sums_offset =
-            ring_offset + kws_model_ring_rows(record, config->streaming) * kws_model_ring_row_bytes(record);
-        used = sums_offset;
+        uint32_t sums_offset = ring_offset;
         if (record->op == KWS_MODEL_AVERAGE_POOL) {
-            used += kws_model_output_values(record) * (uint32_t)sizeof(int32_t);
+            sums_offset += kws_model_pool_rows(record, config->streaming) * kws_model_pool_row_bytes(record);
+            used = sums_offset + kws_model_output_values(record) * (uint32_t)sizeof(int32_t);
+        } else {
+            used += kws_model_ring_rows(record) * kws_model_row_bytes(record);
         }
         if (self->memory != NULL) {
             kws_model_layer_state_t *state = state_of(self, i);

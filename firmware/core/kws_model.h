@@ -50,7 +50,7 @@ typedef enum {
     KWS_MODEL_POINTWISE = 1,    /* 1 x 1 kernel, stride 1 */
     KWS_MODEL_DEPTHWISE = 2,    /* channel multiplier 1 */
     KWS_MODEL_AVERAGE_POOL = 3, /* no weights, no channel table */
-    KWS_MODEL_DENSE = 4,        /* the kernel covers the whole input */
+    KWS_MODEL_DENSE = 4,        /* the kernel covers the whole input, which has one column */
     KWS_MODEL_SOFTMAX = 5       /* one entry in the channel table, see kws_nn_softmax; no weights */
 } kws_model_op_t;
 
@@ -71,7 +71,7 @@ typedef struct {
     uint16_t output_width;
     uint16_t output_channels;
     uint16_t kernel_height;  /* 1 .. 255 */
-    uint16_t kernel_width;   /* 1 .. 255, dense: input_width */
+    uint16_t kernel_width;   /* 1 .. 255 */
     int8_t input_zero_point; /* fills the padding; folded into the biases by the writer of the bundle */
     int8_t output_zero_point;
     int8_t output_min; /* fused activation: clamp bounds, inclusive */
@@ -99,7 +99,8 @@ typedef struct {
 
 /* What one layer carries from row to row. */
 typedef struct {
-    uint32_t ring_offset; /* in kws_model_t.memory: input rows, or column sums of a pool's rows before the newest */
+    uint32_t
+        ring_offset; /* in kws_model_t.memory: input rows, or column sums of a pool's rows before the newest */
     uint32_t sums_offset; /* average pool: int32 running sums */
     uint16_t next_slot;   /* of the ring: where the next row goes, which is also the oldest row */
     uint16_t rows_until_output;

@@ -74,8 +74,7 @@ static kws_status_t check_operation(const kws_model_layer_t *record)
     case KWS_MODEL_DEPTHWISE:
     case KWS_MODEL_AVERAGE_POOL: fits = record->input_channels == record->output_channels; break;
     case KWS_MODEL_DENSE:
-        fits = record->kernel_height == record->input_height && record->kernel_width == record->input_width &&
-               unpadded(record);
+        fits = record->kernel_height == record->input_height && record->input_width == 1u && unpadded(record);
         break;
     case KWS_MODEL_SOFTMAX:
         fits = has_unit_kernel(record) && record->output_width == 1u &&
@@ -216,8 +215,11 @@ static void measure_scratch(kws_model_config_t *self)
         } else if (record->op != KWS_MODEL_SOFTMAX) {
             kernel_bytes = larger(kernel_bytes, kws_nn_scratch_bytes(&layer));
         }
-        self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(kws_model_row_bytes(record)));
-        tallest = larger(tallest, record->kernel_height);
+        if (record->op == KWS_MODEL_AVERAGE_POOL || kws_model_ring_rows(record) == 0u) {
+            self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(kws_model_row_bytes(record)));
+        } else {
+            tallest = larger(tallest, record->kernel_height);
+        }
     }
     const uint32_t last = self->num_layers % 2u;
     self->row_bytes[last] = larger(self->row_bytes[last], align(self->num_labels));
