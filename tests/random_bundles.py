@@ -43,12 +43,17 @@ def _layer(rng: np.random.Generator, op: Op, shape: Shape, out_channels: int, ke
     )  # fmt: skip
 
 
-def random_network(*, seed: int = 0, channels: int = 16, streaming: bool = True, num_features: int = 10) -> Network:
-    """Return a DS-CNN over 49 frames: conv, two separable blocks, pool, dense, softmax."""
+def random_network(*, seed: int = 0, channels: int = 16, streaming: bool = True, causal: bool = False,
+                   num_features: int = 10) -> Network:  # fmt: skip
+    """Return a DS-CNN over 49 frames: conv, two separable blocks, pool, dense, softmax.
+
+    Streaming networks are not padded in time, or, with ``causal``, above the first frame only.
+    """
     rng = np.random.default_rng(seed)
-    time_pad = (0, 0) if streaming else (1, 1)
+    time_pad = ((2, 0) if causal else (0, 0)) if streaming else (1, 1)
+    first_pad = ((9, 0) if causal else (0, 0)) if streaming else (4, 5)
     layers = [_layer(rng, Op.CONV, Shape(height=49, width=num_features, channels=1), channels, (10, 4), (2, 2),
-                     (0, 0, 1, 1) if streaming else (4, 5, 1, 1))]  # fmt: skip
+                     (*first_pad, 1, 1))]  # fmt: skip
     for _ in range(2):
         layers.append(_layer(rng, Op.DEPTHWISE, layers[-1].output, channels, (3, 3), padding=(*time_pad, 1, 1)))
         layers.append(_layer(rng, Op.POINTWISE, layers[-1].output, channels, (1, 1)))
@@ -76,11 +81,12 @@ def random_network(*, seed: int = 0, channels: int = 16, streaming: bool = True,
                    input_quantization=ACTIVATION, layers=tuple(layers))  # fmt: skip
 
 
-def random_bundle(*, seed: int = 0, streaming: bool = True, gate: GateConfig | None = None, channels: int = 16,
+def random_bundle(*, seed: int = 0, streaming: bool = True, causal: bool = False, gate: GateConfig | None = None, channels: int = 16,
                   features: FeaturesConfig | None = None) -> Bundle:  # fmt: skip
     """Return a whole spotter; it fires often, so that events can be compared."""
     config = features if features is not None else FeaturesConfig()
-    network = random_network(seed=seed, channels=channels, streaming=streaming, num_features=config.num_features)
+    network = random_network(seed=seed, channels=channels, streaming=streaming, causal=causal,
+                             num_features=config.num_features)  # fmt: skip
     decision = DecisionConfig(
         operating_points=(
             OperatingPoint(thresholds=(90, 90, 90, 90)),

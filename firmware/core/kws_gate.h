@@ -2,7 +2,7 @@
  *
  * It watches the level of each hop against a noise floor that falls fast and rises slowly. While closed, the
  * pipeline keeps the newest feature frames; when the gate opens, it runs them through the model first. A streaming
- * model's state depends on its last window_frames frames alone, so every posterior after opening equals the one an
+ * model's state depends on the frames its kernels reach back to and on nothing else, so every posterior after opening equals the one an
  * always-on pipeline computes, bit for bit (tests/unit/test_gate.py).
  *
  * The GATE section is optional; a bundle without it is always on.
@@ -20,7 +20,9 @@
 
 #include "kws_bundle.h"
 
-enum { KWS_GATE_SECTION_BYTES = 16 };
+enum {
+    KWS_GATE_SECTION_BYTES = 16
+};
 
 typedef struct {
     bool enabled; /* false when the bundle has no GATE section */

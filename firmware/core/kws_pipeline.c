@@ -2,6 +2,37 @@
 
 #include <string.h>
 
+enum {
+    MAX_HISTORY_BYTES = 1 << 20
+}; /* far beyond any board; keeps sizes inside 32 bits */
+
+/* Frames that a decision depends on: of a streaming model, all that its kernels reach back to, which padding above
+ * the first frame makes more than window_frames. */
+static uint32_t receptive_frames(const kws_model_config_t *model)
+{
+    if (!model->streaming) {
+        return model->window_frames;
+    }
+    uint32_t frames = 1u;
+    uint32_t stride = 1u;
+    for (uint32_t i = 0u; i < model->num_layers; ++i) {
+        frames += (model->layers[i].kernel_height - 1u) * stride;
+        stride *= model->layers[i].stride_height;
+    }
+    return frames;
+}
+
+/* Frames kept for waking: those before the newest one, and up to the multiple of decision_frames before them. */
+static uint32_t history_frames(const kws_pipeline_t *self)
+{
+    return receptive_frames(&self->model_config) - 1u + self->model_config.decision_frames - 1u;
+}
+
+static bool history_fits(const kws_pipeline_t *self)
+{
+    return (uint64_t)history_frames(self) * self->features_config.num_features <= (uint64_t)MAX_HISTORY_BYTES;
+}
+
 static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bundle, int32_t operating_point)
 {
     kws_status_t status = kws_features_read(&self->features_config, bundle->features);
@@ -25,13 +56,7 @@ static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bund
     const bool agree = self->features_config.num_features == self->model_config.num_features &&
                        self->decision_config.num_labels == self->model_config.num_labels &&
                        num_labels == (int32_t)self->model_config.num_labels;
-    return agree ? KWS_OK : KWS_ERROR_BOUNDS;
-}
-
-/* A decision sees window_frames frames: the newest one and this many before it. */
-static uint32_t history_frames(const kws_pipeline_t *self)
-{
-    return (uint32_t)self->model_config.window_frames - 1u;
+    return (agree && history_fits(self)) ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
 /* Also the counting pass: with arena->base == NULL nothing is written through the pointers taken. */
@@ -39,7 +64,8 @@ static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
 {
     const uint32_t features_scratch = kws_features_scratch_bytes(&self->features_config);
     const uint32_t model_scratch = kws_model_scratch_bytes(&self->model_config);
-    void *scratch = kws_arena_take(arena, features_scratch > model_scratch ? features_scratch : model_scratch);
+    void *scratch =
+        kws_arena_take(arena, features_scratch > model_scratch ? features_scratch : model_scratch);
     self->frame = kws_arena_take(arena, self->features_config.num_features);
     self->posteriors = kws_arena_take(arena, self->model_config.num_labels);
     self->smoothed = kws_arena_take(arena, self->model_config.num_labels);
@@ -128,7 +154,8 @@ static void mark(const kws_pipeline_t *self, kws_stage_t stage, bool begins)
 /* One past the newest sample of the newest frame. Frames count in 32 bits: 2^32 hops of 20 ms are 2.7 years. */
 static uint64_t newest_sample(const kws_pipeline_t *self)
 {
-    return (uint64_t)self->frame_index * self->features_config.hop_samples + self->features_config.window_samples;
+    return (uint64_t)self->frame_index * self->features_config.hop_samples +
+           self->features_config.window_samples;
 }
 
 static void decide(kws_pipeline_t *self)
@@ -160,16 +187,16 @@ static int8_t *history_row(const kws_pipeline_t *self, uint32_t frame_index)
 }
 
 /* The gate has opened: bring the model to the state it would have had, had it never slept. Its state depends on the
- * last window_frames frames; starting at a multiple of decision_frames keeps its strides in step. */
+ * last receptive_frames frames; starting at a multiple of decision_frames keeps its strides in step. */
 static void wake_model(kws_pipeline_t *self)
 {
-    const uint32_t stride = self->model_config.decision_frames;
-    const uint32_t window = self->model_config.window_frames;
-    const uint32_t oldest = (self->frame_index + 1u > window) ? self->frame_index + 1u - window : 0u;
+    const uint32_t reach = receptive_frames(&self->model_config);
+    const uint32_t oldest = (self->frame_index + 1u > reach) ? self->frame_index + 1u - reach : 0u;
     kws_model_reset(&self->model);
     kws_smoothing_reset(&self->smoothing);
-    for (uint32_t i = (oldest + stride - 1u) / stride * stride; i < self->frame_index; ++i) {
-        (void)kws_model_step(&self->model, history_row(self, i), self->posteriors); /* decisions of the past */
+    for (uint32_t i = oldest - oldest % self->model_config.decision_frames; i < self->frame_index; ++i) {
+        (void)kws_model_step(&self->model, history_row(self, i),
+                             self->posteriors); /* decisions of the past */
     }
     self->asleep = false;
 }

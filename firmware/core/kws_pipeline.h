@@ -58,7 +58,7 @@ typedef struct {
     uint32_t frame_index; /* frames since reset */
     uint32_t last_decision_frame;
     uint32_t gated_frames; /* frames since reset that the model did not see */
-    int8_t *history;       /* the newest window_frames - 1 frames, a ring by frame index; only with a gate */
+    int8_t *history;       /* what waking needs: the newest frames, a ring by frame index; only with a gate */
     bool asleep;           /* the gate is closed: the model's state is stale */
 } kws_pipeline_t;
 

@@ -11,21 +11,22 @@ GATE = GateConfig(hangover_frames=10)
 AUDIO = speech_like(6.0, seed=3, silence=(1.5, 4.0))
 
 
-def run(
-    gate: GateConfig | None, audio: np.ndarray, *, streaming: bool = True
-) -> tuple[Pipeline, dict[int, np.ndarray]]:
-    pipeline = Pipeline(random_bundle(seed=1, gate=gate, streaming=streaming))
+MANNERS = {"valid": {}, "causal": {"causal": True}, "window": {"streaming": False}}
+
+
+def run(gate: GateConfig | None, audio: np.ndarray, *, manner: str = "valid") -> tuple[Pipeline, dict[int, np.ndarray]]:
+    pipeline = Pipeline(random_bundle(seed=1, gate=gate, **MANNERS[manner]))
     pipeline.feed(audio)
     scores = pipeline.scores
     return pipeline, dict(zip(scores.frame_index.tolist(), scores.posteriors, strict=True))
 
 
-@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("manner", sorted(MANNERS))
 @pytest.mark.parametrize("start", [0, 1, 2, 3])  # the phase of the waking frame against the time stride
-def test_posteriors_after_waking_equal_those_of_an_always_on_pipeline(start: int, streaming: bool) -> None:
+def test_posteriors_after_waking_equal_those_of_an_always_on_pipeline(start: int, manner: str) -> None:
     audio = AUDIO[start * 320 :]
-    _, always_on = run(None, audio, streaming=streaming)
-    gated_pipeline, gated = run(GATE, audio, streaming=streaming)
+    _, always_on = run(None, audio, manner=manner)
+    gated_pipeline, gated = run(GATE, audio, manner=manner)
     assert gated_pipeline.gated_frames > 80, "the silence must have been slept through"
     assert gated, "the gate must have opened again"
     assert max(gated) > 200 > 100 > min(gated)
