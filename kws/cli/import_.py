@@ -25,6 +25,9 @@ def import_(
     decision_frames: Annotated[
         int | None, typer.Option(help="Frames between decisions of a window model; default: a tenth of it.")
     ] = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Smallest weights instead of the layout the fast kernels want.")
+    ] = False,
 ) -> None:
     """Turn a TFLite model into a bundle, bit for bit."""
     from rich.console import Console
@@ -40,6 +43,7 @@ def import_(
         decision=default_decision(names, threshold=threshold, refractory_frames=refractory_frames),
         streaming=False if window else None,
         decision_frames=decision_frames,
+        compact=compact,
     )
     bundle.save(out)
     print_bundle(bundle, Console())

@@ -63,6 +63,7 @@ def import_bundle(
     decision: DecisionConfig | None = None,
     streaming: bool | None = None,
     decision_frames: int | None = None,
+    compact: bool = False,
 ) -> Bundle:
     """Turn a TFLite file into a bundle.
 
@@ -75,7 +76,7 @@ def import_bundle(
         In the order of the model's outputs.
     decision : DecisionConfig, optional
         :func:`default_decision` when omitted.
-    streaming, decision_frames : optional
+    streaming, decision_frames, compact : optional
         See :func:`kws.importer.section.model_section`.
 
     Raises
@@ -96,7 +97,7 @@ def import_bundle(
     )
     return Bundle.build(
         features=quantized,
-        model_section=model_section(network, streaming=streaming, decision_frames=decision_frames),
+        model_section=model_section(network, streaming=streaming, decision_frames=decision_frames, compact=compact),
         labels=labels,
         decision=decision or default_decision(labels),
         metadata=_provenance(Path(path), quantized),
