@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,7 @@ class RecipeBatches:
     data : TrainingData
         For its labels and validation clips.
     masking : MaskingConfig
-    opinions : float32 array, shape [variants, clips, labels], optional
+    opinions : float32 array, shape [1 + variants, clips, labels], optional
         A teacher's posteriors; together with the labels they make the targets.
     """
 
@@ -48,12 +49,18 @@ class RecipeBatches:
     ) -> None:
         assert run.recipe is not None
         self._variants, self._run, self._data = variants, run, data
-        self._masking = masking
+        self._masking, self._plain_share = masking, 0.0
         self._opinions = opinions
         self._teacher_weight = run.recipe.teacher.weight if run.recipe.teacher and opinions is not None else 0.0
         self._thresholds = np.cumsum(variants.weights) / variants.weights.sum()
         self.scale = FeatureScale(scale=run.features.scale, zero_point=run.features.zero_point)
         self.steps_per_epoch = max(1, run.recipe.clips_per_epoch // run.optimizer.batch_clips)
+
+    def with_plain_share(self, share: float) -> RecipeBatches:
+        """Return the same batches, but for a share of clips without augmentation."""
+        batches = copy(self)
+        batches._plain_share = share
+        return batches
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -65,7 +72,9 @@ class RecipeBatches:
         rng = np.random.default_rng([self._run.seed, _BATCH, step])
         size = self._run.optimizer.batch_clips
         clips = np.searchsorted(self._thresholds, rng.random(size), side="right").clip(max=len(self._thresholds) - 1)
-        variant = rng.integers(len(self._variants.features), size=size)
+        variant = rng.integers(1, len(self._variants.features), size=size)
+        if self._plain_share:
+            variant[rng.random(size) < self._plain_share] = 0
         inputs = self.scale.to_real(self._variants.features[variant, clips])
         inputs += equalizer(size, inputs.shape[2], self._masking.equalizer, rng)[:, None]
         mask(inputs, self._masking, float(self.scale.to_real(np.array(-128, np.int8))), rng)

@@ -80,12 +80,23 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PolishConfig:
+    """Epochs after the others, with a small step size, mostly on clips without augmentation."""
+
+    epochs: int = 6
+    learning_rate: float = 5e-4
+    plain_share: float = 0.6
+    """Share of clips in a batch that are as they were recorded, spoken or spliced."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeConfig:
     """Everything beyond the plain pipeline."""
 
     clips_per_epoch: int = 25_600
     variants: int = 12
-    """Augmented copies of every clip, computed once and drawn from at random."""
+    """Augmented copies of every clip, computed once and drawn from at random. Variant 0 is the clip as it is, which
+    only the polish draws."""
     shares: dict[str, float] = field(
         default_factory=lambda: {
             "keywords": 0.55,
@@ -109,6 +120,7 @@ class RecipeConfig:
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     teacher: TeacherConfig | None = None
+    polish: PolishConfig | None = None
 
     def __post_init__(self) -> None:
         """Refuse sources nobody knows and shares that do not make a whole."""

@@ -26,7 +26,7 @@ class Variants:
     """Everything a batch is made of."""
 
     features: NDArray[np.int8]
-    """``[variants, clips, frames, num_features]``, memory-mapped."""
+    """``[1 + variants, clips, frames, num_features]``, memory-mapped; the first without augmentation."""
     labels: NDArray[np.int64]
     """``[clips]``."""
     weights: NDArray[np.float64]
@@ -98,7 +98,7 @@ def _augment(
     jobs = _chunks(sources, num_variants)
     clips, samples = sum(map(len, sources)), sources[0].audio.shape[1]
     frames = 1 + (samples - config.window_samples) // config.hop_samples
-    shape = (num_variants, clips, frames, config.num_features)
+    shape = (1 + num_variants, clips, frames, config.num_features)
     path.parent.mkdir(parents=True, exist_ok=True)
     store = np.lib.format.open_memmap(path, "w+", np.int8, shape)
 
@@ -106,6 +106,8 @@ def _augment(
         rng = np.random.default_rng([seed, 0xA0, job.variant, job.row])
         if job.source.name == "silence":
             audio = acoustics.silence(job.stop - job.start, samples, rng)
+        elif job.variant == 0:
+            audio = job.source.audio[job.start : job.stop]
         else:
             audio = acoustics.augment(job.source.audio[job.start : job.stop], rng)
         store[job.variant, job.row : job.row + len(audio)] = Features(config).compute_batch(audio)
@@ -139,7 +141,7 @@ def _chunks(sources: Sequence[Source], num_variants: int) -> list[_Chunk]:
                 stop=min(start + _CHUNK_CLIPS, len(source)),
                 row=first + start,
             )
-            for variant in range(num_variants)
+            for variant in range(1 + num_variants)
             for start in range(0, len(source), _CHUNK_CLIPS)
         ]
         first += len(source)

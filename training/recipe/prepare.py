@@ -55,7 +55,9 @@ def _variants(data: TrainingData, data_folder: Path, run: RunConfig, folder: Pat
     assert recipe is not None
     # Neither what happens to the variants later nor how often they are drawn makes them others.
     same_shares = dict.fromkeys(sorted(recipe.shares), 1.0 / len(recipe.shares))
-    made_from = replace(recipe, teacher=None, masking=MaskingConfig(), clips_per_epoch=0, shares=same_shares)
+    made_from = replace(
+        recipe, teacher=None, polish=None, masking=MaskingConfig(), clips_per_epoch=0, shares=same_shares
+    )
     parts = {"features": run.features, "data": run.data, "recipe": made_from}
     digest = checkpoint.digest({name: settings.to_dict(part) for name, part in parts.items()}, run.seed, data.sha256)
     kept = load(folder, recipe.shares, digest)

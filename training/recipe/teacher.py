@@ -56,7 +56,7 @@ def opinions(
 
     Returns
     -------
-    float32 array, shape [variants, clips, labels]
+    float32 array, shape [1 + variants, clips, labels]
         Posteriors.
     """
     assert run.recipe is not None
