@@ -158,55 +158,61 @@ __attribute__((naked, noinline)) static void one_column(const job_t *job)
 
 /* clang-format on */
 
-/* Inputs of two columns as int16 pairs in the order of SXTB16: a pair of the first, a pair of the second, ... */
-static void widen_two(const int8_t *first, const int8_t *second, uint32_t num_inputs, int16x2_t *pairs)
+/* Inputs of two columns as int16 pairs in the order of SXTB16: a pair of the first, a pair of the second, ...
+ * Returns where the next pair goes. */
+static int16x2_t *widen_two(const int8_t *first, const int8_t *second, uint32_t num_inputs, int16x2_t *pairs)
 {
-    for (const int8_t *end = first + num_inputs; first != end; first += 4) {
+    const int8_t *end = first + num_inputs;
+    do {
         const int8x4_t a = kws_load_bytes(first);
         const int8x4_t b = kws_load_bytes(second);
-        const int16x2_t a_odd = kws_odd_bytes(a);
-        const int16x2_t b_odd = kws_odd_bytes(b);
         pairs[0] = __sxtb16(a);
         pairs[1] = __sxtb16(b);
-        pairs[2] = a_odd;
-        pairs[3] = b_odd;
+        pairs[2] = kws_odd_bytes(a);
+        pairs[3] = kws_odd_bytes(b);
+        first += 4;
         second += 4;
         pairs += 4;
-    }
+    } while (first != end);
+    return pairs;
 }
 
-static void widen_one(const int8_t *inputs, uint32_t num_inputs, int16x2_t *pairs)
+static int16x2_t *widen_one(const int8_t *inputs, uint32_t num_inputs, int16x2_t *pairs)
 {
-    for (const int8_t *end = inputs + num_inputs; inputs != end; inputs += 4) {
+    const int8_t *end = inputs + num_inputs;
+    do {
         const int8x4_t word = kws_load_bytes(inputs);
         pairs[0] = __sxtb16(word);
         pairs[1] = kws_odd_bytes(word);
+        inputs += 4;
         pairs += 2;
-    }
+    } while (inputs != end);
+    return pairs;
 }
 
-/* The inputs under a column: in place where they lie together and are a multiple of four. */
-static const int8_t *column_inputs(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x,
-                                   int8_t *room)
+/* The inputs under column x, and under the next one when columns is 2. The runs of a kernel row are widened where
+ * they lie unless they are no multiple of four. */
+static void widen_columns(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x,
+                          uint32_t columns, int16x2_t *pairs)
 {
     const uint32_t run = (uint32_t)layer->kernel_width * layer->input_channels;
-    if (layer->kernel_height == 1u && run % 4u == 0u) {
-        return rows[0] + x * layer->stride_width * layer->input_channels;
-    }
+    const uint32_t step = (uint32_t)layer->stride_width * layer->input_channels;
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
     if (run % 4u != 0u) {
+        int8_t *room = (int8_t *)(pairs + inputs);
         kws_nn_paired_gather(layer, rows, x, room);
-        return room;
-    }
-    int8_t *to = room;
-    for (uint32_t ky = 0u; ky < layer->kernel_height; ++ky) {
-        const int8_t *from = rows[ky] + x * layer->stride_width * layer->input_channels;
-        for (const int8_t *end = from + run; from != end; from += 4) {
-            const int8x4_t word = kws_load_bytes(from);
-            memcpy(to, &word, sizeof word);
-            to += 4;
+        if (columns == 1u) {
+            (void)widen_one(room, inputs, pairs);
+            return;
         }
+        kws_nn_paired_gather(layer, rows, x + 1u, room + inputs);
+        (void)widen_two(room, room + inputs, inputs, pairs);
+        return;
     }
-    return room;
+    for (uint32_t ky = 0u; ky < layer->kernel_height; ++ky) {
+        const int8_t *first = rows[ky] + x * step;
+        pairs = (columns == 2u) ? widen_two(first, first + step, run, pairs) : widen_one(first, run, pairs);
+    }
 }
 
 /* Outputs of a block from its sums: [channel][column] */
@@ -222,53 +228,59 @@ static void finish_block(const kws_nn_layer_t *layer, const int32_t *sums, const
     }
 }
 
-static void run_columns(const kws_nn_layer_t *layer, const int16x2_t *pairs, uint32_t columns, int8_t *output)
+/* The blocks from `oc` on: those whose rounding a clamp does not hide, or that have fewer channels. */
+static void run_general(const kws_nn_layer_t *layer, job_t *job, uint32_t oc, uint32_t columns,
+                        int8_t *output)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     const uint32_t block_bytes = kws_nn_paired_block_bytes(inputs);
-    const uint32_t unit = (columns == 2u) ? 2u : 4u; /* inputs per repetition of the code */
-    const uint32_t skipped = (ROUND_INPUTS - inputs % ROUND_INPUTS) % ROUND_INPUTS / unit;
-    const uint32_t whole_blocks =
+    int32_t sums[2 * KWS_NN_PAIRED_CHANNELS];
+    job->output = sums;
+    job->output_step = 0u;
+    for (; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
+        job->block = layer->weights + oc / KWS_NN_PAIRED_CHANNELS * block_bytes;
+        if (columns == 2u) {
+            two_columns(job);
+        } else {
+            one_column(job);
+        }
+        const int8_t *scales = job->block + KWS_NN_PAIRED_CHANNELS * (sizeof(int32_t) + inputs);
+        finish_block(layer, sums, scales, oc, columns, output);
+    }
+}
+
+static void run_columns(const kws_nn_layer_t *layer, const int16x2_t *pairs, uint32_t columns, int8_t *output)
+{
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    const uint32_t skipped = (0u - inputs) % ROUND_INPUTS; /* inputs */
+    const uint32_t blocks =
         kws_nn_rescale_is_simple(layer) ? layer->output_channels / KWS_NN_PAIRED_CHANNELS : 0u;
     job_t job = {.block = layer->weights,
                  .inputs = pairs,
                  .end = pairs + columns * inputs / 2u,
-                 .skip_bytes = skipped * ((columns == 2u) ? TWO_COLUMNS_CODE : ONE_COLUMN_CODE),
                  .output = output,
                  .output_step = layer->output_channels,
-                 .blocks = whole_blocks};
-    void (*const run)(const job_t *) = (columns == 2u) ? two_columns : one_column;
-    if (whole_blocks > 0u) {
-        run(&job);
+                 .blocks = blocks};
+    job.skip_bytes = (columns == 2u) ? skipped / 2u * TWO_COLUMNS_CODE : skipped / 4u * ONE_COLUMN_CODE;
+    if (blocks > 0u && columns == 2u) {
+        two_columns(&job);
+    } else if (blocks > 0u) {
+        one_column(&job);
     }
-    int32_t sums[2 * KWS_NN_PAIRED_CHANNELS];
-    job.output = sums;
-    job.output_step = 0u;
-    for (uint32_t oc = whole_blocks * KWS_NN_PAIRED_CHANNELS; oc < layer->output_channels;
-         oc += KWS_NN_PAIRED_CHANNELS) {
-        job.block = layer->weights + oc / KWS_NN_PAIRED_CHANNELS * block_bytes;
-        run(&job);
-        const int8_t *scales = job.block + KWS_NN_PAIRED_CHANNELS * (sizeof(int32_t) + inputs);
-        finish_block(layer, sums, scales, oc, columns, output);
+    if (blocks * KWS_NN_PAIRED_CHANNELS < layer->output_channels) {
+        run_general(layer, &job, blocks * KWS_NN_PAIRED_CHANNELS, columns, output);
     }
 }
 
 void kws_nn_paired_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                            void *scratch)
 {
-    const uint32_t inputs = kws_nn_paired_inputs(layer);
     int16x2_t *pairs = scratch;
-    int8_t *room = (int8_t *)(pairs + inputs);
-    uint32_t x = 0u;
-    for (; x + 2u <= layer->output_width; x += 2u) {
-        const int8_t *first = column_inputs(layer, rows, x, room);
-        const int8_t *second = column_inputs(layer, rows, x + 1u, room + inputs);
-        widen_two(first, second, inputs, pairs);
-        run_columns(layer, pairs, 2u, output + x * layer->output_channels);
-    }
-    if (x < layer->output_width) {
-        widen_one(column_inputs(layer, rows, x, room), inputs, pairs);
-        run_columns(layer, pairs, 1u, output + x * layer->output_channels);
+    uint32_t columns = 2u;
+    for (uint32_t x = 0u; x < layer->output_width; x += columns) {
+        columns = (x + 2u <= layer->output_width) ? 2u : 1u;
+        widen_columns(layer, rows, x, columns, pairs);
+        run_columns(layer, pairs, columns, output + x * layer->output_channels);
     }
 }
 

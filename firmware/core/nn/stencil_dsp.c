@@ -204,12 +204,16 @@ void kws_nn_stencil_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *ro
     uint32_t x = 0u;
     while (x < layer->output_width) {
         const uint32_t left = layer->output_width - x;
-        const uint32_t outputs = (left < KWS_NN_STENCIL_OUTPUTS) ? left : KWS_NN_STENCIL_OUTPUTS;
+        if (left < KWS_NN_STENCIL_OUTPUTS && x > 0u) {
+            x = layer->output_width - KWS_NN_STENCIL_OUTPUTS; /* a whole tile: some outputs come twice */
+        }
+        const bool whole = layer->output_width >= KWS_NN_STENCIL_OUTPUTS;
+        const uint32_t outputs = whole ? (uint32_t)KWS_NN_STENCIL_OUTPUTS : left;
         const uint32_t columns = outputs + KWS_NN_STENCIL_SIZE - 1u;
         for (uint32_t ky = 0u; ky < KWS_NN_STENCIL_SIZE; ++ky) {
             work->rows[ky] = rows[ky] + x * work->step;
         }
-        work->twos = (outputs == KWS_NN_STENCIL_OUTPUTS) ? 0u : (columns + 1u) / 2u;
+        work->twos = whole ? 0u : (columns + 1u) / 2u;
         work->last_step = (columns % 2u == 0u) ? work->step : 0u;
         work->stencil = (const kws_nn_stencil_t *)(const void *)layer->weights;
         work->output = output + x * work->step;
