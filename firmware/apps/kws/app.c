@@ -129,8 +129,11 @@ static bool feed_slice(app_t *self)
     }
     int16_t slice[SLICE_SAMPLES];
     const uint32_t hop = self->pipeline.features_config.hop_samples;
-    const uint32_t num_samples =
-        kws_audio_ring_read(&self->audio, slice, hop < SLICE_SAMPLES ? hop : SLICE_SAMPLES);
+    const uint32_t whole = (hop < SLICE_SAMPLES) ? hop : SLICE_SAMPLES;
+    if (kws_audio_ring_available(&self->audio) < whole && !self->flush_due) {
+        return false; /* crumbs cost a call each */
+    }
+    const uint32_t num_samples = kws_audio_ring_read(&self->audio, slice, whole);
     kws_pipeline_feed(&self->pipeline, slice, num_samples);
     if (self->flush_due && self->audio.read == self->flush_position) {
         const kws_message_drained_t message = {.position = self->flush_position};
