@@ -134,6 +134,8 @@ class Change:
     @property
     def ratio(self) -> float:
         """Relative change; positive is worse."""
+        if self.now == self.before:
+            return 0.0
         return self.now / self.before - 1.0 if self.before else float("inf")
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kws.bench.reference import reference_bundle, reference_network
-from kws.bench.result import BenchResult, LayerCost, MemoryCost, StageCost, compare, read_figures
+from kws.bench.result import BenchResult, Change, LayerCost, MemoryCost, StageCost, compare, read_figures
 from kws.bench.run import save_result
 from kws.errors import ConfigError
 
@@ -56,6 +56,11 @@ def test_more_than_two_percent_is_a_regression(cycles: int, moved: bool, worse: 
     changes = compare(_with_layer(cycles), dict(RESULT.figures()))
     assert [change.figure for change in changes] == (["layer 0 conv"] if moved else [])
     assert any(change.is_regression for change in changes) == worse
+
+
+def test_nothing_stays_nothing() -> None:
+    assert Change(figure="gate", before=0, now=0).ratio == 0.0
+    assert Change(figure="gate", before=0, now=1).is_regression
 
 
 def test_figures_that_are_new_are_not_compared() -> None:
