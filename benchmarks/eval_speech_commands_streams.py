@@ -1,9 +1,9 @@
-"""The shipped model on real recordings: `make eval KWS_DATA=DIR`.
+"""The shipped model as a user meets it, on real recordings: `make eval KWS_DATA=DIR`.
 
-Accuracy of the C core on the validation split (silence about 7 %, unknown = every other word), then the product as
-a user meets it: every validation keyword with a second of background noise on either side through the pipeline, and
-audio without keywords for false accepts. Writes benchmarks/speech_commands_12.json. Fails below the accuracy, or
-above the latency, that the project promises.
+Every validation keyword with a second of background noise on either side through the whole pipeline: heard or not, how
+long after the end of the word, and what else fired; and audio without keywords for false accepts. Writes
+benchmarks/speech_commands_streams.json. Fails when the default operating point hears fewer words, or later, than
+promised.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.speech_commands import open_folder
-from kws.audio import SAMPLE_RATE_HZ
+from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
-from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.endpoints import speech_bounds
 from kws.evaluation.tracks import ScoreTrack, detect, score_recording
 from kws.pipeline import Pipeline
@@ -29,25 +28,11 @@ from training.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
 from training.recipe.sources import continuous_speech
 
 MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"
-REQUIRED_ACCURACY = 0.95
+REQUIRED_HEARD = 0.85
 REQUIRED_LATENCY_MS = 200.0
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000
 
 Samples = npt.NDArray[np.int16]
-
-
-def clip_accuracy(bundle: Bundle, clips: ClipSet) -> dict[str, Any]:
-    """One decision a clip: accuracy overall and per label, and the confusion."""
-    score = evaluate_clips(bundle, clips.clips(), clips.labels.tolist())
-    confusion = score.confusion
-    right = np.diag(confusion) / confusion.sum(axis=1)
-    shares = {label: round(float(share), 4) for label, share in zip(score.labels, right, strict=True)}
-    return {
-        "clips": len(clips),
-        "accuracy": round(score.accuracy.count / score.accuracy.total, 5),
-        "per_label": shares,
-        "confusion": confusion.tolist(),
-    }
 
 
 def between_noise(clip: Samples, noise: list[Samples], rng: np.random.Generator) -> Samples:
@@ -111,7 +96,7 @@ def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
     config = DataConfig(labels=tuple(bundle.labels))
     data = from_corpus(corpus, config, seed=1)
     clips = data.validation
-    noise = list(split_noise(_recordings(corpus.noise))[1])
+    noise = list(split_noise([read_audio(path) for path in corpus.noise])[1])
     unknown = clips.clips(np.flatnonzero(clips.labels == config.labels.index(UNKNOWN)))
     sentences = continuous_speech(data_folder, ("continuous_speech",), evaluation=True)
     negatives = {
@@ -130,16 +115,9 @@ def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
         points.append({"threshold": max(point.thresholds), **heard, "false_accepts": accepts})
     return {
         "model": MODEL.name,
-        "validation": clip_accuracy(bundle, clips),
         "default_operating_point": bundle.decision.default_operating_point,
         "operating_points": points,
     }
-
-
-def _recordings(paths: tuple[Path, ...]) -> list[Samples]:
-    from kws.audio import read_audio
-
-    return [read_audio(path) for path in paths]
 
 
 def main() -> None:
@@ -147,11 +125,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder with Speech Commands")
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speech_commands_12.json"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speech_commands_streams.json"))
     arguments = parser.parse_args()
     result = evaluate(Bundle.load(arguments.model), arguments.data)
     arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"validation: {result['validation']['accuracy']:.2%} of {result['validation']['clips']} clips")
     for point in result["operating_points"]:
         print(
             f"threshold {point['threshold']}: {point['heard']:.1%} heard, median latency "
@@ -159,8 +136,8 @@ def main() -> None:
             + ", ".join(f"{name} {rate['per_hour']}" for name, rate in point["false_accepts"].items())
         )
     default = result["operating_points"][result["default_operating_point"]]
-    if result["validation"]["accuracy"] < REQUIRED_ACCURACY:
-        sys.exit(f"accuracy is below {REQUIRED_ACCURACY:.0%}")
+    if default["heard"] < REQUIRED_HEARD:
+        sys.exit(f"fewer than {REQUIRED_HEARD:.0%} of the keywords were heard")
     if default["latency_median_ms"] is None or default["latency_median_ms"] > REQUIRED_LATENCY_MS:
         sys.exit(f"median latency is above {REQUIRED_LATENCY_MS:.0f} ms")
 
