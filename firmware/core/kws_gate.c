@@ -1,6 +1,9 @@
 #include "kws_gate.h"
 
-enum { FLOOR_UNKNOWN = 30 * 256, FALL_SHIFT = 2 };
+enum {
+    FLOOR_UNKNOWN = 30 * 256,
+    FALL_SHIFT = 2
+};
 
 kws_status_t kws_gate_read(kws_gate_config_t *self, kws_span_t section)
 {
