@@ -68,6 +68,9 @@ static flow_t flow_of(const char *mnemonic, const char *operands, bool multiple)
     if (is_call(mnemonic)) {
         return FLOW_CALL;
     }
+    if (starts_with(mnemonic, "mov") && starts_with(operands, "pc")) {
+        return FLOW_JUMP;
+    }
     const bool loads_pc =
         (multiple && names_pc(operands)) || (starts_with(mnemonic, "ldr") && starts_with(operands, "pc"));
     return loads_pc || starts_with(mnemonic, "bx") ? FLOW_RETURN : FLOW_NEXT_OR_BRANCH;

@@ -14,6 +14,7 @@ enum {
 /* How an instruction that ends a block may leave it. */
 typedef enum {
     FLOW_NEXT_OR_BRANCH,
+    FLOW_JUMP, /* to a computed address, which may be the next one and yet costs a refill */
     FLOW_CALL,
     FLOW_RETURN
 } flow_t;

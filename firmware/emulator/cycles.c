@@ -88,7 +88,7 @@ static block_t *make_block(const struct qemu_plugin_tb *translated, uint32_t num
 /* Settles the block before: did it branch, call, return? */
 static void on_flow(block_t *from, block_t *to)
 {
-    if (to->begin == from->end) {
+    if (to->begin == from->end && from->flow != FLOW_JUMP) {
         if (from->ends_with_load && to->begins_with_load) {
             --clock_cycles; /* QEMU cut the run between two loads */
             ++to->joined;

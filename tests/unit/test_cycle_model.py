@@ -27,6 +27,7 @@ SEQUENCES = {
     "divide_is_seven": ("udiv r0, r1, r2; sdiv r0, r1, r2", 14),
     "untaken_branch_is_one": ("cmp r0, r0; bne 1f; 1:", 2),
     "taken_branch_is_three": ("b 1f; nop; 1:", 3),
+    "computed_jump_refills_even_to_the_next": ("adr r0, 1f; mov pc, r0; .balign 4; 1:", 1 + 3),
     "loop_refills_all_but_the_last_time": ("mov r3, #5; 1: subs r3, #1; bne 1b", 1 + 5 * 2 + 4 * 2),
     "call_counts_what_it_calls": ("push {r4, lr}; bl leaf; pop {r4, lr}", 3 + 3 + (1 + BX_LR) + 3),
     "block_of_conditional_instructions": ("cmp r0, r0; ite eq; moveq r1, #1; movne r1, #2", 4),
