@@ -41,9 +41,21 @@ def committed_path(result: BenchResult) -> Path:
 
 
 def save_result(result: BenchResult, folder: Path) -> None:
-    """Write a result into a folder, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _file_name(result)).write_text(result.as_json(), encoding="utf-8")
+    """Write a result into a folder, which is made if need be.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written.
+    """
+    path = folder / _file_name(result)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(result.as_json(), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}); expected a folder that may be written"
+        ) from error
 
 
 def _file_name(result: BenchResult) -> str:

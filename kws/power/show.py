@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from kws.errors import ConfigError
 from kws.power.model import ListeningPattern, PowerEstimate, Workload
 
 DISCLAIMER = "model, not measurement"
@@ -57,7 +58,13 @@ def print_table(
 def save_plot(
     rows: Sequence[PowerEstimate], pattern: ListeningPattern, battery_j: float, workload: Workload, path: Path
 ) -> None:
-    """Draw days per board, and what shares of the energy go where."""
+    """Draw days per board, and what shares of the energy go where.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be written.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -81,4 +88,8 @@ def save_plot(
     figure.legend(loc="outside lower center", ncols=len(PARTS), frameon=False)
     title = f"{DISCLAIMER.capitalize()}: {workload.name}"
     figure.suptitle(f"{title}, sound {pattern.sound:.0%} of the time, speech {pattern.speech:.0%}")
-    figure.savefig(path, dpi=120)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        message = f"--plot {path}: cannot be written ({error}); expected a .png or .svg in a folder that exists"
+        raise ConfigError(message) from error

@@ -11,6 +11,7 @@ from kws.cli import build_app
 from kws.errors import ConfigError
 from kws.power.model import ListeningPattern, Workload, estimate
 from kws.power.profile import BoardProfile, Figure, load_profile, profile_names
+from kws.power.show import save_plot
 
 RESULT = """{"bundle": "some", "gate_closed_cycles_per_second": %s, "figures": {"cycles_per_second": 3000000},
 "stages": [{"stage": "features", "cycles_per_second": 1000000}, {"stage": "model", "cycles_per_second": 2000000}]}"""
@@ -107,6 +108,13 @@ def test_profile_without_source_or_with_an_unknown_field_is_refused(tmp_path: Pa
 def test_unknown_profile_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="nrf52840"):
         load_profile("esp32")
+
+
+def test_plot_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    row = estimate(GATED, BOARD, PATTERN, wake_on_sound=True)
+    for name in ("missing/days.png", "days.unknown"):
+        with pytest.raises(ConfigError, match="--plot"):
+            save_plot([row], PATTERN, 2500.0, GATED, tmp_path / name)
 
 
 def test_command_says_model_not_measurement_and_draws(tmp_path: Path) -> None:
