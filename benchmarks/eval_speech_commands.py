@@ -21,8 +21,10 @@ from datasets import speech_commands
 from datasets.corpus import Corpus
 from kws.bundle import Bundle
 from kws.evaluation.clips import ClipScore, evaluate_clips
+from kws.features import Features
 from training.config import LABELS_12, DataConfig
 from training.dataset import ClipSet, from_corpus, official_test
+from training.quiet import load_tensorflow
 
 MODELS = Path(__file__).parents[1] / "models"
 REQUIRED = 0.95
@@ -43,12 +45,12 @@ def measure(bundle: Bundle, clips: ClipSet) -> tuple[ClipScore, dict[str, Any]]:
         f"{audio.size / 16000 / taken_s:.0f} x real time"
     )
     figures = {"clips": len(clips), "accuracy": round(float(hits.mean()), 5), "by_word": by_word}
-    return score, figures | {"confusion": score.confusion.tolist()}
+    return score, figures | {"confusion": [" ".join(map(str, row)) for row in score.confusion]}
 
 
 def equals_tflite(bundle: Bundle, tflite: bytes, clips: ClipSet, score: ClipScore) -> bool:
     """Whether the C core gave TFLite's posteriors for every clip, to the bit."""
-    from kws.features import Features
+    load_tensorflow()
     from training.quantize import run_tflite
 
     features = Features(bundle.section("FEAT") or b"").compute_batch(clips.clips())
