@@ -17,7 +17,7 @@ static inline int32_t kws_nn_high_multiply(int32_t value, int32_t multiplier)
 /* value / 2^exponent, ties away from zero. exponent: 0 .. 31 */
 static inline int32_t kws_nn_shift_right(int32_t value, int32_t exponent)
 {
-    const int32_t mask = (int32_t)(((int64_t)1 << exponent) - 1);
+    const int32_t mask = (int32_t)((1u << exponent) - 1u);
     const int32_t threshold = (mask >> 1) + (value < 0 ? 1 : 0);
     return (value >> exponent) + ((value & mask) > threshold ? 1 : 0);
 }

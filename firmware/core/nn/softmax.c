@@ -7,7 +7,8 @@
 enum {
     ONE_Q0_31 = 0x7FFFFFFF,
     ONE_Q2_29 = 1 << 29,
-    SUM_INTEGER_BITS = 12
+    SUM_INTEGER_BITS = 12,
+    KEPT_EXPONENTIALS = 16 /* of the first outputs; those of others are computed twice */
 };
 
 /* 2^exponent * value with saturation; exponent > 0 */
@@ -83,31 +84,35 @@ static int32_t maximum(const int8_t *values, uint32_t length)
     return largest;
 }
 
+/* exp of a scaled difference to the maximum, Q0.31; 0 where TFLite does not look at it any more. */
+static int32_t exponential(const kws_nn_channel_t *scaling, int32_t difference)
+{
+    if (difference < scaling->bias) {
+        return 0;
+    }
+    return exp_of_negative(kws_nn_scale(difference, scaling->multiplier, scaling->shift));
+}
+
 void kws_nn_softmax(const kws_nn_layer_t *layer, const int8_t *input, int8_t *output)
 {
     const kws_nn_channel_t *scaling = &layer->channels[0];
     const uint32_t length = layer->output_channels;
     const int32_t largest = maximum(input, length);
+    int32_t kept[KEPT_EXPONENTIALS];
     int32_t sum = 0; /* Q12.19: up to 4095 values of 1.0 fit, read allows 255 */
     for (uint32_t i = 0u; i < length; ++i) {
-        const int32_t difference = input[i] - largest;
-        if (difference >= scaling->bias) {
-            sum += kws_nn_shift_right(
-                exp_of_negative(kws_nn_scale(difference, scaling->multiplier, scaling->shift)),
-                SUM_INTEGER_BITS);
+        const int32_t value = exponential(scaling, input[i] - largest);
+        sum += kws_nn_shift_right(value, SUM_INTEGER_BITS);
+        if (i < KEPT_EXPONENTIALS) {
+            kept[i] = value;
         }
     }
     const int32_t headroom = leading_zeros((uint32_t)sum);
     const int32_t reciprocal = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u));
     const int32_t exponent = SUM_INTEGER_BITS - headroom + 31 - 8; /* output scale is 2^-8 */
     for (uint32_t i = 0u; i < length; ++i) {
-        const int32_t difference = input[i] - largest;
-        int32_t value = INT8_MIN;
-        if (difference >= scaling->bias) {
-            const int32_t exponential =
-                exp_of_negative(kws_nn_scale(difference, scaling->multiplier, scaling->shift));
-            value += kws_nn_shift_right(kws_nn_high_multiply(reciprocal, exponential), exponent);
-        }
-        output[i] = (int8_t)kws_nn_clamp(value, INT8_MIN, INT8_MAX);
+        const int32_t value = (i < KEPT_EXPONENTIALS) ? kept[i] : exponential(scaling, input[i] - largest);
+        const int32_t share = kws_nn_shift_right(kws_nn_high_multiply(reciprocal, value), exponent);
+        output[i] = (int8_t)kws_nn_clamp(INT8_MIN + share, INT8_MIN, INT8_MAX);
     }
 }
