@@ -11,12 +11,22 @@ from kws.audio import write_wav
 from kws.errors import ConfigError, DatasetError
 from training import settings
 from training.config import RunConfig
+from training.pipeline import compute_features
 from training.recipe import chimeras, synthetic
 from training.recipe.acoustics import Acoustics
 from training.recipe.batches import RecipeBatches, equalizer, mask, mix
-from training.recipe.config import AcousticsConfig, MaskingConfig, RecipeConfig, SyntheticConfig, TeacherConfig
+from training.recipe.config import (
+    AcousticsConfig,
+    MaskingConfig,
+    PolishConfig,
+    RecipeConfig,
+    SyntheticConfig,
+    TeacherConfig,
+)
+from training.recipe.polish import polish
 from training.recipe.prepare import recipe_batches
 from training.recipe.sources import Source, continuous_speech, cut_loud
+from training.train import train
 
 QUIET = AcousticsConfig(
     speed_spread=0.0, shift_ms=0.0, reverberation_probability=0.0, gain_spread_db=0.0, noise_probability=0.0
@@ -155,7 +165,7 @@ def test_mixing_keeps_targets_a_distribution_and_leaves_half_alone() -> None:
 
 
 def test_shares_must_make_a_whole() -> None:
-    with pytest.raises(ConfigError, match="sum of 1, got 0.5"):
+    with pytest.raises(ConfigError, match=r"sum of 1, got 0\.5"):
         settings.parse(RunConfig, {"name": "x", "recipe": {"shares": {"keywords": 0.5}}}, where="x.toml")
     with pytest.raises(ConfigError, match="birdsong is no source"):
         settings.parse(RunConfig, {"name": "x", "recipe": {"shares": {"birdsong": 1.0}}}, where="x.toml")
@@ -188,6 +198,34 @@ def test_batches_repeat_after_reloading_and_hold_the_sources_by_share(data_folde
     shares = np.bincount(drawn, minlength=4) / drawn.size
     assert shares[LABELS.index("silence")] == pytest.approx(0.1, abs=0.03)
     assert shares[LABELS.index("unknown")] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_polish_draws_clips_as_they_are(data_folder: Path, tmp_path: Path) -> None:
+    flat = MaskingConfig(equalizer=0.0, time_masks=0, band_masks=0)
+    run = replace(TINY_RUN, recipe=replace(TINY_RECIPE, masking=flat))
+    data = tiny_data()
+    batches = recipe_batches(data, data_folder, run, tmp_path)
+    plain = batches.scale.to_real(compute_features(data.training, run))
+    known = {clip.tobytes() for clip in plain}
+    labelled = [LABELS.index(name) for name in ("low", "high")]
+
+    def share_of_known(some: RecipeBatches) -> float:
+        inputs, targets = some.batch(0)
+        return float(np.mean([clip.tobytes() in known for clip in inputs[np.isin(targets.argmax(axis=1), labelled)]]))
+
+    assert share_of_known(batches) == 0.0
+    assert share_of_known(batches.with_plain_share(1.0)) == 1.0
+
+
+def test_the_polish_goes_on_from_the_trained_network(data_folder: Path, tmp_path: Path) -> None:
+    run = replace(TINY_RUN, recipe=replace(TINY_RECIPE, polish=PolishConfig(epochs=1, plain_share=0.5)))
+    data = tiny_data()
+    batches = recipe_batches(data, data_folder, run, tmp_path)
+    trained = train(data, run, tmp_path, maker=batches)
+    polished = polish(trained, data, run, batches, tmp_path, resume=False)
+    assert len(polished.history) == run.optimizer.epochs + 1
+    unpolished = replace(run, recipe=TINY_RECIPE)
+    assert polish(trained, data, unpolished, batches, tmp_path, resume=False) is trained
 
 
 def test_a_teacher_softens_the_targets_and_is_trained_once(data_folder: Path, tmp_path: Path) -> None:
