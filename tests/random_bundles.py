@@ -81,8 +81,8 @@ def random_network(*, seed: int = 0, channels: int = 16, streaming: bool = True,
                    input_quantization=ACTIVATION, layers=tuple(layers))  # fmt: skip
 
 
-def random_bundle(*, seed: int = 0, streaming: bool = True, causal: bool = False, gate: GateConfig | None = None, channels: int = 16,
-                  features: FeaturesConfig | None = None) -> Bundle:  # fmt: skip
+def random_bundle(*, seed: int = 0, streaming: bool = True, causal: bool = False, gate: GateConfig | None = None,
+                  channels: int = 16, features: FeaturesConfig | None = None) -> Bundle:  # fmt: skip
     """Return a whole spotter; it fires often, so that events can be compared."""
     config = features if features is not None else FeaturesConfig()
     network = random_network(seed=seed, channels=channels, streaming=streaming, causal=causal,

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KWS_ARENA_ALIGNMENT = 16 };
+enum {
+    KWS_ARENA_ALIGNMENT = 16
+};
 
 typedef struct {
     uint8_t *base;       /* aligned to KWS_ARENA_ALIGNMENT, or NULL to count only */

@@ -1,6 +1,8 @@
 #include "kws_decision.h"
 
-enum { FA_RATE_BYTES = 4 }; /* the uint32 in front of each operating point's thresholds */
+enum {
+    FA_RATE_BYTES = 4
+}; /* the uint32 in front of each operating point's thresholds */
 
 static uint32_t point_bytes(uint32_t num_labels)
 {

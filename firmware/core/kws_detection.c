@@ -11,8 +11,8 @@ void kws_detection_reset(kws_detection_t *self)
     self->refractory_left = 0u;
 }
 
-bool kws_detection_step(kws_detection_t *self, uint32_t frames, const uint8_t *smoothed, uint64_t sample_index,
-                        kws_event_t *event)
+bool kws_detection_step(kws_detection_t *self, uint32_t frames, const uint8_t *smoothed,
+                        uint64_t sample_index, kws_event_t *event)
 {
     if (self->refractory_left >= frames) {
         self->refractory_left -= frames;

@@ -23,7 +23,7 @@ void kws_detection_reset(kws_detection_t *self);
 /* One decision. frames: how many frames passed since the decision before (>= 1). smoothed: num_labels values.
  * The highest posterior wins (the lower index on a tie); it fires when it reaches its label's threshold outside
  * the refractory time. True when *event was filled. Call from the main loop, never from an interrupt. */
-bool kws_detection_step(kws_detection_t *self, uint32_t frames, const uint8_t *smoothed, uint64_t sample_index,
-                        kws_event_t *event);
+bool kws_detection_step(kws_detection_t *self, uint32_t frames, const uint8_t *smoothed,
+                        uint64_t sample_index, kws_event_t *event);
 
 #endif

@@ -3,7 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config_t *config, kws_arena_t *arena)
+kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config_t *config,
+                                kws_arena_t *arena)
 {
     const uint32_t num_labels = config->num_labels;
     self->config = config;

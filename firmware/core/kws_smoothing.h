@@ -13,7 +13,8 @@ typedef struct {
     uint16_t num_rows; /* rows seen since reset, up to smoothing_decisions */
 } kws_smoothing_t;
 
-kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config_t *config, kws_arena_t *arena);
+kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config_t *config,
+                                kws_arena_t *arena);
 void kws_smoothing_reset(kws_smoothing_t *self);
 
 /* posteriors, smoothed: num_labels values, 0..255 = 0..1. Averages over the rows seen so far until the ring is

@@ -19,10 +19,14 @@ CORE = ROOT / "firmware" / "core"
 PROTOCOL = ROOT / "firmware" / "protocol"
 FLAGS = ["-std=c11", "-O3", "-Wall"]
 """Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
-DOOR_HEADERS = """
-    kws_status.h kws_arena.h kws_bundle.h kws_decision.h kws_features.h nn/layout.h kws_model.h kws_audio.h kws_gate.h
-    kws_smoothing.h kws_detection.h kws_pipeline.h
-""".split()
+DOOR_HEADERS = [
+    "nn/layout.h",
+    *(
+        f"kws_{name}.h"
+        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "smoothing",
+                     "detection", "pipeline")
+    ),
+]  # fmt: skip
 EXTRA_HEADERS = [Path(__file__).parent / "door.h", Path(__file__).parent / "door_model.h",
                  PROTOCOL / "kws_frame.h", PROTOCOL / "kws_protocol.h"]  # fmt: skip
 """Batch loops over the core's functions, so that Python never loops over frames; and the line to the boards."""

@@ -7,7 +7,12 @@
 #include "bundle_file.h"
 #include "kws_pipeline.h"
 
-enum { MAX_ARENA_BYTES = 1 << 20, CRC_OFFSET = 12, CRC_START = 16, NUM_SAMPLES = 2000 };
+enum {
+    MAX_ARENA_BYTES = 1 << 20,
+    CRC_OFFSET = 12,
+    CRC_START = 16,
+    NUM_SAMPLES = 2000
+};
 
 static uint32_t random_state;
 
@@ -70,7 +75,8 @@ static bool run(const uint8_t *file, size_t size_bytes)
     void *arena = NULL;
     CHECK(posix_memalign(&arena, 16u, (size_t)arena_bytes) == 0);
     kws_pipeline_t pipeline;
-    const bool ready = kws_pipeline_init(&pipeline, &bundle, -1, NULL, arena, (uint32_t)arena_bytes) == KWS_OK;
+    const bool ready =
+        kws_pipeline_init(&pipeline, &bundle, -1, NULL, arena, (uint32_t)arena_bytes) == KWS_OK;
     if (ready) {
         int16_t samples[NUM_SAMPLES];
         for (uint32_t i = 0u; i < NUM_SAMPLES; ++i) {

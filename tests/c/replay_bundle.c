@@ -49,8 +49,10 @@ int main(int argc, char **argv)
     kws_pipeline_t pipeline;
     const kws_pipeline_hooks_t hooks = {
         .on_scores = print_scores, .on_event = print_event, .on_stage = check_nesting};
-    CHECK(kws_pipeline_init(&pipeline, &bundle, -1, &hooks, arena, (uint32_t)arena_bytes - 16u) == KWS_ERROR_ARENA);
-    CHECK(kws_pipeline_init(&pipeline, &bundle, 99, &hooks, arena, (uint32_t)arena_bytes) == KWS_ERROR_ARGUMENT);
+    CHECK(kws_pipeline_init(&pipeline, &bundle, -1, &hooks, arena, (uint32_t)arena_bytes - 16u) ==
+          KWS_ERROR_ARENA);
+    CHECK(kws_pipeline_init(&pipeline, &bundle, 99, &hooks, arena, (uint32_t)arena_bytes) ==
+          KWS_ERROR_ARGUMENT);
     CHECK(kws_pipeline_init(&pipeline, &bundle, -1, &hooks, (uint8_t *)arena + 4, (uint32_t)arena_bytes) ==
           KWS_ERROR_ALIGNMENT);
     CHECK(kws_pipeline_init(&pipeline, &bundle, -1, &hooks, NULL, 0u) == KWS_ERROR_ARGUMENT);

@@ -87,8 +87,8 @@ static void framer_windows_overlap_by_window_minus_hop(void)
 }
 
 /* Three labels; the first never fires, the others at 100 and 200; two-decision average, refractory of 3 frames. */
-static const uint8_t decision_section[24] = {3, 0, 2, 0, 3, 0, 2, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 100, 200, 0,
-                                             0x10, 0x27, 0, 0, 0, 120, 220, 0};
+static const uint8_t decision_section[24] = {3, 0,   2,   0, 3,    0,    2, 0, 0xFF, 0xFF, 0xFF, 0xFF,
+                                             0, 100, 200, 0, 0x10, 0x27, 0, 0, 0,    120,  220,  0};
 
 static kws_decision_config_t read_decision(int32_t operating_point)
 {
@@ -179,8 +179,10 @@ static void detection_takes_the_highest_posterior_only(void)
     kws_event_t event;
     kws_detection_init(&detection, &config);
     CHECK(!kws_detection_step(&detection, 1u, (const uint8_t[]){150, 120, 0}, 0u, &event)); /* silence wins */
-    CHECK(!kws_detection_step(&detection, 1u, (const uint8_t[]){0, 120, 130}, 0u, &event)); /* 2 wins, below 200 */
-    CHECK(kws_detection_step(&detection, 1u, (const uint8_t[]){0, 210, 210}, 0u, &event));  /* tie: lower index */
+    CHECK(!kws_detection_step(&detection, 1u, (const uint8_t[]){0, 120, 130}, 0u,
+                              &event)); /* 2 wins, below 200 */
+    CHECK(kws_detection_step(&detection, 1u, (const uint8_t[]){0, 210, 210}, 0u,
+                             &event)); /* tie: lower index */
     CHECK_EQUAL(event.label, 1);
 }
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from random_bundles import random_bundle, speech_like
@@ -70,7 +72,7 @@ def test_level_is_the_logarithm_of_the_variance() -> None:
 
 def test_level_rises_with_every_step_of_loudness() -> None:
     levels = [level_q8(np.tile([a, -a], 160)) for a in range(1, 3000)]
-    assert all(a <= b for a, b in zip(levels, levels[1:], strict=False))
+    assert all(a <= b for a, b in itertools.pairwise(levels))
 
 
 def test_settings_survive_the_section() -> None:
