@@ -65,6 +65,7 @@ def make_ffi() -> cffi.FFI:
         includes,
         sources=[*core_sources(), *(os.path.relpath(path.with_suffix(".c"), ROOT) for path in EXTRA_HEADERS)],
         include_dirs=[str(CORE), str(PROTOCOL), str(Path(__file__).parent)],
+        depends=[str(path) for folder in (CORE, PROTOCOL, Path(__file__).parent) for path in folder.rglob("*.h")],
         extra_compile_args=FLAGS,
     )
     return ffi

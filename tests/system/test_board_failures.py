@@ -67,11 +67,15 @@ def connect(url: str, timeout_s: float = 10.0) -> Board:
 # -- the line ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("flips", "losses"), [(2e-4, 0.0), (0.0, 2e-4), (5e-4, 5e-4)])
+@pytest.mark.parametrize(
+    ("child", "flips", "losses"),
+    [("native", 2e-4, 0.0), ("native", 0.0, 2e-4), ("native", 5e-4, 5e-4), ("netduinoplus2", 2e-4, 1e-4)],
+    indirect=["child"],
+)
 def test_a_line_that_damages_bytes_changes_no_result(
     child: Child, streaming_bundle: Bundle, flips: float, losses: float
 ) -> None:
-    samples = speech_like(2.0, seed=5)
+    samples = speech_like(1.5, seed=5)
     pipeline = Pipeline(streaming_bundle)
     expected = pipeline.feed(samples)
     with NoisyLine(child.url, flips=flips, losses=losses) as line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -51,11 +52,11 @@ def assert_hears_the_same(board: Board, bundle: Bundle, samples: np.ndarray, chu
     assert sum(result.dropped_samples for result in results) == 0
 
 
-@pytest.mark.parametrize("chunks", [[], [1, 2, 500, 16001], [160 * i for i in range(1, 30)]])
+@pytest.mark.parametrize("chunks", [[], [1, 2, 500, 16001], [160 * i for i in range(1, 20)]])
 def test_events_scores_and_features_equal_the_host_for_any_chunks(
     board: Board, streaming_bundle: Bundle, chunks: list[int]
 ) -> None:
-    assert_hears_the_same(board, streaming_bundle, speech_like(3.0, seed=5), chunks)
+    assert_hears_the_same(board, streaming_bundle, speech_like(2.0, seed=5), chunks)
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -65,7 +66,7 @@ def test_window_models_and_gated_models_equal_the_host(name: str, window_bundle:
         path = tmp_path / f"{index}.kws"
         bundle.save(path)
         with open_board(name, bundle=path) as opened:
-            assert_hears_the_same(opened, bundle, speech_like(4.0, seed=6, silence=(1.0, 2.5)), [7001])
+            assert_hears_the_same(opened, bundle, speech_like(2.5, seed=6, silence=(1.0, 1.8)), [7001])
 
 
 def test_board_says_which_bundle_it_runs(board: Board, streaming_bundle: Bundle) -> None:
@@ -146,11 +147,18 @@ def test_emulated_board_reports_its_memory(bundle_path: Path) -> None:
         assert 300 < opened.stats().stack_peak_bytes < 4096
 
 
-def test_native_board_is_at_least_20_times_faster_than_real_time(bundle_path: Path) -> None:
-    samples = speech_like(20.0)
+def test_native_board_and_host_need_less_than_a_twentieth_of_real_time(bundle_path: Path) -> None:
+    """In CPU time of both processes, which other programs on this machine do not change."""
+    seconds = 30.0
+    samples = speech_like(seconds)
+    children_before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open_board("native", bundle=bundle_path) as opened:
-        best = min(opened.stream(samples).seconds for _ in range(3))  # other programs may take turns of the CPU
-    assert best < 1.0
+        host_before = time.process_time()
+        opened.stream(samples)
+        host = time.process_time() - host_before
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    board = children.ru_utime + children.ru_stime - children_before.ru_utime - children_before.ru_stime
+    assert host + board < seconds / 20
 
 
 @pytest.mark.parametrize("name", BOARDS)
