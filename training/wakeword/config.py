@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class ExamplesConfig:
     other: int = 9000
     ambient: int = 12000
     noise: int = 3000
-    per_epoch: int = 30000
+    per_epoch: int = 24000
     """Windows drawn from all of them in an epoch."""
     mix: dict[str, float] = field(
         default_factory=lambda: {"word": 0.35, "near": 0.18, "other": 0.17, "ambient": 0.22, "noise": 0.08}
@@ -97,11 +98,11 @@ class MiningConfig:
     """Rounds of hearing long negatives and learning from what woke."""
 
     rounds: int = 2
-    epochs: int = 5
+    epochs: int = 6
     """Of each round."""
-    share: float = 0.2
+    share: float = 0.28
     """Of a batch, for what was mined."""
-    enough_per_hour: float = 0.2
+    enough_per_hour: float = 2.0
     """Stop when fewer windows than this per hour of negatives still wake."""
 
 
@@ -143,7 +144,7 @@ class WordProject:
     """Only its SpecAugment fields are used."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     optimizer: OptimizerConfig = field(
-        default_factory=lambda: OptimizerConfig(epochs=20, batch_clips=128, ema_decay=0.995)
+        default_factory=lambda: OptimizerConfig(epochs=15, batch_clips=128, ema_decay=0.995)
     )
     mining: MiningConfig = field(default_factory=MiningConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
@@ -181,6 +182,11 @@ def name_of(words: tuple[str, ...]) -> str:
     return "_".join(re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_") or "word" for word in words)
 
 
+def free_engines() -> dict[str, float]:
+    """Return the engines to use where none are named: espeak-ng, and Flite's few real voices where it is installed."""
+    return {"espeak-ng": 0.88, "flite": 0.12} if shutil.which("flite") else {"espeak-ng": 1.0}
+
+
 def make_project(
     phrases: tuple[str, ...],
     *,
@@ -203,7 +209,7 @@ def make_project(
         raise ConfigError(f"--say belongs to a single phrase, got {len(phrases)}; use a TOML file for several")
     if config is None:
         words = [{"label": phrase.strip(), "say": list(say)} for phrase in phrases]
-        values: dict[str, object] = {"name": name_of(phrases), "words": words}
+        values: dict[str, object] = {"name": name_of(phrases), "words": words, "speech": {"engines": free_engines()}}
         project = settings.parse(WordProject, values, where="wake word")
     else:
         project = load_project(config)

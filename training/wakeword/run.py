@@ -86,6 +86,7 @@ def execute(
     console = console or Console()
     out = out or DEFAULT_OUT / project.name
     engine = speech.open_engine(project.speech)
+    console.print(f"voices: {engine.name}")
     show_pronunciation(project, engine, console)
     script = speech.write_script(project, engine)
     given = _read_given(project, console)
