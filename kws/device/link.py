@@ -255,7 +255,12 @@ class Link:
 
     def _crashed(self, frame: Frame) -> DeviceError:
         fault = frame.read("fault")
-        return DeviceError(
-            f"{self.name} crashed while {self.state()}: exception {fault.exception}, status 0x{fault.status:08x}, "
+        where = (
             f"pc 0x{fault.pc:08x}, lr 0x{fault.lr:08x}; look the address up with arm-none-eabi-addr2line -e kws.elf"
+            if fault.pc
+            else "its stack overflowed; link the firmware with a larger KWS_STACK_BYTES"
+        )
+        return DeviceError(
+            f"{self.name} crashed while {self.state()}: exception {fault.exception}, "
+            f"status 0x{fault.status:08x}, {where}"
         )

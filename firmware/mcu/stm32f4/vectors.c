@@ -3,11 +3,12 @@
 
 #include "layout.h"
 #include "startup.h"
+#include "stm32f405.h"
 
 enum {
     CORE_VECTORS = 16,
     SYSTICK = 15,
-    USART1_IRQ = 37
+    USART1_IRQ = USART1_IRQ_NUMBER
 };
 
 void USART1_IRQHandler(void);
