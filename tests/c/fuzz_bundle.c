@@ -6,6 +6,7 @@
 
 #include "bundle_file.h"
 #include "kws_pipeline.h"
+#include "random.h"
 
 enum {
     MAX_ARENA_BYTES = 1 << 20,
@@ -13,16 +14,6 @@ enum {
     CRC_START = 16,
     NUM_SAMPLES = 2000
 };
-
-static uint32_t random_state;
-
-static uint32_t random_u32(void) /* xorshift32 */
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return random_state;
-}
 
 /* Mostly the section heads, where the settings are: weights make no difference to bounds. */
 static size_t random_offset(const kws_bundle_t *intact, const uint8_t *file, size_t size_bytes)

@@ -7,22 +7,13 @@
 
 #include "bundle_file.h"
 #include "kws_model.h"
+#include "random.h"
 
 enum {
     HEADER_BYTES = 32,
     MAX_MEMORY_BYTES = 1 << 20,
     MAX_WORK = 20000000
 };
-
-static uint32_t random_state;
-
-static uint32_t random_u32(void) /* xorshift32 */
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return random_state;
-}
 
 static void alter(uint8_t *section, size_t size_bytes)
 {
