@@ -17,7 +17,7 @@ from training.wakeword.examples import Examples, WindowShape
 MINED = "mined"
 WAKES_AT = 0.3
 """Posterior of any word from which a negative window is worth learning from."""
-_STRIDE_FRAMES = 2
+_STRIDE_FRAMES = 4
 _APART_S = 0.4
 _BLOCK_WINDOWS = 16384
 
@@ -70,7 +70,7 @@ def mine(model: keras.Model, stream: NDArray[np.int16], features: FeaturesConfig
 def word_scores(
     model: keras.Model, frames: NDArray[np.int8], window_frames: int, scale: FeatureScale
 ) -> NDArray[np.float32]:
-    """Highest posterior of any word ``[windows]``, for a window every second frame of ``[frames, num_features]``."""
+    """Highest posterior of any word ``[windows]``, for a window every fourth frame of ``[frames, num_features]``."""
     starts = np.arange(0, len(frames) - window_frames + 1, _STRIDE_FRAMES)
     scores = [np.zeros(0, dtype=np.float32)]
     for first in range(0, len(starts), _BLOCK_WINDOWS):
