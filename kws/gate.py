@@ -17,7 +17,7 @@ DB_PER_OCTAVE = 10.0 * math.log10(2.0)
 
 @dataclass(frozen=True, kw_only=True)
 class GateConfig:
-    """When the network may sleep. The defaults lost no keyword at 10 dB SNR (see ARCHITECTURE.md)."""
+    """When the network may sleep. What the defaults cost and save: benchmarks/gate.json."""
 
     open_margin_db: float = 6.0
     """Level above the noise floor that opens the gate."""
