@@ -20,9 +20,7 @@ def wakeword(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/words/NAME.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
-    board: Annotated[
-        str, typer.Option(help="Whose cycles the card states; none: no board.")
-    ] = "netduinoplus2",
+    board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
 ) -> None:
     """Make a wake word from a typed phrase: synthesise, train, mine, calibrate. Rerun to go on after a break."""

@@ -7,7 +7,7 @@ enum {
     /* Kept free of audio in the receive buffer, for requests that come on top of it. */
     REQUEST_RESERVE_BYTES = 128,
     AUDIO_LINE_BYTES = KWS_FRAME_HEADER_BYTES + sizeof(kws_message_audio_t) +
-                       KWS_AUDIO_FRAME_SAMPLES * sizeof(int16_t) + KWS_FRAME_CRC_BYTES + 2,
+        KWS_AUDIO_FRAME_SAMPLES * sizeof(int16_t) + KWS_FRAME_CRC_BYTES + 2,
     /* A STATUS tells of this much more room, not of less: one for two messages of audio. */
     STATUS_SAMPLES = 2 * KWS_AUDIO_FRAME_SAMPLES
 };
