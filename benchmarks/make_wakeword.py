@@ -58,7 +58,7 @@ def main() -> None:
         result = execute(project, DEFAULT_OUT / name, board="netduinoplus2")
     used = os.times()
     made = {
-        "made_by": f"python benchmarks/make_wakeword.py {' '.join(sys.argv[1:])}",
+        "made_by": f"python benchmarks/make_wakeword.py {' '.join(sys.argv[1:]).replace(str(options.data), 'DIR')}",
         "recordings_per_word": options.recordings,
         "minutes": round((time.monotonic() - started_s) / 60, 1),
         "cpu_minutes": round((sum(used[:4]) - sum(started[:4])) / 60, 1),

@@ -55,7 +55,7 @@ def write_card(
             "near_misses": _nearest(script),
             "rounds": [vars(r) for r in learned.rounds],
             "sizes": _sizes(report.bundle) + _cycles(cost),
-            "project": json.dumps(settings.to_dict(project), indent=1, default=str),
+            "project": json.dumps(_without_places(project), indent=1),
         },
     )
     write_page(path, page)
@@ -133,6 +133,11 @@ def _sizes(bundle: Bundle) -> list[tuple[str, str]]:
         ("bundle (flash)", f"{len(bundle.data):,} bytes"),
         ("arena (RAM)", f"{bundle.arena_bytes:,} bytes"),
     ]
+
+
+def _without_places(project: WordProject) -> dict[str, object]:
+    """The settings; which folders they were used with is nobody's business."""
+    return {key: value for key, value in settings.to_dict(project).items() if key not in ("ambient", "recordings")}
 
 
 def _cycles(cost: BenchResult | None) -> list[tuple[str, str]]:
