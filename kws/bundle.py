@@ -6,7 +6,6 @@ accepted by the same C readers that run on the board.
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import zlib
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kws.core import aligned_copy, check, ffi, lib
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import BundleError, ConfigError
+from kws.metadata import metadata_of, with_metadata
 
 if TYPE_CHECKING:
     from kws.features import FeaturesConfig
@@ -119,7 +119,7 @@ class Bundle:
         if gate is not None:
             sections["GATE"] = gate.section()
         if metadata is not None:
-            sections["META"] = json.dumps(metadata, sort_keys=True, ensure_ascii=False, indent=1).encode()
+            sections = with_metadata(sections, metadata)
         return cls(_assemble(sections), name=name)
 
     def replace(self, *, decision: DecisionConfig | None = None, metadata: Mapping[str, Any] | None = None) -> Bundle:
@@ -128,7 +128,7 @@ class Bundle:
         if decision is not None:
             sections["DECN"] = decision.section()
         if metadata is not None:
-            sections["META"] = json.dumps(metadata, sort_keys=True, ensure_ascii=False, indent=1).encode()
+            sections = with_metadata(sections, metadata)
         return Bundle(_assemble(sections), name=self.name)
 
     def section(self, kind: str) -> bytes | None:
@@ -160,7 +160,7 @@ class Bundle:
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """Provenance; empty when there is none."""
-        return dict(json.loads(self._sections.get("META", b"{}")))
+        return metadata_of(self._sections, self.name)
 
     @cached_property
     def arena_bytes(self) -> int:
@@ -188,11 +188,9 @@ def _check_text(sections: Mapping[str, bytes], name: str) -> None:
     """Check what only Python reads: UTF-8 labels and JSON metadata."""
     try:
         sections["LABL"][4:].decode("utf-8")
-        metadata = json.loads(sections.get("META", b"{}"))
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError alike
-        raise BundleError(f"{name}: labels or metadata are not valid text ({error}); make the bundle again") from error
-    if not isinstance(metadata, dict):
-        raise BundleError(f"{name}: metadata is a {type(metadata).__name__}; expected a JSON object")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{name}: labels are not valid text ({error}); make the bundle again") from error
+    metadata_of(sections, name)
 
 
 def _labels_section(labels: Sequence[str]) -> bytes:

@@ -65,14 +65,17 @@ static kws_status_t check_header(const uint8_t *file, size_t size_bytes)
     return KWS_OK;
 }
 
-/* Where a section of this type is kept, or NULL: sections of newer minor versions are skipped. */
+/* Where a section of this type is kept, or NULL: metadata and sections of newer minor versions are skipped. */
 static kws_span_t *place_of(kws_bundle_t *self, const uint8_t *type)
 {
     const struct {
         char type[5];
         kws_span_t *span;
-    } places[] = {{"FEAT", &self->features}, {"MODL", &self->model}, {"LABL", &self->labels},
-                  {"DECN", &self->decision}, {"GATE", &self->gate},  {"META", &self->metadata}};
+    } places[] = {{"FEAT", &self->features},
+                  {"MODL", &self->model},
+                  {"LABL", &self->labels},
+                  {"DECN", &self->decision},
+                  {"GATE", &self->gate}};
     for (size_t i = 0u; i < sizeof places / sizeof places[0]; ++i) {
         if (memcmp(type, places[i].type, 4) == 0) {
             return places[i].span;
@@ -103,15 +106,12 @@ static kws_status_t read_section(kws_bundle_t *self, const uint8_t *file, uint32
     }
     for (uint32_t before = 0u; before < index; ++before) {
         const uint8_t *other = table + before * KWS_BUNDLE_SECTION_ENTRY_BYTES;
-        if (overlap(entry, other)) {
-            return KWS_ERROR_BOUNDS;
+        if (overlap(entry, other) || memcmp(entry, other, 4) == 0) {
+            return KWS_ERROR_BOUNDS; /* or the same section twice */
         }
     }
     kws_span_t *place = place_of(self, entry);
     if (place != NULL) {
-        if (place->data != NULL) {
-            return KWS_ERROR_BOUNDS; /* the same section twice */
-        }
         place->data = file + offset;
         place->size_bytes = size;
     }

@@ -9,7 +9,7 @@
  *       16     4  num_sections    (1 .. KWS_BUNDLE_MAX_SECTIONS)
  *       20    12  reserved, zero
  *       32  16*n  section table: { uint32 type (four characters), uint32 offset_bytes from the start of the file,
- *                 uint32 size_bytes, uint32 reserved zero }; offsets are multiples of 16, sections do not overlap
+ *                 uint32 size_bytes, uint32 reserved zero }; offsets are multiples of 16, sections neither overlap nor repeat
  *
  * Sections (each parsed by the stage that owns it, every offset inside is relative to the section's start):
  *   FEAT  front-end settings and tables      kws_features.h   required
@@ -17,7 +17,8 @@
  *   LABL  labels: uint16 count, uint16 reserved, then count strings, each NUL-terminated UTF-8   required
  *   DECN  smoothing and operating points     kws_decision.h   required
  *   GATE  level gate in front of the model         kws_gate.h       optional: without it the network always runs
- *   META  UTF-8 JSON: provenance, data hashes, training config, measured accuracy; the board never reads it
+ *   METZ  zlib stream of UTF-8 JSON: provenance, data hashes, training config; the board never reads it. Since 1.1;
+ *         bundles of 1.0 have META, the same without zlib
  *
  * Nothing is copied: the views below point into the file, which must stay in place (flash, or a buffer of the
  * caller) and be aligned to 16 bytes. A loader that trusts nothing: open() checks the header, the CRC and the
@@ -32,7 +33,7 @@
 
 enum {
     KWS_BUNDLE_VERSION_MAJOR = 1,
-    KWS_BUNDLE_VERSION_MINOR = 0,
+    KWS_BUNDLE_VERSION_MINOR = 1,
     KWS_BUNDLE_HEADER_BYTES = 32,
     KWS_BUNDLE_SECTION_ENTRY_BYTES = 16,
     KWS_BUNDLE_MAX_SECTIONS = 16,
@@ -51,7 +52,6 @@ typedef struct {
     kws_span_t labels;   /* LABL */
     kws_span_t decision; /* DECN */
     kws_span_t gate;     /* GATE; may be absent */
-    kws_span_t metadata; /* META; may be absent */
     uint32_t total_bytes;
     uint32_t crc32; /* identifies the bundle on the wire and in reports */
     uint16_t version_minor;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kws.errors import BundleError, ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
 from kws.importer.section import model_section
+from kws.metadata import MAX_BYTES
 
 POINT = OperatingPoint(thresholds=(0, 0, 200, 201))
 
@@ -57,7 +59,7 @@ def test_everything_written_is_read_back() -> None:
     assert bundle.labels == LABELS
     assert bundle.decision == decision
     assert bundle.metadata == {"data": "none", "ünicode": [1, 2.5, None]}
-    assert bundle.kinds == ("FEAT", "MODL", "LABL", "DECN", "GATE", "META")
+    assert bundle.kinds == ("FEAT", "MODL", "LABL", "DECN", "GATE", "METZ")
     assert bundle.section("GATE") == gate.section()
     assert bundle.section("MODL") == model_section(random_network())
 
@@ -79,13 +81,13 @@ def test_sections_start_at_multiples_of_16_and_the_file_ends_at_one() -> None:
 def test_metadata_is_optional() -> None:
     bundle = build(metadata=None)
     assert bundle.metadata == {}
-    assert "META" not in bundle.kinds
+    assert "METZ" not in bundle.kinds
 
 
 def test_a_section_of_a_newer_format_is_skipped() -> None:
     bundle = build()
     data = bytearray(bundle.data)
-    entry = section_entry(bundle, "META")
+    entry = section_entry(bundle, "METZ")
     data[entry : entry + 4] = b"NEWS"
     data[6:8] = struct.pack("<H", 7)  # minor version
     read = Bundle(with_crc(data))
@@ -168,16 +170,75 @@ def test_a_missing_section_is_named_missing(kind: str) -> None:
         Bundle(with_crc(data))
 
 
-def test_metadata_that_is_no_json_object_is_refused() -> None:
-    for text in (b"[1, 2]", b"{nonsense", b"\xff\xfe"):
-        bundle = build(metadata={"padding": "x" * 20})
-        data = bytearray(bundle.data)
-        entry = section_entry(bundle, "META")
-        offset = struct.unpack_from("<I", data, entry + 4)[0]
-        data[offset : offset + len(text)] = text
-        struct.pack_into("<I", data, entry + 8, len(text))
-        with pytest.raises(BundleError, match="metadata"):
-            Bundle(with_crc(data))
+def with_section(bundle: Bundle, kind: str, new_kind: str, content: bytes) -> bytes:
+    """The file with the last section of another kind and content."""
+    data = bytearray(bundle.data)
+    entry = section_entry(bundle, kind)
+    assert kind == bundle.kinds[-1]
+    offset = struct.unpack_from("<I", data, entry + 4)[0]
+    struct.pack_into("<4s2I", data, entry, new_kind.encode(), offset, len(content))
+    data[offset:] = content + bytes(-len(content) % 16)
+    data[8:12] = struct.pack("<I", len(data))
+    return with_crc(data)
+
+
+def with_packed_metadata(section: bytes) -> bytes:
+    return with_section(build(), "METZ", "METZ", section)
+
+
+@pytest.mark.parametrize("text", [b"[1, 2]", b"{nonsense", b"\xff\xfe", b"[" * 100_000])
+def test_metadata_that_is_no_json_object_is_refused(text: bytes) -> None:
+    with pytest.raises(BundleError, match="metadata is"):
+        Bundle(with_packed_metadata(zlib.compress(text)))
+    with pytest.raises(BundleError, match="metadata is"):
+        Bundle(with_section(build(), "METZ", "META", text))
+
+
+def test_metadata_cut_anywhere_or_damaged_is_refused() -> None:
+    packed = zlib.compress(json.dumps({"data": "none"}).encode())
+    assert Bundle(with_packed_metadata(packed)).metadata == {"data": "none"}
+    for at in range(len(packed)):
+        with pytest.raises(BundleError, match="ends too early"):
+            Bundle(with_packed_metadata(packed[:at]))
+    for at in (0, len(packed) // 2, len(packed) - 1):  # head, data, check sum
+        with pytest.raises(BundleError, match="cannot be unpacked"):
+            Bundle(with_packed_metadata(packed[:at] + bytes([packed[at] ^ 0x10]) + packed[at + 1 :]))
+    with pytest.raises(BundleError, match="followed by 3 stray bytes"):
+        Bundle(with_packed_metadata(packed + b"abc"))
+
+
+def test_metadata_up_to_the_cap_is_read_and_a_bomb_is_not_unpacked() -> None:
+    largest = b'{"a":"' + b"x" * (MAX_BYTES - 8) + b'"}'
+    assert len(Bundle(with_packed_metadata(zlib.compress(largest))).metadata["a"]) == MAX_BYTES - 8
+    for size in (MAX_BYTES + 1, 200 * MAX_BYTES):
+        bomb = zlib.compress(b" " * size)
+        tracemalloc.start()
+        with pytest.raises(BundleError, match="unpacks to more than"):
+            Bundle(with_packed_metadata(bomb))
+        assert tracemalloc.get_traced_memory()[1] < 10 * MAX_BYTES
+        tracemalloc.stop()
+    with pytest.raises(BundleError, match="expected at most"):
+        build(metadata={"a": "x" * MAX_BYTES})
+
+
+def test_plain_metadata_of_format_1_0_is_read_and_written_anew_deflated() -> None:
+    old = Bundle(with_section(build(), "METZ", "META", b'{"old": 1}'))
+    assert old.metadata == {"old": 1}
+    assert old.replace(metadata={"new": 2}).kinds == ("FEAT", "MODL", "LABL", "DECN", "METZ")
+    data = bytearray(build(gate=GateConfig()).data)
+    data[data.index(b"GATE") : data.index(b"GATE") + 4] = b"META"
+    with pytest.raises(BundleError, match="twice"):
+        Bundle(with_crc(data))
+
+
+@pytest.mark.parametrize("kind", ["FEAT", "GATE", "METZ"])
+def test_a_section_there_twice_is_refused(kind: str) -> None:
+    bundle = build(gate=GateConfig())
+    data = bytearray(bundle.data)
+    entry = section_entry(bundle, "DECN")
+    data[entry : entry + 4] = kind.encode()
+    with pytest.raises(BundleError, match="outside its section"):
+        Bundle(with_crc(data))
 
 
 def test_a_front_end_that_does_not_fit_the_model_is_refused() -> None:
@@ -233,7 +294,6 @@ def test_the_arena_figure_is_the_exact_need() -> None:
     assert status == lib.KWS_ERROR_ARENA
 
 
-def test_metadata_is_stored_as_readable_json() -> None:
-    section = build().section("META")
-    assert section is not None
-    assert json.loads(section) == {"data": "none", "ünicode": [1, 2.5, None]}
+def test_metadata_takes_little_flash() -> None:
+    metadata = {"layers": [{"kernel": [3, 3], "filters": 64}] * 100}
+    assert len(build(metadata=metadata).section("METZ") or b"") < len(json.dumps(metadata)) / 20
