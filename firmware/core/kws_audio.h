@@ -23,8 +23,11 @@ typedef struct {
 kws_status_t kws_audio_ring_init(kws_audio_ring_t *self, int16_t *samples, uint32_t capacity_samples);
 /* Producer side, interrupt safe. Returns how many were stored; the rest is counted in `dropped`. */
 uint32_t kws_audio_ring_write(kws_audio_ring_t *self, const int16_t *samples, uint32_t num_samples);
-/* Consumer side. Returns how many were copied, 0 .. max_samples. */
-uint32_t kws_audio_ring_read(kws_audio_ring_t *self, int16_t *samples, uint32_t max_samples);
+/* Consumer side, without a copy: the oldest samples where they lie, as many as do in a row: less than available when
+ * the ring wraps. They stay there until consumed. */
+const int16_t *kws_audio_ring_peek(const kws_audio_ring_t *self, uint32_t *num_samples);
+/* The oldest num_samples <= available are done with. */
+void kws_audio_ring_consume(kws_audio_ring_t *self, uint32_t num_samples);
 uint32_t kws_audio_ring_available(const kws_audio_ring_t *self);
 
 typedef struct {
@@ -38,6 +41,8 @@ typedef struct {
 kws_status_t kws_audio_framer_init(kws_audio_framer_t *self, uint16_t window_samples, uint16_t hop_samples,
                                    kws_arena_t *arena);
 void kws_audio_framer_reset(kws_audio_framer_t *self);
+/* Samples until the next window is complete, never 0. */
+uint32_t kws_audio_framer_wanted(const kws_audio_framer_t *self);
 /* Takes samples until a window is complete. Returns how many were taken; *complete says whether `window` now
  * holds a whole frame, which stays valid until the next call. */
 uint32_t kws_audio_framer_step(kws_audio_framer_t *self, const int16_t *samples, uint32_t num_samples,

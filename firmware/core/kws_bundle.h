@@ -9,7 +9,8 @@
  *       16     4  num_sections    (1 .. KWS_BUNDLE_MAX_SECTIONS)
  *       20    12  reserved, zero
  *       32  16*n  section table: { uint32 type (four characters), uint32 offset_bytes from the start of the file,
- *                 uint32 size_bytes, uint32 reserved zero }; offsets are multiples of 16, sections neither overlap nor repeat
+ *                 uint32 size_bytes, uint32 reserved zero }; offsets are multiples of 16, sections neither overlap nor
+ *                 repeat
  *
  * Sections (each parsed by the stage that owns it, every offset inside is relative to the section's start):
  *   FEAT  front-end settings and tables      kws_features.h   required

@@ -13,7 +13,7 @@
 
 enum {
     KWS_SERIAL_BAUD = 921600,
-    KWS_PROTOCOL_VERSION = 1, /* boards and hosts of different versions refuse to work together */
+    KWS_PROTOCOL_VERSION = 2, /* boards and hosts of different versions refuse to work together */
     KWS_AUDIO_FRAME_SAMPLES =
         56, /* most samples in one AUDIO message: few, so that a small buffer holds several */
     KWS_PROTOCOL_MAX_LABELS =
@@ -86,7 +86,8 @@ typedef struct {
 /* Bits of kws_message_reset_t.wanted; events and DRAINED always come. */
 enum {
     KWS_WANTED_SCORES = 1,
-    KWS_WANTED_FEATURES = 2
+    KWS_WANTED_FEATURES = 2,
+    KWS_WANTED_TIMES = 4 /* of each stage in STATISTICS: looking at the clock costs cycles too */
 };
 
 typedef struct {

@@ -160,7 +160,7 @@ def _run(bundle: Bundle, board: str, program: Path, seconds: int, level: float) 
         watch = Watch(functions=functions, kernels=KERNELS, regions=_regions(bundle, address))
         arguments = plugin_arguments(program, folder, watch)
         with open_board(board, bundle=path, qemu_arguments=arguments) as device:
-            device.reset(scores=False)
+            device.reset(scores=False, times=False)
             device.stream(test_signal(seconds, device.info.sample_rate_hz, level))
             info, statistics = device.info, device.stats()
         return _Run(report=read_report(program, folder), info=info, statistics=statistics)

@@ -199,7 +199,9 @@ class Board:
 
     # -- listening ----------------------------------------------------------------------------------------------
 
-    def reset(self, *, operating_point: int | None = None, scores: bool = True, features: bool = False) -> None:
+    def reset(
+        self, *, operating_point: int | None = None, scores: bool = True, features: bool = False, times: bool = True
+    ) -> None:
         """Forget all audio heard so far; choose what :meth:`stream` brings back.
 
         Parameters
@@ -210,6 +212,8 @@ class Board:
             Whether every decision's posteriors come back.
         features : bool
             Whether every feature frame comes back.
+        times : bool
+            Whether the board times its stages for :meth:`stats`, which costs it a little itself.
 
         Raises
         ------
@@ -217,7 +221,8 @@ class Board:
             If the bundle has no such operating point.
         """
         point = -1 if operating_point is None else operating_point
-        wanted = (lib.KWS_WANTED_SCORES if scores else 0) | (lib.KWS_WANTED_FEATURES if features else 0)
+        choices = {lib.KWS_WANTED_SCORES: scores, lib.KWS_WANTED_FEATURES: features, lib.KWS_WANTED_TIMES: times}
+        wanted = sum(bit for bit, chosen in choices.items() if chosen)
         self._link.state = lambda: "resetting it"
         status = self._link.begin_session(pack("reset", operating_point=point, wanted=wanted)).read("status")
         if status.status < 0:

@@ -42,7 +42,6 @@ static void ring_refuses_what_does_not_fit_and_counts_it(void)
 {
     int16_t storage[8];
     const int16_t samples[6] = {1, 2, 3, 4, 5, 6};
-    int16_t out[8];
     kws_audio_ring_t ring;
     CHECK(kws_audio_ring_init(&ring, storage, 6u) == KWS_ERROR_ARGUMENT);
     CHECK(kws_audio_ring_init(&ring, storage, 8u) == KWS_OK);
@@ -50,13 +49,20 @@ static void ring_refuses_what_does_not_fit_and_counts_it(void)
     CHECK_EQUAL(kws_audio_ring_write(&ring, samples, 6u), 2);
     CHECK_EQUAL(ring.dropped, 4);
     CHECK_EQUAL(kws_audio_ring_available(&ring), 8);
-    CHECK_EQUAL(kws_audio_ring_read(&ring, out, 7u), 7);
-    CHECK_EQUAL(out[0], 1);
-    CHECK_EQUAL(out[6], 1);
+    uint32_t in_a_row;
+    const int16_t *oldest = kws_audio_ring_peek(&ring, &in_a_row);
+    CHECK_EQUAL(in_a_row, 8);
+    CHECK_EQUAL(oldest[0], 1);
+    CHECK_EQUAL(oldest[6], 1);
+    kws_audio_ring_consume(&ring, 7u);
     CHECK_EQUAL(kws_audio_ring_write(&ring, samples, 3u), 3); /* wraps */
-    CHECK_EQUAL(kws_audio_ring_read(&ring, out, 8u), 4);
-    CHECK_EQUAL(out[0], 2);
-    CHECK_EQUAL(out[3], 3);
+    oldest = kws_audio_ring_peek(&ring, &in_a_row);
+    CHECK_EQUAL(in_a_row, 1);
+    CHECK_EQUAL(oldest[0], 2);
+    kws_audio_ring_consume(&ring, 1u);
+    oldest = kws_audio_ring_peek(&ring, &in_a_row);
+    CHECK_EQUAL(in_a_row, 3);
+    CHECK_EQUAL(oldest[2], 3);
 }
 
 static void framer_windows_overlap_by_window_minus_hop(void)

@@ -161,7 +161,10 @@ def test_a_board_of_another_protocol_version_is_refused(native: Child, monkeypat
             return getattr(lib, name)
 
     monkeypatch.setattr("kws.device.board.lib", NewerHost())
-    with pytest.raises(ProtocolError, match=r"speaks version 1 .* this host version 2"):
+    with pytest.raises(
+        ProtocolError,
+        match=rf"speaks version {lib.KWS_PROTOCOL_VERSION} .* this host version {lib.KWS_PROTOCOL_VERSION + 1}",
+    ):
         connect(native.url)
 
 

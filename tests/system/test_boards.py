@@ -131,8 +131,11 @@ def test_statistics_count_every_call_of_every_stage(board: Board, streaming_bund
     decisions = pipeline.scores.frame_index.size
     assert calls["features"] == calls["model"] == pipeline.frames.shape[0] == board.stats().frames
     assert calls["smoothing"] == calls["detection"] == decisions
-    board.reset()
+    board.reset(times=False)
     assert board.stats().frames == 0
+    board.stream(samples)
+    assert all(stage.calls == 0 for stage in board.stats().stages)
+    assert board.stats().frames == pipeline.frames.shape[0]
 
 
 def test_samples_of_another_type_are_refused(board: Board) -> None:

@@ -5,8 +5,11 @@
 #include "board.h"
 
 enum {
-    SLICE_SAMPLES = 32
-}; /* fed at a time, between looks at the serial line */
+    SLICE_SAMPLES = 320 /* worth a call of the pipeline, when they do not complete a window */
+};
+
+/* The host sends whole messages only: a ring without room for one while it waits for a slice would wait for ever. */
+_Static_assert(SLICE_SAMPLES + KWS_AUDIO_FRAME_SAMPLES <= BOARD_AUDIO_RING_SAMPLES, "a slice always comes");
 
 static void on_stage(void *user, kws_stage_t stage, bool begins)
 {
@@ -70,7 +73,7 @@ static kws_status_t open_bundle(app_t *self)
 static kws_status_t start_pipeline(app_t *self, int32_t operating_point)
 {
     const kws_pipeline_hooks_t hooks = {.user = self,
-                                        .on_stage = on_stage,
+                                        .on_stage = (self->wanted & KWS_WANTED_TIMES) != 0u ? on_stage : NULL,
                                         .on_frame = on_frame,
                                         .on_scores = on_scores,
                                         .on_event = on_event};
@@ -127,14 +130,17 @@ static bool feed_slice(app_t *self)
     if (self->status != KWS_OK || !outbox_has_room(self)) {
         return false;
     }
-    int16_t slice[SLICE_SAMPLES];
-    const uint32_t hop = self->pipeline.features_config.hop_samples;
-    const uint32_t whole = (hop < SLICE_SAMPLES) ? hop : SLICE_SAMPLES;
-    if (kws_audio_ring_available(&self->audio) < whole && !self->flush_due) {
-        return false; /* crumbs cost a call each */
+    /* A window waits for its last sample and no longer; crumbs before that would cost a call each. */
+    const uint32_t wanted = kws_audio_framer_wanted(&self->pipeline.audio);
+    const uint32_t enough = (wanted < SLICE_SAMPLES) ? wanted : SLICE_SAMPLES;
+    if (kws_audio_ring_available(&self->audio) < enough && !self->flush_due) {
+        return false;
     }
-    const uint32_t num_samples = kws_audio_ring_read(&self->audio, slice, whole);
-    kws_pipeline_feed(&self->pipeline, slice, num_samples);
+    uint32_t in_a_row;
+    const int16_t *samples = kws_audio_ring_peek(&self->audio, &in_a_row);
+    const uint32_t num_samples = (in_a_row < enough) ? in_a_row : enough;
+    kws_pipeline_feed(&self->pipeline, samples, num_samples);
+    kws_audio_ring_consume(&self->audio, num_samples);
     if (self->flush_due && self->audio.read == self->flush_position) {
         const kws_message_drained_t message = {.position = self->flush_position};
         kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_DRAINED, sizeof message);
