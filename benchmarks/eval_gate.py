@@ -69,7 +69,7 @@ def listen(
         any(start <= event.sample_index <= start + HIT_SAMPLES and event.label == word for event in events)
         for start, word in zip(starts, words, strict=True)
     ]
-    return np.array(heard), pipeline.gated_frames / len(pipeline.frames)
+    return np.array(heard), pipeline.gated_frames / (pipeline.gated_frames + len(pipeline.frames))
 
 
 def evaluate(data: Path) -> dict[str, dict[str, float]]:

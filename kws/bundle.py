@@ -97,7 +97,7 @@ class Bundle:
         metadata : mapping, optional
             JSON-serialisable provenance; the board never reads it.
         gate : GateConfig, optional
-            Level gate in front of the model; without it the network always runs.
+            Level gate behind the framer; without it every frame is heard.
         name : str
             What messages call it.
 

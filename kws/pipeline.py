@@ -99,7 +99,7 @@ class Pipeline:
         )
         """Decisions of the last :meth:`feed`."""
         self.frames: npt.NDArray[np.int8] = np.empty((0, self.num_features), np.int8)
-        """Feature frames of the last :meth:`feed`, shape [frames, num_features]."""
+        """Feature frames of the last :meth:`feed`, shape [frames, num_features]; none while the gate is closed."""
 
     @property
     def num_features(self) -> int:
@@ -113,7 +113,7 @@ class Pipeline:
 
     @property
     def gated_frames(self) -> int:
-        """Frames since the last reset that the gate kept from the model."""
+        """Frames since the last reset with the gate closed."""
         return int(self._door.pipeline.gated_frames)
 
     def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:

@@ -20,7 +20,10 @@ kws_status_t kws_gate_read(kws_gate_config_t *self, kws_span_t section)
     self->hangover_frames = kws_read_u16(section.data + 4);
     self->floor_rise_q8 = kws_read_u16(section.data + 6);
     self->minimum_level_q8 = kws_read_u16(section.data + 8);
-    const bool plausible = self->close_margin_q8 <= self->open_margin_q8 && self->hangover_frames > 0u &&
+    self->preroll_frames = kws_read_u16(section.data + 10);
+    const uint32_t reserved = kws_read_u32(section.data + 12);
+    const bool plausible = reserved == 0u && self->preroll_frames <= KWS_GATE_MAX_PREROLL_FRAMES &&
+                           self->close_margin_q8 <= self->open_margin_q8 && self->hangover_frames > 0u &&
                            self->floor_rise_q8 <= UINT8_MAX;
     return plausible ? KWS_OK : KWS_ERROR_BOUNDS;
 }

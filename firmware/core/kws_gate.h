@@ -1,9 +1,8 @@
-/* The gate in front of stage 3: in silence the network sleeps, and no word onset is lost.
+/* The gate behind stage 1: in silence everything behind it sleeps, and no word onset is lost.
  *
- * It watches the level of each hop against a noise floor that falls fast and rises slowly. While closed, the
- * pipeline keeps the newest feature frames; when the gate opens, it runs them through the model first. A streaming
- * model's state depends on the frames its kernels reach back to and on nothing else, so every posterior after opening equals the one an
- * always-on pipeline computes, bit for bit (tests/unit/test_gate.py).
+ * It watches the level of each hop against a noise floor. While it is closed, no features are computed; the audio of
+ * the last hops is kept (kws_preroll.h), and when it opens, their frames are heard first. kws_pipeline.h says what that
+ * makes of the stream, benchmarks/gate.json what it costs in words.
  *
  * The GATE section is optional; a bundle without it is always on.
  *   offset  size  field
@@ -12,7 +11,9 @@
  *        4     2  hangover_frames   open for so long after the last frame above close_margin_q8 (1 .. 65535)
  *        6     2  floor_rise_q8     rise of the floor per frame (0 .. 255)
  *        8     2  minimum_level_q8  below this it never opens: a quiet microphone's own noise
- *       10     6  reserved, zero */
+ *       10     2  preroll_frames    frames before the opening one that are heard after all (0 .. 255, at least
+ *                                  decision_frames - 1)
+ *       12     4  reserved, zero */
 #ifndef KWS_GATE_H
 #define KWS_GATE_H
 
@@ -21,7 +22,8 @@
 #include "kws_bundle.h"
 
 enum {
-    KWS_GATE_SECTION_BYTES = 16
+    KWS_GATE_SECTION_BYTES = 16,
+    KWS_GATE_MAX_PREROLL_FRAMES = 255
 };
 
 typedef struct {
@@ -31,6 +33,7 @@ typedef struct {
     uint16_t hangover_frames;
     uint16_t floor_rise_q8;
     uint16_t minimum_level_q8;
+    uint16_t preroll_frames;
 } kws_gate_config_t;
 
 typedef struct {

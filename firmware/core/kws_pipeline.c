@@ -2,35 +2,12 @@
 
 #include <string.h>
 
-enum {
-    MAX_HISTORY_BYTES = 1 << 20
-}; /* far beyond any board; keeps sizes inside 32 bits */
-
-/* Frames that a decision depends on: of a streaming model, all that its kernels reach back to, which padding above
- * the first frame makes more than window_frames. */
-static uint32_t receptive_frames(const kws_model_config_t *model)
+/* A cut is a whole number of decisions long, or the frames of later decisions would shift: rounding it up must not
+ * reach beyond the frame that woke the pipeline. */
+static bool preroll_fits(const kws_pipeline_t *self)
 {
-    if (!model->streaming) {
-        return model->window_frames;
-    }
-    uint32_t frames = 1u;
-    uint32_t stride = 1u;
-    for (uint32_t i = 0u; i < model->num_layers; ++i) {
-        frames += (model->layers[i].kernel_height - 1u) * stride;
-        stride *= model->layers[i].stride_height;
-    }
-    return frames;
-}
-
-/* Frames kept for waking: those before the newest one, and up to the multiple of decision_frames before them. */
-static uint32_t history_frames(const kws_pipeline_t *self)
-{
-    return receptive_frames(&self->model_config) - 1u + self->model_config.decision_frames - 1u;
-}
-
-static bool history_fits(const kws_pipeline_t *self)
-{
-    return (uint64_t)history_frames(self) * self->features_config.num_features <= (uint64_t)MAX_HISTORY_BYTES;
+    return !self->gate_config.enabled ||
+           self->gate_config.preroll_frames + 1u >= self->model_config.decision_frames;
 }
 
 static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bundle, int32_t operating_point)
@@ -56,7 +33,7 @@ static kws_status_t read_sections(kws_pipeline_t *self, const kws_bundle_t *bund
     const bool agree = self->features_config.num_features == self->model_config.num_features &&
                        self->decision_config.num_labels == self->model_config.num_labels &&
                        num_labels == (int32_t)self->model_config.num_labels;
-    return (agree && history_fits(self)) ? KWS_OK : KWS_ERROR_BOUNDS;
+    return (agree && preroll_fits(self)) ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
 /* Also the counting pass: with arena->base == NULL nothing is written through the pointers taken. */
@@ -70,7 +47,11 @@ static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
     self->posteriors = kws_arena_take(arena, self->model_config.num_labels);
     self->smoothed = kws_arena_take(arena, self->model_config.num_labels);
     if (self->gate_config.enabled) {
-        self->history = kws_arena_take(arena, history_frames(self) * self->features_config.num_features);
+        const uint16_t num_frames = self->gate_config.preroll_frames;
+        kws_preroll_init(&self->preroll, num_frames, self->features_config.window_samples,
+                         self->features_config.hop_samples, arena);
+        self->preroll_features =
+            kws_arena_take(arena, (uint32_t)num_frames * self->features_config.num_features);
     }
 
     kws_status_t status = kws_audio_framer_init(&self->audio, self->features_config.window_samples,
@@ -181,60 +162,95 @@ static void decide(kws_pipeline_t *self)
     }
 }
 
-static int8_t *history_row(const kws_pipeline_t *self, uint32_t frame_index)
+static int8_t *preroll_row(const kws_pipeline_t *self, uint32_t frames_ago)
 {
-    return self->history + (frame_index % history_frames(self)) * self->features_config.num_features;
+    return self->preroll_features + (frames_ago - 1u) * self->features_config.num_features;
 }
 
-/* The gate has opened: bring the model to the state it would have had, had it never slept. Its state depends on the
- * last receptive_frames frames; starting at a multiple of decision_frames keeps its strides in step. */
-static void wake_model(kws_pipeline_t *self)
+static void compute_features(kws_pipeline_t *self, int8_t *features)
 {
-    const uint32_t reach = receptive_frames(&self->model_config);
-    const uint32_t oldest = (self->frame_index + 1u > reach) ? self->frame_index + 1u - reach : 0u;
-    kws_model_reset(&self->model);
-    kws_smoothing_reset(&self->smoothing);
-    for (uint32_t i = oldest - oldest % self->model_config.decision_frames; i < self->frame_index; ++i) {
-        (void)kws_model_step(&self->model, history_row(self, i),
-                             self->posteriors); /* decisions of the past */
+    mark(self, KWS_STAGE_FEATURES, true);
+    kws_features_step(&self->features, self->audio.window, features);
+    mark(self, KWS_STAGE_FEATURES, false);
+}
+
+static bool run_model(kws_pipeline_t *self, const int8_t *features)
+{
+    mark(self, KWS_STAGE_MODEL, true);
+    const bool decided = kws_model_step(&self->model, features, self->posteriors);
+    mark(self, KWS_STAGE_MODEL, false);
+    return decided;
+}
+
+/* Frames before this one that the model hears after all; what was slept through before them is cut out. */
+static uint32_t frames_to_catch_up(const kws_pipeline_t *self)
+{
+    const uint32_t slept = self->frame_index - self->first_gated_frame;
+    const uint32_t kept = self->gate_config.preroll_frames;
+    const uint32_t step = self->model_config.decision_frames;
+    return (slept > kept) ? slept - (slept - kept + step - 1u) / step * step : slept;
+}
+
+/* The gate has opened: the sound before it. Decisions about the past are smoothed and told to nobody. */
+static void wake(kws_pipeline_t *self)
+{
+    const uint32_t num_frames = frames_to_catch_up(self);
+    kws_preroll_save(&self->preroll, self->audio.window);
+    for (uint32_t ago = 1u; ago <= num_frames; ++ago) {
+        kws_preroll_back(&self->preroll, self->frame_index - ago, self->audio.window);
+        compute_features(self, preroll_row(self, ago));
+    }
+    kws_preroll_restore(&self->preroll, self->audio.window);
+    for (uint32_t ago = num_frames; ago > 0u; --ago) {
+        if (run_model(self, preroll_row(self, ago))) {
+            kws_smoothing_step(&self->smoothing, self->posteriors, self->smoothed);
+        }
     }
     self->asleep = false;
 }
 
-/* True when the model must hear this frame. */
-static bool pass_gate(kws_pipeline_t *self)
+static void hear_frame(kws_pipeline_t *self)
+{
+    compute_features(self, self->frame);
+    if (self->hooks.on_frame != NULL) {
+        self->hooks.on_frame(self->hooks.user, self->frame);
+    }
+    if (self->asleep) {
+        wake(self);
+    }
+    if (run_model(self, self->frame)) {
+        decide(self);
+    }
+}
+
+static void sleep_frame(kws_pipeline_t *self)
+{
+    if (!self->asleep) {
+        self->asleep = true;
+        self->first_gated_frame = self->frame_index;
+    }
+    kws_preroll_keep(&self->preroll, self->frame_index, self->audio.window);
+    ++self->gated_frames;
+}
+
+/* Looks at the newest hop. */
+static bool gate_is_open(kws_pipeline_t *self)
 {
     const uint32_t window = self->features_config.window_samples;
     const uint32_t hop = self->features_config.hop_samples;
     const uint32_t newest = (hop < window) ? hop : window;
+    mark(self, KWS_STAGE_AUDIO, true);
     const bool open = kws_gate_step(&self->gate, self->audio.window + window - newest, newest);
-    if (open && self->asleep) {
-        wake_model(self);
-    }
-    if (history_frames(self) > 0u) {
-        memcpy(history_row(self, self->frame_index), self->frame, self->features_config.num_features);
-    }
-    if (!open) {
-        self->asleep = true;
-        ++self->gated_frames;
-    }
+    mark(self, KWS_STAGE_AUDIO, false);
     return open;
 }
 
 static void step_frame(kws_pipeline_t *self)
 {
-    mark(self, KWS_STAGE_FEATURES, true);
-    kws_features_step(&self->features, self->audio.window, self->frame);
-    mark(self, KWS_STAGE_FEATURES, false);
-    if (self->hooks.on_frame != NULL) {
-        self->hooks.on_frame(self->hooks.user, self->frame);
-    }
-    mark(self, KWS_STAGE_MODEL, true);
-    const bool decided = (!self->gate_config.enabled || pass_gate(self)) &&
-                         kws_model_step(&self->model, self->frame, self->posteriors);
-    mark(self, KWS_STAGE_MODEL, false);
-    if (decided) {
-        decide(self);
+    if (!self->gate_config.enabled || gate_is_open(self)) {
+        hear_frame(self);
+    } else {
+        sleep_frame(self);
     }
     ++self->frame_index;
 }

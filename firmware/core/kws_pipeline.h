@@ -1,6 +1,12 @@
 /* The five stages in order: feed samples, get events. The same object runs on the board and in the host library.
  *
- *   audio -> features -> (gate) -> model -> smoothing -> detection
+ *   audio -> (gate) -> features -> model -> smoothing -> detection
+ *
+ * While the gate is closed nothing behind it runs. What comes out is defined without reference to time: the model
+ * hears the frames of the stream with the silences cut out, as if they had never been. A cut is what was slept
+ * through but for its last preroll_frames, rounded up to a multiple of decision_frames, so that every decision lies on
+ * the frame it would lie on without a gate. Smoothing goes on over the cut; decisions and features of the pre-roll are
+ * not told.
  *
  * The caller gives one bundle (read-only, stays in place) and one arena (kws_pipeline_arena_bytes says how large).
  * Results do not depend on how the audio was cut into chunks. Not reentrant; call from the main loop. */
@@ -12,6 +18,7 @@
 #include "kws_features.h"
 #include "kws_gate.h"
 #include "kws_model.h"
+#include "kws_preroll.h"
 #include "kws_smoothing.h"
 
 typedef enum {
@@ -35,9 +42,9 @@ typedef struct {
 typedef struct {
     void *user;
     void (*on_stage)(void *user, kws_stage_t stage, bool begins); /* around each stage's step: statistics */
-    void (*on_frame)(void *user, const int8_t *features);         /* each frame: num_coefficients values */
-    void (*on_scores)(void *user, const kws_scores_t *scores);    /* each decision */
-    void (*on_event)(void *user, const kws_event_t *event);       /* each detection */
+    void (*on_frame)(void *user, const int8_t *features); /* each frame while awake: num_features values */
+    void (*on_scores)(void *user, const kws_scores_t *scores); /* each decision */
+    void (*on_event)(void *user, const kws_event_t *event);    /* each detection */
 } kws_pipeline_hooks_t;
 
 typedef struct {
@@ -48,6 +55,7 @@ typedef struct {
     kws_audio_framer_t audio;
     kws_features_t features;
     kws_gate_t gate;
+    kws_preroll_t preroll;
     kws_model_t model;
     kws_smoothing_t smoothing;
     kws_detection_t detection;
@@ -55,11 +63,12 @@ typedef struct {
     int8_t *frame;        /* one feature frame */
     uint8_t *posteriors;  /* num_labels */
     uint8_t *smoothed;    /* num_labels */
-    uint32_t frame_index; /* frames since reset */
+    uint32_t frame_index; /* frames since reset, heard or slept through */
     uint32_t last_decision_frame;
-    uint32_t gated_frames; /* frames since reset that the model did not see */
-    int8_t *history;       /* what waking needs: the newest frames, a ring by frame index; only with a gate */
-    bool asleep;           /* the gate is closed: the model's state is stale */
+    uint32_t gated_frames;      /* of them, those with the gate closed */
+    uint32_t first_gated_frame; /* of this sleep */
+    bool asleep;                /* the gate was closed at the last frame */
+    int8_t *preroll_features;   /* preroll_frames frames: the newest first */
 } kws_pipeline_t;
 
 /* Arena the bundle needs, or a negative kws_status_t. */

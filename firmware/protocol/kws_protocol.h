@@ -124,8 +124,8 @@ typedef struct {
     uint64_t busy_cycles;                           /* everything outside sleep, serial line included */
     uint32_t stage_calls[KWS_PROTOCOL_NUM_STAGES];
     uint32_t stage_peak_cycles[KWS_PROTOCOL_NUM_STAGES]; /* the longest call */
-    uint32_t frames;                                     /* feature frames made */
-    uint32_t gated_frames;                               /* of them, kept from the model by the gate */
+    uint32_t frames;                                     /* heard or slept through */
+    uint32_t gated_frames;                               /* of them, those with the gate closed */
     uint32_t sleeps;
     uint32_t stack_peak_bytes; /* since the board started; 0 = unknown */
 } kws_message_statistics_t;

@@ -23,8 +23,8 @@ DOOR_HEADERS = [
     "nn/layout.h",
     *(
         f"kws_{name}.h"
-        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "smoothing",
-                     "detection", "pipeline")
+        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll",
+                     "smoothing", "detection", "pipeline")
     ),
 ]  # fmt: skip
 EXTRA_HEADERS = [Path(__file__).parent / "door.h", Path(__file__).parent / "door_model.h",

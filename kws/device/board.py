@@ -66,7 +66,7 @@ class Statistics:
     """Everything outside sleep, serial line included."""
     frames: int
     gated_frames: int
-    """Frames that the gate kept from the model."""
+    """Of them, those with the gate closed."""
     sleeps: int
     stack_peak_bytes: int
     """Since the board started; 0 = unknown."""
