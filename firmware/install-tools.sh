@@ -20,6 +20,7 @@ need gcc-arm-none-eabi command -v arm-none-eabi-gcc
 need libnewlib-arm-none-eabi test -d /usr/lib/arm-none-eabi/include
 need qemu-system-arm command -v qemu-system-arm
 need espeak-ng command -v espeak-ng
+need flite command -v flite
 need libportaudio2 has_library libportaudio.so.2
 need libglib2.0-0 has_library libglib-2.0.so.0
 need python3-venv "$python" -c 'import ensurepip, venv'

@@ -21,8 +21,6 @@ from datasets.synthetic import (
 )
 from datasets.synthetic_choir import Choir
 from datasets.synthetic_espeak import EspeakEngine, draw_voice_definition
-from datasets.synthetic_flite import FliteEngine
-from datasets.synthetic_piper import PiperEngine
 from kws.errors import DatasetError, SpeechEngineError, ToolMissingError
 
 
@@ -170,38 +168,6 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         write_speech_commands_folder(clips, tmp_path / "file")
 
 
-def test_piper_without_its_program_or_voices_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ToolMissingError, match="not installed"):
-        PiperEngine(tmp_path, program="piper-that-is-not-there")
-    with pytest.raises(ToolMissingError, match="found none"):
-        PiperEngine(tmp_path, program="true")
-
-
-def test_piper_is_called_as_an_external_program(tmp_path: Path) -> None:
-    tone = tmp_path / "tone.py"
-    tone.write_text(
-        "import sys, wave, array, math\n"
-        "path = sys.argv[sys.argv.index('--output_file') + 1]\n"
-        "speaker = int(sys.argv[sys.argv.index('--speaker') + 1])\n"
-        "out = wave.open(path, 'wb'); out.setnchannels(1); out.setsampwidth(2); out.setframerate(16000)\n"
-        "samples = [int(9000 * math.sin(i * 0.1 * (1 + speaker))) for i in range(8000)]\n"
-        "out.writeframes(array.array('h', samples).tobytes()); out.close()\n"
-    )
-    program = tmp_path / "piper"
-    program.write_text(f'#!/bin/sh\nexec python3 {tone} "$@"\n')
-    program.chmod(0o755)
-    (tmp_path / "voice.onnx").write_bytes(b"")
-    (tmp_path / "voice.onnx.json").write_text('{"num_speakers": 2}')
-    engine = PiperEngine(tmp_path, program=str(program))
-    voices = engine.voices(3, seed=1)
-    assert len({voice.speaker for voice in voices}) == 2
-    takes = [engine.synthesize(Utterance(text="go", voice=voice)) for voice in voices[:2]]
-    assert all(take.size == 8000 for take in takes)
-    assert not np.array_equal(*takes)
-    with pytest.raises(SpeechEngineError, match="type words instead"):
-        engine.pronounce("[[g'oU]]")
-
-
 def test_a_choir_speaks_with_the_voices_of_every_engine(engine: EspeakEngine) -> None:
     class Tone:
         name = "tone 1"
@@ -222,8 +188,3 @@ def test_a_choir_speaks_with_the_voices_of_every_engine(engine: EspeakEngine) ->
     assert choir.pronounce("go").phonemes == "g'oU"
     tone = next(voice for voice in voices if voice.engine == "tone")
     assert choir.synthesize(Utterance(text="go", voice=tone)).size == 800
-
-
-def test_a_missing_flite_says_what_to_install() -> None:
-    with pytest.raises(ToolMissingError, match="apt install flite"):
-        FliteEngine("flite-that-is-not-there")
