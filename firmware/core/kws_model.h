@@ -78,7 +78,7 @@ typedef struct {
     int8_t output_max;
     uint32_t weights_offset; /* zero when there are no weights */
     uint32_t weights_bytes;
-    uint32_t channels_offset; /* kws_nn_channel_t x output_channels */
+    uint32_t channels_offset; /* kws_nn_channel_t x output_channels; zero when there is no table */
     uint32_t reserved[2];     /* zero */
 } kws_model_layer_t;
 

@@ -11,20 +11,22 @@ static inline kws_nn_layer_t kws_model_kernel_view(const uint8_t *section, const
 {
     const uint32_t padding =
         (record->op == KWS_MODEL_AVERAGE_POOL) ? 0u : (uint32_t)record->pad_left + record->pad_right;
-    return (kws_nn_layer_t){.weights = (const int8_t *)section + record->weights_offset,
-                            .channels =
-                                (const kws_nn_channel_t *)(const void *)(section + record->channels_offset),
-                            .kernel_height = record->kernel_height,
-                            .kernel_width = record->kernel_width,
-                            .stride_width = record->stride_width,
-                            .input_width = (uint16_t)(record->input_width + padding),
-                            .input_channels = record->input_channels,
-                            .output_width = record->output_width,
-                            .output_channels = record->output_channels,
-                            .output_zero_point = record->output_zero_point,
-                            .output_min = record->output_min,
-                            .output_max = record->output_max,
-                            .weight_layout = record->weight_layout};
+    return (kws_nn_layer_t){
+        .weights = (const int8_t *)section + record->weights_offset,
+        .channels = (record->channels_offset == 0u)
+                        ? NULL
+                        : (const kws_nn_channel_t *)(const void *)(section + record->channels_offset),
+        .kernel_height = record->kernel_height,
+        .kernel_width = record->kernel_width,
+        .stride_width = record->stride_width,
+        .input_width = (uint16_t)(record->input_width + padding),
+        .input_channels = record->input_channels,
+        .output_width = record->output_width,
+        .output_channels = record->output_channels,
+        .output_zero_point = record->output_zero_point,
+        .output_min = record->output_min,
+        .output_max = record->output_max,
+        .weight_layout = record->weight_layout};
 }
 
 /* Bytes of an input row with its padding columns, a multiple of 4. */

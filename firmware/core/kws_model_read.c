@@ -95,12 +95,10 @@ static kws_status_t check_weights(const kws_model_layer_t *record, kws_span_t se
     const bool depthwise = record->op == KWS_MODEL_DEPTHWISE;
     /* No product of these can exceed 32 bits: shapes_fit bounds one accumulator, this the number of them. */
     const uint32_t needed = depthwise ? kws_nn_depthwise_weights_bytes(&layer) : kws_nn_weights_bytes(&layer);
-    const bool dense_packed = record->op == KWS_MODEL_DENSE && record->weight_layout != KWS_NN_LAYOUT_COMPACT;
-    if (needed == 0u || dense_packed) {
+    if (needed == 0u) {
         return KWS_ERROR_UNSUPPORTED;
     }
-    return (record->weights_bytes == needed && inside(section, record->weights_offset, needed) &&
-            kws_nn_constants_fit(&layer))
+    return (record->weights_bytes == needed && inside(section, record->weights_offset, needed))
                ? KWS_OK
                : KWS_ERROR_BOUNDS;
 }
@@ -129,11 +127,16 @@ static bool channels_fit(const kws_nn_channel_t *channels, uint32_t num_channels
     return true;
 }
 
+/* Packed layouts may do without a channel table. Two must: a stencil never reads one, and a dense layer rounds in
+ * another way than the kernel of its layout would. */
 static kws_status_t check_channels(const kws_model_layer_t *record, kws_span_t section)
 {
-    const bool among_weights = record->weights_bytes > 0u && record->weight_layout != KWS_NN_LAYOUT_COMPACT;
-    if (record->op == KWS_MODEL_AVERAGE_POOL || among_weights) {
+    const bool packed = record->weights_bytes > 0u && record->weight_layout != KWS_NN_LAYOUT_COMPACT;
+    if (record->op == KWS_MODEL_AVERAGE_POOL || (packed && record->channels_offset == 0u)) {
         return (record->channels_offset == 0u) ? KWS_OK : KWS_ERROR_BOUNDS;
+    }
+    if (packed && (record->op == KWS_MODEL_DENSE || record->weight_layout == KWS_NN_LAYOUT_STENCIL)) {
+        return KWS_ERROR_UNSUPPORTED;
     }
     const uint32_t num_channels = (record->op == KWS_MODEL_SOFTMAX) ? 1u : record->output_channels;
     if (!inside(section, record->channels_offset, num_channels * (uint32_t)sizeof(kws_nn_channel_t))) {

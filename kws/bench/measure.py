@@ -38,7 +38,6 @@ KERNELS = (
     "kws_nn_pointwise_row_plain",
     "kws_nn_depthwise_row_plain",
     "kws_nn_dense_row_plain",
-    "kws_nn_dense_row_dsp",
 )
 """What the engine calls for layers with weights, whose address tells the layer."""
 WEIGHTLESS_KERNELS = {

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kws.importer.network import Quantization
 
+Int64Array = npt.NDArray[np.int64]
 SOFTMAX_INTEGER_BITS = 5
 """Scaled differences are Q5.26 (``kScaledDiffIntegerBits``)."""
 
@@ -64,3 +65,17 @@ def softmax_constants(input_scale: float, beta: float) -> tuple[int, int, int]:
     multiplier, shift = quantize_multiplier(real)
     radius = ((1 << SOFTMAX_INTEGER_BITS) - 1) * (1 << fraction_bits) / (1 << shift)
     return -math.floor(radius), multiplier, shift
+
+
+def requantize_twice(values: Int64Array, multiplier: int, shift: int) -> Int64Array:
+    """Scale the accumulators of a convolution (``MultiplyByQuantizedMultiplier``): two roundings; ``shift <= 0``."""
+    high = values * multiplier + (1 << 30) >> 31
+    mask = (1 << -shift) - 1
+    threshold = (mask >> 1) + (high < 0)
+    return (high >> -shift) + ((high & mask) > threshold)
+
+
+def requantize_once(values: Int64Array, multiplier: int, shift: int) -> Int64Array:
+    """Scale the accumulators of a dense layer, which round once, ties upwards."""
+    right = 31 - shift
+    return values * multiplier + (1 << right - 1) >> right

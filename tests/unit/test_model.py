@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from random_bundles import random_network
 
 from kws.bundle import Bundle
+from kws.core import ffi, lib
 from kws.errors import BundleError, ImportModelError
 from kws.importer.arithmetic import quantize_multiplier, softmax_constants
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
@@ -195,3 +198,24 @@ def test_multipliers_are_normalised() -> None:
 
 def test_softmax_constants_are_those_of_a_known_scale() -> None:
     assert softmax_constants(1.0 / 16.0, 1.0) == (-(31 * 2**26 // 2**23), 1 << 30, 23)
+
+
+@pytest.mark.parametrize(("index", "layout"), [(-2, "PAIRED"), (1, "STENCIL")])
+def test_a_channel_table_is_refused_where_the_kernel_would_not_read_it(index: int, layout: str) -> None:
+    network = random_network(channels=64)
+    section = bytearray(model_section(rectified(network)))
+    records = ffi.cast("kws_model_layer_t *", ffi.from_buffer(section) + 32)
+    record = records[index % len(network.layers)]
+    assert record.weight_layout == getattr(lib, f"KWS_NN_LAYOUT_{layout}")
+    assert record.channels_offset == 0
+    Model(bytes(section))
+    record.channels_offset = record.weights_offset
+    with pytest.raises(BundleError, match="cannot do"):
+        Model(bytes(section))
+
+
+def rectified(network: Network) -> Network:
+    """Return the network with zero points at the lowest output, as a ReLU has it: all layers get packed layouts."""
+    hidden = Quantization(scale=0.05, zero_point=-128)
+    layers = [dataclasses.replace(layer, output_quantization=hidden) for layer in network.layers[:-2]]
+    return dataclasses.replace(network, layers=(*layers, *network.layers[-2:]))

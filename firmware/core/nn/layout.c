@@ -34,13 +34,3 @@ uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer)
     default: return 0u;
     }
 }
-
-bool kws_nn_constants_fit(const kws_nn_layer_t *layer)
-{
-    switch (layer->weight_layout) {
-    case KWS_NN_LAYOUT_PAIRED: return kws_nn_paired_fits(layer);
-    case KWS_NN_LAYOUT_STENCIL: return kws_nn_stencil_fits(layer);
-    case KWS_NN_LAYOUT_QUADS: return kws_nn_quads_fits(layer);
-    default: return true;
-    }
-}

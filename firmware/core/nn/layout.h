@@ -8,11 +8,11 @@
 typedef enum {
     /* int8 as in TFLite: conv, pointwise, dense [oc][ky][kx][ic]; depthwise [ky][kx][channel] */
     KWS_NN_LAYOUT_COMPACT = 0,
-    /* conv, pointwise, for the Armv7E-M kernel: paired.h; the channel table is empty */
+    /* conv, pointwise, dense, for the Armv7E-M kernel: paired.h */
     KWS_NN_LAYOUT_PAIRED = 1,
-    /* depthwise 3 x 3 at stride width 1, for the Armv7E-M kernel: stencil.h; the channel table is empty */
+    /* depthwise 3 x 3, for the Armv7E-M kernel: stencil.h */
     KWS_NN_LAYOUT_STENCIL = 2,
-    /* any other depthwise layer, for the Armv7E-M kernel: quads.h; the channel table is empty */
+    /* any other depthwise layer, for the Armv7E-M kernel: quads.h */
     KWS_NN_LAYOUT_QUADS = 3
 } kws_nn_layout_t;
 
@@ -23,27 +23,30 @@ typedef struct {
     int32_t shift;      /* -31 .. 30: exponent of two, negative shifts right */
 } kws_nn_channel_t;
 
+/* The layouts other than compact keep two constants per output channel instead of a channel table:
+ *
+ *   output = saturate_int8(((256 * accumulator + start) * multiplier >> 32) >> KWS_NN_RESCALE_SHIFT)
+ *
+ * where the bias is part of `start`. It takes three instructions and has TFLite's bits: both are rising steps, and
+ * the writer of the bundle takes only constants that put all 255 of them at the same accumulators
+ * (kws/importer/rescaling.py). Where there are none, as for layers whose zero point lies inside the outputs (TFLite
+ * rounds away from it), there is a channel table after all: then `start` is 256 * bias, and `multiplier` 0. */
 enum {
-    /* Fraction bits of the high half of (256 * accumulator) * multiplier, a Q31 number */
-    KWS_NN_RESCALE_FRACTION = 7
+    KWS_NN_RESCALE_SHIFT = 11 /* chosen so that slopes of 2^-4 down to 2^-12 output steps find constants */
 };
-
-/* Per output channel. `rounding` adds the halves of TFLite's two roundings and the zero point,
- *   64 + (2 * zero_point + 1) * 2^(shift - 1),
- * so that for outputs not below the zero point, exactly (floors nest),
- *   output = ((256 * accumulator * multiplier >> 32) + rounding) >> shift
- * Below it TFLite's second rounding goes the other way, which a clamp at the zero point hides. */
-typedef struct {
-    int32_t multiplier; /* Q31, not negative */
-    int32_t rounding;
-    int32_t shift; /* KWS_NN_RESCALE_FRACTION + TFLite's right shift of 1 to 15 */
-} kws_nn_rescale_t;
 
 /* KWS_NN_LAYOUT_PAIRED: paired.h */
 enum {
     KWS_NN_PAIRED_CHANNELS = 4,    /* in a block */
     KWS_NN_PAIRED_MAX_INPUTS = 256 /* kernel_height * kernel_width * input_channels */
 };
+
+/* Of channels 2i and 2i + 1 of a block; the start of the odd one comes before the weights. */
+typedef struct {
+    int32_t start_even;
+    int32_t multiplier_even;
+    int32_t multiplier_odd;
+} kws_nn_paired_end_t;
 
 /* KWS_NN_LAYOUT_QUADS: quads.h */
 enum {
@@ -59,10 +62,10 @@ enum {
 };
 
 typedef struct {
-    int32_t start;       /* 256 * bias */
+    int32_t start;
     int16_t upper[3][2]; /* 256 * weights of column kx in rows 0 and 1 */
     int16_t lower[2][2]; /* 256 * weights of row 2 in columns 0 and 1, and in columns 1 and 2 */
-    kws_nn_rescale_t rescale;
+    int32_t multiplier;
 } kws_nn_stencil_t;
 
 #endif

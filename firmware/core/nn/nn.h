@@ -16,14 +16,16 @@
 #define KWS_NN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "layout.h"
 
 /* One layer as the kernels see it. Pointers lead into the bundle. */
 typedef struct {
-    const int8_t *weights;            /* aligned to 16 bytes */
-    const kws_nn_channel_t *channels; /* output_channels; aligned to 16 bytes */
-    uint16_t kernel_height;           /* time steps */
+    const int8_t *weights; /* aligned to 16 bytes */
+    const kws_nn_channel_t
+        *channels;          /* output_channels; aligned to 16 bytes; NULL: the layout has constants */
+    uint16_t kernel_height; /* time steps */
     uint16_t kernel_width;
     uint16_t stride_width;
     uint16_t input_width; /* columns in a row, padding included */
@@ -55,10 +57,6 @@ uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer);
 /* The same for a depthwise layer. */
 uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer);
 
-/* True when the constants that a layout keeps among its weights are what it says; to be asked once the weights are
- * known to lie inside the bundle. */
-bool kws_nn_constants_fit(const kws_nn_layer_t *layer);
-
 /* Any kernel, any stride. */
 kws_nn_kernel_t kws_nn_conv_row_plain;
 
@@ -69,9 +67,8 @@ kws_nn_kernel_t kws_nn_pointwise_row_plain;
 kws_nn_kernel_t kws_nn_depthwise_row_plain;
 
 /* kernel_height rows of input_channels values (one column) -> output_channels values. Not a convolution: TFLite's
- * FULLY_CONNECTED rounds once, kws_nn_requantize_once. Compact weights only. */
+ * FULLY_CONNECTED rounds once, kws_nn_requantize_once. */
 kws_nn_kernel_t kws_nn_dense_row_plain;
-kws_nn_kernel_t kws_nn_dense_row_dsp;
 
 /* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding
  * columns do not count in a pool, so this one gets the bare row (input_width without padding) and pad_left

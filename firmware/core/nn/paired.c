@@ -14,28 +14,6 @@ uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer)
     return 2u * kws_nn_paired_inputs(layer) * (uint32_t)(sizeof(int8_t) + sizeof(int16_t));
 }
 
-static const kws_nn_rescale_t *scales_of(const int8_t *block, uint32_t inputs)
-{
-    const int8_t *scales = block + KWS_NN_PAIRED_CHANNELS * (sizeof(int32_t) + inputs);
-    return (const kws_nn_rescale_t *)(const void *)scales;
-}
-
-bool kws_nn_paired_fits(const kws_nn_layer_t *layer)
-{
-    const uint32_t inputs = kws_nn_paired_inputs(layer);
-    const int8_t *block = layer->weights;
-    for (uint32_t oc = 0u; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
-        const kws_nn_rescale_t *scales = scales_of(block, inputs);
-        for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS; ++i) {
-            if (!kws_nn_rescale_fits(&scales[i], layer)) {
-                return false;
-            }
-        }
-        block += kws_nn_paired_block_bytes(inputs);
-    }
-    return true;
-}
-
 void kws_nn_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x, int8_t *inputs)
 {
     const uint32_t run = (uint32_t)layer->kernel_width * layer->input_channels;
@@ -48,15 +26,16 @@ void kws_nn_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows
     memset(next, 0, (size_t)(inputs + kws_nn_paired_inputs(layer) - next));
 }
 
-/* Sums of a block over the inputs, all times 256. Unsigned: a bundle of someone else may wrap, as the DSP
- * version would. */
-static void sum_block(const int8_t *block, const int8_t *inputs, uint32_t num_inputs, int32_t *sums)
+/* Sums of a block over the inputs, times 256 and with their starts. Unsigned: a bundle of someone else may wrap, as
+ * the DSP version would. */
+static void sum_block(const int8_t *block, const kws_nn_paired_end_t *ends, const int8_t *inputs,
+                      uint32_t num_inputs, uint32_t *sums)
 {
-    const int32_t *start = (const int32_t *)(const void *)block;
-    const int16_t *lanes = (const int16_t *)(const void *)(start + KWS_NN_PAIRED_CHANNELS);
+    const int32_t *start_odd = (const int32_t *)(const void *)block;
+    const int16_t *lanes = (const int16_t *)(const void *)(start_odd + 2);
     for (uint32_t pair = 0u; pair < 2u; ++pair) {
-        uint32_t even = (uint32_t)start[2u * pair];
-        uint32_t both = (uint32_t)start[2u * pair + 1u];
+        uint32_t even = 0u;
+        uint32_t both = (uint32_t)start_odd[pair];
         const int16_t *lane = lanes + 2u * pair;
         for (uint32_t i = 0u; i < num_inputs; i += 4u) {
             const int8_t *in = inputs + i;
@@ -65,8 +44,8 @@ static void sum_block(const int8_t *block, const int8_t *inputs, uint32_t num_in
             both += (uint32_t)(lane[0] * in[0] + lane[1] * in[2] + lane[4] * in[1] + lane[5] * in[3]);
             lane += 8;
         }
-        sums[2u * pair] = (int32_t)(even << 8);
-        sums[2u * pair + 1u] = (int32_t)(both - even);
+        sums[2u * pair] = (even << 8) + (uint32_t)ends[pair].start_even;
+        sums[2u * pair + 1u] = both - even;
     }
 }
 
@@ -79,11 +58,13 @@ void kws_nn_paired_row_plain(const kws_nn_layer_t *layer, const int8_t *const *r
         kws_nn_paired_gather(layer, rows, x, inputs);
         const int8_t *block = layer->weights;
         for (uint32_t oc = 0u; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
-            int32_t sums[KWS_NN_PAIRED_CHANNELS];
-            sum_block(block, inputs, num_inputs, sums);
-            const kws_nn_rescale_t *scales = scales_of(block, num_inputs);
+            const kws_nn_paired_end_t *ends = kws_nn_paired_ends(block, num_inputs);
+            uint32_t sums[KWS_NN_PAIRED_CHANNELS];
+            sum_block(block, ends, inputs, num_inputs, sums);
             for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS && oc + i < layer->output_channels; ++i) {
-                *output++ = kws_nn_rescale(sums[i], &scales[i], layer);
+                const kws_nn_paired_end_t *end = &ends[i / 2u];
+                const int32_t multiplier = (i % 2u == 0u) ? end->multiplier_even : end->multiplier_odd;
+                *output++ = kws_nn_finish(layer, oc + i, sums[i], multiplier);
             }
             block += kws_nn_paired_block_bytes(num_inputs);
         }

@@ -6,17 +6,18 @@
  *
  * `weights` holds, per block of four output channels (the last one is filled up with zeros):
  *
- *     4 x int32  start: bias 0, 256 * bias 1 + bias 0, bias 2, 256 * bias 3 + bias 2
+ *     2 x int32  start of channels 1 and 3
  *     per two inputs a, b:
  *       int16 x 2  256 * weight[1][a] + weight[0][a], the same for b
  *       int16 x 2  256 * weight[3][a] + weight[2][a], the same for b
- *     4 x kws_nn_rescale_t
+ *     2 x kws_nn_paired_end_t
  *
  * Inputs are numbered as compact weights are, [ky][kx][ic], filled up to a multiple of four, and each four go in
- * the order that SXTB16 gives: 0 and 2, then 1 and 3. The channel table is empty: all of it is in here.
+ * the order that SXTB16 gives: 0 and 2, then 1 and 3. A channel table is there only where layout.h says so; a dense
+ * layer has none in this layout.
  *
- * What the packer promises: no weight is -128, |bias| <= 2^22, at most KWS_NN_PAIRED_MAX_INPUTS inputs, and
- * right shifts of 1 to 15. Then 256 * accumulator stays inside 32 bits. */
+ * What the packer promises: no weight is -128, at most KWS_NN_PAIRED_MAX_INPUTS inputs, and
+ * 256 * accumulator + start inside 32 bits. */
 #ifndef KWS_NN_PAIRED_H
 #define KWS_NN_PAIRED_H
 
@@ -29,18 +30,20 @@ static inline uint32_t kws_nn_paired_inputs(const kws_nn_layer_t *layer)
     return (inputs + 3u) & ~3u;
 }
 
-/* A multiple of 16. */
+/* A multiple of 16. The ends follow the weights. */
 static inline uint32_t kws_nn_paired_block_bytes(uint32_t inputs)
 {
-    return KWS_NN_PAIRED_CHANNELS * (uint32_t)(sizeof(int32_t) + sizeof(kws_nn_rescale_t)) +
-           KWS_NN_PAIRED_CHANNELS * inputs;
+    return 2u * (uint32_t)(sizeof(int32_t) + sizeof(kws_nn_paired_end_t)) + KWS_NN_PAIRED_CHANNELS * inputs;
+}
+
+static inline const kws_nn_paired_end_t *kws_nn_paired_ends(const int8_t *block, uint32_t inputs)
+{
+    const int8_t *ends = block + 2u * sizeof(int32_t) + (size_t)KWS_NN_PAIRED_CHANNELS * inputs;
+    return (const kws_nn_paired_end_t *)(const void *)ends;
 }
 
 /* Bytes of `weights`, or 0 when the layer cannot have this layout. */
 uint32_t kws_nn_paired_weights_bytes(const kws_nn_layer_t *layer);
-
-/* True when what `weights` holds is what the packer promises; they are inside the bundle already. */
-bool kws_nn_paired_fits(const kws_nn_layer_t *layer);
 
 /* Scratch of both kernels: inputs of two columns as they are, and as int16. */
 uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer);

@@ -14,9 +14,9 @@ typedef struct {
     const int16x2_t *inputs; /* two columns: a pair of one, a pair of the other, ... */
     const int16x2_t *end;
     uint32_t skip_bytes;  /* of the unrolled loop, in the first round */
-    void *output;         /* int8 of the first column; int32 when output_step is 0 */
-    uint32_t output_step; /* from one column to the next; 0: store 256 * accumulator instead */
-    uint32_t blocks;
+    void *output;         /* int8 of the first column; raw sums when output_step is 0 */
+    uint32_t output_step; /* from one column to the next; 0: store the raw sums of one block instead */
+    const int8_t *last;   /* end of the weights of the last block */
 } job_t;
 
 enum {
@@ -25,25 +25,34 @@ enum {
     ONE_COLUMN_CODE = 72   /* bytes of code for four inputs */
 };
 
-/* clang-format off: assembly reads line by line */
+/* Assembly reads line by line. */
+/* clang-format off */
 
-/* 256 * odd and 256 * even from the sums of "both" and "even". */
+/* Sums of an odd and an even channel from those of "both" and "even": r2 start of the even one. */
 #define SEPARATE(even, both)                                                                                 \
     "sub.w " both ", " both ", " even "\n\t"                                                                 \
-    "lsl.w " even ", " even ", #8\n\t"
+    "add.w " even ", r2, " even ", lsl #8\n\t"
 
-/* r2 multiplier, r3 rounding, r4 shift */
-#define RESCALE(sum)                                                                                         \
-    "smmla " sum ", " sum ", r2, r3\n\t"                                                                     \
-    "asr " sum ", " sum ", r4\n\t"                                                                           \
-    "ssat " sum ", #8, " sum "\n\t"
+#define RESCALE(sum, multiplier)                                                                             \
+    "smmul " sum ", " sum ", " multiplier "\n\t"                                                             \
+    "ssat " sum ", #8, " sum ", asr #" RESCALE_SHIFT "\n\t"
 
-/* One channel of two columns: r0 output, r5 step to the second column, r1 constants */
-#define FINISH_TWO(first, second)                                                                            \
-    "ldm r1!, {r2, r3, r4}\n\t" RESCALE(first) RESCALE(second) "strb " second ", [r0, r5]\n\t"               \
-                                                               "strb " first ", [r0], #1\n\t"
+/* One channel of two columns: r0 output, r5 step to the second column */
+#define STORE_TWO(first, second, multiplier)                                                                 \
+    RESCALE(first, multiplier)                                                                               \
+    RESCALE(second, multiplier)                                                                              \
+    "strb " second ", [r0, r5]\n\t"                                                                          \
+    "strb " first ", [r0], #1\n\t"
 
-#define FINISH_ONE(sum) "ldm r1!, {r2, r3, r4}\n\t" RESCALE(sum) "strb " sum ", [r0], #1\n\t"
+/* A pair of channels: r1 its kws_nn_paired_end_t */
+#define FINISH_TWO(even, even2, both, both2)                                                                 \
+    "ldm r1!, {r2, r3, r4}\n\t" SEPARATE(even, both) SEPARATE(even2, both2) STORE_TWO(even, even2, "r3")     \
+        STORE_TWO(both, both2, "r4")
+
+#define FINISH_ONE(even, both)                                                                               \
+    "ldm r1!, {r2, r3, r4}\n\t" SEPARATE(even, both) RESCALE(even, "r3")                                     \
+        RESCALE(both, "r4") "strb " even ", [r0], #1\n\t"                                                    \
+                            "strb " both ", [r0], #1\n\t"
 
 /* Lanes of two channels times two inputs of each of two columns (r2, r3). */
 #define MULTIPLY_TWO(lanes, even, even2, both, both2)                                                        \
@@ -59,7 +68,7 @@ enum {
     "smlad " even ", " lanes ", " input ", " even "\n\t"
 
 /* r0 inputs, r1 weights, r2-r5 operands; even sums of channels 0 and 1 for the two columns r6, r7, both r8, r9;
- * of channels 2 and 3 r10, r11 and r12, lr. On the stack: inputs, end, entry into the loop, output, step, blocks. */
+ * of channels 2 and 3 r10, r11 and r12, lr. On the stack: inputs, end, entry into the loop, output, step, last. */
 __attribute__((naked, noinline)) static void two_columns(const job_t *job)
 {
     (void)job;
@@ -70,13 +79,15 @@ __attribute__((naked, noinline)) static void two_columns(const job_t *job)
         "add r4, r0\n\t"
         "push {r2, r3, r4, r5, r6, r7}\n"
         "1:\n\t" /* a block of four channels */
-        "ldm r1!, {r6, r8, r10, r12}\n\t"
-        "mov r7, r6\n\t"
-        "mov r9, r8\n\t"
-        "mov r11, r10\n\t"
-        "mov lr, r12\n\t"
         "ldr r0, [sp]\n\t"
         "ldr r2, [sp, #8]\n\t"
+        "ldm r1!, {r8, r12}\n\t"
+        "movs r6, #0\n\t"
+        "movs r7, #0\n\t"
+        "mov r9, r8\n\t"
+        "mov r10, r6\n\t"
+        "mov r11, r6\n\t"
+        "mov lr, r12\n\t"
         "mov pc, r2\n\t"
         ".balign 4\n"
         "2:\n\t" /* two inputs each time: TWO_COLUMNS_CODE bytes */
@@ -84,76 +95,80 @@ __attribute__((naked, noinline)) static void two_columns(const job_t *job)
         "ldr.w r2, [r0], #8\n\t"
         "ldr.w r3, [r0, #-4]\n\t"
         "ldr.w r4, [r1], #8\n\t"
-        "ldr.w r5, [r1, #-4]\n\t" MULTIPLY_TWO("r4", "r6", "r7", "r8", "r9") MULTIPLY_TWO(
-            "r5", "r10", "r11", "r12",
-            "lr") ".endr\n\t"
-                  "ldr r2, [sp, #4]\n\t"
-                  "cmp r0, r2\n\t"
-                  "bne.w 2b\n\t"
-                  "ldr r0, [sp, #12]\n\t"
-                  "ldr r5, [sp, #16]\n\t" SEPARATE("r6", "r8") SEPARATE("r7", "r9") SEPARATE("r10", "r12")
-                      SEPARATE("r11", "lr") "cmp r5, #0\n\t"
-                                            "beq.w 3f\n\t" FINISH_TWO("r6", "r7") FINISH_TWO("r8", "r9")
-                                                FINISH_TWO("r10", "r11") FINISH_TWO(
-                                                    "r12",
-                                                    "lr") "str r0, [sp, #12]\n\t"
-                                                          "ldr r2, [sp, #20]\n\t"
-                                                          "subs r2, #1\n\t"
-                                                          "str r2, [sp, #20]\n\t"
-                                                          "bne.w 1b\n\t"
-                                                          "add sp, #24\n\t"
-                                                          "pop {r4-r11, pc}\n"
-                                                          "3:\n\t" /* one block, as it is */
-                                                          "stm r0, {r6, r7, r8, r9, r10, r11, r12, lr}\n\t"
-                                                          "add sp, #24\n\t"
-                                                          "pop {r4-r11, pc}\n\t");
+        "ldr.w r5, [r1, #-4]\n\t"
+        MULTIPLY_TWO("r4", "r6", "r7", "r8", "r9")
+        MULTIPLY_TWO("r5", "r10", "r11", "r12", "lr")
+        ".endr\n\t"
+        "ldr r2, [sp, #4]\n\t"
+        "cmp r0, r2\n\t"
+        "bne.w 2b\n\t"
+        "ldr r0, [sp, #12]\n\t"
+        "ldr r5, [sp, #16]\n\t"
+        "cmp r5, #0\n\t"
+        "beq.w 3f\n\t"
+        FINISH_TWO("r6", "r7", "r8", "r9")
+        FINISH_TWO("r10", "r11", "r12", "lr")
+        "ldr r2, [sp, #20]\n\t"
+        "str r0, [sp, #12]\n\t"
+        "cmp r1, r2\n\t"
+        "bne.w 1b\n\t"
+        "add sp, #24\n\t"
+        "pop {r4-r11, pc}\n"
+        "3:\n\t" /* one block, as it is */
+        "stm r0, {r6, r7, r8, r9, r10, r11, r12, lr}\n\t"
+        "add sp, #24\n\t"
+        "pop {r4-r11, pc}\n\t");
 }
 
 /* The same for one column, four inputs at a time: r0 inputs, r1 weights, r2-r5, r10, r11 operands; sums even
- * r6, r8, both r7, r9; r12 end, lr entry into the loop. On the stack: inputs, output, step, blocks. */
+ * r6, r8, both r7, r9; r12 end, lr entry into the loop. On the stack: inputs, output, step, last. */
 __attribute__((naked, noinline)) static void one_column(const job_t *job)
 {
     (void)job;
-    __asm volatile("push {r4-r11, lr}\n\t"
-                   "ldm r0, {r1, r2, r3, r4, r5, r6, r7}\n\t"
-                   "mov r12, r3\n\t"
-                   "adr.w lr, 2f\n\t"
-                   "add lr, r4\n\t"
-                   "push {r2, r5, r6, r7}\n"
-                   "1:\n\t" /* a block of four channels */
-                   "ldm r1!, {r6, r7, r8, r9}\n\t"
-                   "ldr r0, [sp]\n\t"
-                   "mov pc, lr\n\t"
-                   ".balign 4\n"
-                   "2:\n\t" /* four inputs each time: ONE_COLUMN_CODE bytes */
-                   ".rept 8\n\t"
-                   "ldr.w r2, [r0], #8\n\t"
-                   "ldr.w r3, [r0, #-4]\n\t"
-                   "ldr.w r4, [r1], #16\n\t"
-                   "ldr.w r5, [r1, #-12]\n\t"
-                   "ldr.w r10, [r1, #-8]\n\t"
-                   "ldr.w r11, [r1, #-4]\n\t" MULTIPLY_ONE("r4", "r2", "r6", "r7")
-                       MULTIPLY_ONE("r5", "r2", "r8", "r9") MULTIPLY_ONE("r10", "r3", "r6", "r7")
-                           MULTIPLY_ONE("r11", "r3", "r8",
-                                        "r9") ".endr\n\t"
-                                              "cmp r0, r12\n\t"
-                                              "bne.w 2b\n\t"
-                                              "ldr r0, [sp, #4]\n\t"
-                                              "ldr r5, [sp, #8]\n\t" SEPARATE("r6", "r7") SEPARATE(
-                                                  "r8", "r9") "cmp r5, #0\n\t"
-                                                              "beq.w 3f\n\t" FINISH_ONE("r6") FINISH_ONE("r7")
-                                                                  FINISH_ONE("r8") FINISH_ONE(
-                                                                      "r9") "str r0, [sp, #4]\n\t"
-                                                                            "ldr r2, [sp, #12]\n\t"
-                                                                            "subs r2, #1\n\t"
-                                                                            "str r2, [sp, #12]\n\t"
-                                                                            "bne.w 1b\n\t"
-                                                                            "add sp, #16\n\t"
-                                                                            "pop {r4-r11, pc}\n"
-                                                                            "3:\n\t" /* one block, as it is */
-                                                                            "stm r0, {r6, r7, r8, r9}\n\t"
-                                                                            "add sp, #16\n\t"
-                                                                            "pop {r4-r11, pc}\n\t");
+    __asm volatile(
+        "push {r4-r11, lr}\n\t"
+        "ldm r0, {r1, r2, r3, r4, r5, r6, r7}\n\t"
+        "mov r12, r3\n\t"
+        "adr.w lr, 2f\n\t"
+        "add lr, r4\n\t"
+        "push {r2, r5, r6, r7}\n"
+        "1:\n\t" /* a block of four channels */
+        "ldr r0, [sp]\n\t"
+        "ldm r1!, {r7, r9}\n\t"
+        "movs r6, #0\n\t"
+        "mov r8, r6\n\t"
+        "mov pc, lr\n\t"
+        ".balign 4\n"
+        "2:\n\t" /* four inputs each time: ONE_COLUMN_CODE bytes */
+        ".rept 8\n\t"
+        "ldr.w r2, [r0], #8\n\t"
+        "ldr.w r3, [r0, #-4]\n\t"
+        "ldr.w r4, [r1], #16\n\t"
+        "ldr.w r5, [r1, #-12]\n\t"
+        "ldr.w r10, [r1, #-8]\n\t"
+        "ldr.w r11, [r1, #-4]\n\t"
+        MULTIPLY_ONE("r4", "r2", "r6", "r7")
+        MULTIPLY_ONE("r5", "r2", "r8", "r9")
+        MULTIPLY_ONE("r10", "r3", "r6", "r7")
+        MULTIPLY_ONE("r11", "r3", "r8", "r9")
+        ".endr\n\t"
+        "cmp r0, r12\n\t"
+        "bne.w 2b\n\t"
+        "ldr r0, [sp, #4]\n\t"
+        "ldr r5, [sp, #8]\n\t"
+        "cbz r5, 3f\n\t"
+        FINISH_ONE("r6", "r7")
+        FINISH_ONE("r8", "r9")
+        "ldr r2, [sp, #12]\n\t"
+        "str r0, [sp, #4]\n\t"
+        "cmp r1, r2\n\t"
+        "bne.w 1b\n\t"
+        "add sp, #16\n\t"
+        "pop {r4-r11, pc}\n"
+        "3:\n\t" /* one block, as it is */
+        "stm r0, {r6, r7, r8, r9}\n\t"
+        "add sp, #16\n\t"
+        "pop {r4-r11, pc}\n\t");
 }
 
 /* clang-format on */
@@ -215,27 +230,31 @@ static void widen_columns(const kws_nn_layer_t *layer, const int8_t *const *rows
     }
 }
 
-/* Outputs of a block from its sums: [channel][column] */
-static void finish_block(const kws_nn_layer_t *layer, const int32_t *sums, const int8_t *scales_at,
+/* Outputs of a block from its raw sums: even and both by turns, two pairs of channels, each for every column. */
+static void finish_block(const kws_nn_layer_t *layer, const uint32_t *raw, const kws_nn_paired_end_t *ends,
                          uint32_t oc, uint32_t columns, int8_t *output)
 {
-    const kws_nn_rescale_t *scales = (const kws_nn_rescale_t *)(const void *)scales_at;
     for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS && oc + i < layer->output_channels; ++i) {
+        const kws_nn_paired_end_t *end = &ends[i / 2u];
+        const bool odd = i % 2u != 0u;
         for (uint32_t x = 0u; x < columns; ++x) {
-            output[x * layer->output_channels + oc + i] =
-                kws_nn_rescale(sums[i * columns + x], &scales[i], layer);
+            const uint32_t even = raw[i / 2u * 2u * columns + x];
+            const uint32_t both = raw[(i / 2u * 2u + 1u) * columns + x];
+            const uint32_t sum = odd ? both - even : (even << 8) + (uint32_t)end->start_even;
+            const int32_t multiplier = odd ? end->multiplier_odd : end->multiplier_even;
+            output[x * layer->output_channels + oc + i] = kws_nn_finish(layer, oc + i, sum, multiplier);
         }
     }
 }
 
-/* The blocks from `oc` on: those whose rounding a clamp does not hide, or that have fewer channels. */
+/* The blocks from channel `oc` on: those finished by the channel table, or that have fewer channels. */
 static void run_general(const kws_nn_layer_t *layer, job_t *job, uint32_t oc, uint32_t columns,
                         int8_t *output)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     const uint32_t block_bytes = kws_nn_paired_block_bytes(inputs);
-    int32_t sums[2 * KWS_NN_PAIRED_CHANNELS];
-    job->output = sums;
+    uint32_t raw[2 * KWS_NN_PAIRED_CHANNELS];
+    job->output = raw;
     job->output_step = 0u;
     for (; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
         job->block = layer->weights + oc / KWS_NN_PAIRED_CHANNELS * block_bytes;
@@ -244,8 +263,7 @@ static void run_general(const kws_nn_layer_t *layer, job_t *job, uint32_t oc, ui
         } else {
             one_column(job);
         }
-        const int8_t *scales = job->block + KWS_NN_PAIRED_CHANNELS * (sizeof(int32_t) + inputs);
-        finish_block(layer, sums, scales, oc, columns, output);
+        finish_block(layer, raw, kws_nn_paired_ends(job->block, inputs), oc, columns, output);
     }
 }
 
@@ -253,14 +271,13 @@ static void run_columns(const kws_nn_layer_t *layer, const int16x2_t *pairs, uin
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     const uint32_t skipped = (0u - inputs) % ROUND_INPUTS; /* inputs */
-    const uint32_t blocks =
-        kws_nn_rescale_is_simple(layer) ? layer->output_channels / KWS_NN_PAIRED_CHANNELS : 0u;
+    const uint32_t blocks = (layer->channels == NULL) ? layer->output_channels / KWS_NN_PAIRED_CHANNELS : 0u;
     job_t job = {.block = layer->weights,
                  .inputs = pairs,
                  .end = pairs + columns * inputs / 2u,
                  .output = output,
                  .output_step = layer->output_channels,
-                 .blocks = blocks};
+                 .last = layer->weights + blocks * kws_nn_paired_block_bytes(inputs)};
     job.skip_bytes = (columns == 2u) ? skipped / 2u * TWO_COLUMNS_CODE : skipped / 4u * ONE_COLUMN_CODE;
     if (blocks > 0u && columns == 2u) {
         two_columns(&job);

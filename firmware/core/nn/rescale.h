@@ -1,20 +1,24 @@
-/* int32 accumulator -> int8 for the weight layouts of the Armv7E-M kernels: TFLite's two roundings in one
- * multiply-accumulate. */
+/* int32 accumulator -> int8 for the layouts of the Armv7E-M kernels: layout.h says what the constants mean. */
 #ifndef KWS_NN_RESCALE_H
 #define KWS_NN_RESCALE_H
 
-#include <stdbool.h>
+#include "requantize.h"
 
-#include "nn.h"
+/* What SMMUL and SSAT do. sum: 256 * accumulator + start. */
+static inline int8_t kws_nn_rescale(uint32_t sum, int32_t multiplier)
+{
+    const int32_t high = (int32_t)(((int64_t)(int32_t)sum * multiplier) >> 32);
+    return (int8_t)kws_nn_clamp(high >> KWS_NN_RESCALE_SHIFT, INT8_MIN, INT8_MAX);
+}
 
-/* True when the constants are what kws_nn_rescale_t says. */
-bool kws_nn_rescale_fits(const kws_nn_rescale_t *self, const kws_nn_layer_t *layer);
-
-/* True when the layer clamps to all of int8 at zero point -128, as a ReLU does: the formula above, saturated to
- * int8, is all there is to do. */
-bool kws_nn_rescale_is_simple(const kws_nn_layer_t *layer);
-
-/* One output, for any clamp and zero point. */
-int8_t kws_nn_rescale(int32_t accumulator_256, const kws_nn_rescale_t *self, const kws_nn_layer_t *layer);
+/* The output of a channel, by the channel table where there is one. */
+static inline int8_t kws_nn_finish(const kws_nn_layer_t *layer, uint32_t channel, uint32_t sum,
+                                   int32_t multiplier)
+{
+    if (layer->channels == NULL) {
+        return kws_nn_rescale(sum, multiplier);
+    }
+    return kws_nn_requantize((int32_t)sum >> 8, &layer->channels[channel], layer);
+}
 
 #endif

@@ -11,16 +11,15 @@
 #define kws_nn_conv_row      kws_nn_conv_row_plain
 #define kws_nn_pointwise_row kws_nn_pointwise_row_plain
 #define kws_nn_depthwise_row kws_nn_depthwise_row_plain
+#define kws_nn_dense_row     kws_nn_dense_row_plain
 
 #if defined(__ARM_FEATURE_DSP)
 #define kws_nn_quads_row   kws_nn_quads_row_dsp
-#define kws_nn_dense_row   kws_nn_dense_row_dsp
 #define kws_nn_pool_row    kws_nn_pool_row_dsp
 #define kws_nn_paired_row  kws_nn_paired_row_dsp
 #define kws_nn_stencil_row kws_nn_stencil_row_dsp
 #else
 #define kws_nn_quads_row   kws_nn_quads_row_plain
-#define kws_nn_dense_row   kws_nn_dense_row_plain
 #define kws_nn_pool_row    kws_nn_pool_row_plain
 #define kws_nn_paired_row  kws_nn_paired_row_plain
 #define kws_nn_stencil_row kws_nn_stencil_row_plain

@@ -5,6 +5,11 @@
 #include <arm_acle.h>
 #include <string.h>
 
+#include "layout.h"
+
+#define RESCALE_SHIFT "11" /* in assembly */
+_Static_assert(KWS_NN_RESCALE_SHIFT == 11, "RESCALE_SHIFT");
+
 /* Four bytes, from anywhere: one load. */
 static inline int8x4_t kws_load_bytes(const int8_t *bytes)
 {

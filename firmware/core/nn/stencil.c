@@ -1,6 +1,6 @@
 #include "stencil.h"
 
-_Static_assert(sizeof(kws_nn_stencil_t) == 36, "the record in the bundle");
+_Static_assert(sizeof(kws_nn_stencil_t) == 28, "the record in the bundle");
 
 enum {
     SCRATCH_BYTES = 160 /* the Armv7E-M kernel works there */
@@ -25,17 +25,6 @@ static const kws_nn_stencil_t *stencils_of(const kws_nn_layer_t *layer)
     return (const kws_nn_stencil_t *)(const void *)layer->weights;
 }
 
-bool kws_nn_stencil_fits(const kws_nn_layer_t *layer)
-{
-    for (uint32_t c = 0u; c < layer->output_channels; ++c) {
-        const kws_nn_stencil_t *stencil = &stencils_of(layer)[c];
-        if (stencil->lower[0][1] != stencil->lower[1][0] || !kws_nn_rescale_fits(&stencil->rescale, layer)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void kws_nn_stencil_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                               void *scratch)
 {
@@ -52,7 +41,7 @@ void kws_nn_stencil_row_plain(const kws_nn_layer_t *layer, const int8_t *const *
                 sum += (uint32_t)(rows[0][at] * stencil->upper[kx][0] + rows[1][at] * stencil->upper[kx][1] +
                                   rows[2][at] * lower);
             }
-            *output++ = kws_nn_rescale((int32_t)sum, &stencil->rescale, layer);
+            *output++ = kws_nn_rescale(sum, stencil->multiplier);
         }
     }
 }

@@ -2,11 +2,11 @@
  * one record per channel, everything in it; the channel table is empty.
  *
  * Weights are paired for dual multiply-accumulates, with the inputs above each other in the upper two rows and
- * beside each other in the lowest one, and are stored times 256, so that the sums come out as kws_nn_rescale_t
+ * beside each other in the lowest one, and are stored times 256, so that the sums come out as kws_nn_rescale
  * wants them at no cost.
  *
- * What the packer promises: no weight is -128, |bias| <= 2^22, right shifts of 1 to 15, a multiple of four
- * channels. */
+ * What the packer promises: no weight is -128, 256 * accumulator + start inside 32 bits, a multiple of four
+ * channels. A layer that needs a channel table cannot have this layout. */
 #ifndef KWS_NN_STENCIL_H
 #define KWS_NN_STENCIL_H
 
@@ -14,9 +14,6 @@
 
 /* Bytes of `weights`, or 0 when the layer cannot have this layout. */
 uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer);
-
-/* True when what `weights` holds is what the packer promises; they are inside the bundle already. */
-bool kws_nn_stencil_fits(const kws_nn_layer_t *layer);
 
 uint32_t kws_nn_stencil_scratch_bytes(const kws_nn_layer_t *layer);
 

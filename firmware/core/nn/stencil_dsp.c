@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "simd_dsp.h"
 #include "stencil.h"
 
 enum {
@@ -31,7 +32,8 @@ typedef struct {
 _Static_assert(offsetof(work_t, rows) == 116 && sizeof(work_t) == 156,
                "the assembly and scratch_bytes know it");
 
-/* clang-format off: assembly reads line by line */
+/* Assembly reads line by line. */
+/* clang-format off */
 
 /* Unpacks channel 0 or 1 of a word. */
 #define UNPACK_0(word) "sxtb16 " word ", " word "\n\t"
@@ -57,24 +59,24 @@ _Static_assert(offsetof(work_t, rows) == 116 && sizeof(work_t) == 156,
                         DUAL("r9", "lr", "r5", "r9") DUAL("r10", "lr", "r4", "r10") LOAD("r11", U " + 24")   \
                             LOAD("r12", L) LOAD("lr", L " + 4") LOAD("r2", L " + 8") UNPACK("r11")           \
                                 DUAL("r10", "r11", "r5", "r10")                                              \
-                                    LOAD("r5", L " + 12") "ldm r1!, {r3, r4}\n\t" UNPACK("r12") UNPACK("lr") \
-                                        UNPACK("r2") UNPACK("r5") DUAL("r6", "r12", "r3", "r6")              \
+                                    LOAD("r5", L " + 12") "ldm r1!, {r3, r4, r11}\n\t" UNPACK("r12")         \
+                                        UNPACK("lr") UNPACK("r2") UNPACK("r5") DUAL("r6", "r12", "r3", "r6") \
                                             LAST("r6", "lr") FIRST("r7", "r12") DUAL("r7", "lr", "r4", "r7") \
                                                 DUAL("r8", "lr", "r3", "r8") LAST("r8", "r2")                \
                                                     FIRST("r9", "lr") DUAL("r9", "r2", "r4", "r9")           \
                                                         DUAL("r10", "r2", "r3", "r10") LAST("r10", "r5")
 
-/* r3 multiplier, r4 rounding, r5 shift; at is the byte of the channel and column in outputs */
+/* at is the byte of the channel and column in outputs; r11 multiplier */
 #define FINISH(sum, at)                                                                                      \
-    "smmla " sum ", " sum ", r3, r4\n\t"                                                                     \
-    "asr " sum ", " sum ", r5\n\t"                                                                           \
-    "ssat " sum ", #8, " sum "\n\t"                                                                          \
+    "smmul " sum ", " sum ", r11\n\t"                                                                        \
+    "ssat " sum ", #8, " sum ", asr #" RESCALE_SHIFT "\n\t"                                                  \
     "strb " sum ", [r0, #" at "]\n\t"
 
 #define CHANNEL(U, L, UNPACK, index)                                                                         \
     SUM_CHANNEL(U, L, UNPACK)                                                                                \
-    "ldm r1!, {r3, r4, r5}\n\t" FINISH("r6", "96 + " index) FINISH("r7", "100 + " index)                     \
-        FINISH("r8", "104 + " index) FINISH("r9", "108 + " index) FINISH("r10", "112 + " index)
+    FINISH("r6", "96 + " index)                                                                              \
+    FINISH("r7", "100 + " index) FINISH("r8", "104 + " index) FINISH("r9", "108 + " index)                   \
+        FINISH("r10", "112 + " index)
 
 /* Two columns of four channels, at offsets A and B of each row (r1, r2, r3), into the words at U and L. */
 #define PACK_TWO(A, B, U, L)                                                                                 \
@@ -109,7 +111,7 @@ _Static_assert(offsetof(work_t, rows) == 116 && sizeof(work_t) == 156,
     "lsr r10, r10, #16\n\t"                                                                                  \
     "str r10, [r0, #" L " + 16]\n\t"
 
-/* All channels of a tile, r0 work throughout. Layers with the simple rescale only. */
+/* All channels of a tile, r0 work throughout. */
 __attribute__((naked, noinline)) static void run_tile(work_t *work)
 {
     (void)work;
@@ -195,10 +197,6 @@ __attribute__((naked, noinline)) static void run_tile(work_t *work)
 void kws_nn_stencil_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                             void *scratch)
 {
-    if (!kws_nn_rescale_is_simple(layer)) {
-        kws_nn_stencil_row_plain(layer, rows, output, scratch);
-        return;
-    }
     work_t *work = scratch;
     work->step = layer->output_channels;
     uint32_t x = 0u;
