@@ -122,14 +122,28 @@ class Bundle:
             sections = with_metadata(sections, metadata)
         return cls(_assemble(sections), name=name)
 
-    def replace(self, *, decision: DecisionConfig | None = None, metadata: Mapping[str, Any] | None = None) -> Bundle:
-        """Return the same spotter with other decision settings or other metadata."""
+    def replace(
+        self,
+        *,
+        decision: DecisionConfig | None = None,
+        gate: GateConfig | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Bundle:
+        """Return the same spotter with other decision settings, another gate or other metadata."""
         sections = dict(self._sections)
+        if gate is not None:
+            sections["GATE"] = gate.section()
         if decision is not None:
             sections["DECN"] = decision.section()
         if metadata is not None:
             sections = with_metadata(sections, metadata)
         return Bundle(_assemble(sections), name=self.name)
+
+    def without_gate(self) -> Bundle:
+        """Return the same spotter, always on."""
+        return Bundle(
+            _assemble({kind: data for kind, data in self._sections.items() if kind != "GATE"}), name=self.name
+        )
 
     def section(self, kind: str) -> bytes | None:
         """Return the bytes of a section ("FEAT", "MODL", ...), None when absent."""

@@ -31,7 +31,7 @@ class GateConfig:
     """How fast the noise floor follows a louder background; it falls at once."""
     minimum_level_dbfs: float = -75.0
     """Below this the gate never opens: the microphone's own noise."""
-    preroll_frames: int = 4
+    preroll_frames: int = 3
     """Frames before the opening one that are heard after all; a hop of audio memory each."""
 
     def section(self) -> bytes:

@@ -1,5 +1,7 @@
 #include "kws_gate.h"
 
+#include "dsp/kws_dsp.h"
+
 enum {
     FLOOR_UNKNOWN = 30 * 256,
     FALL_SHIFT = 2
@@ -56,12 +58,9 @@ static int32_t log2_q8(uint32_t value)
 
 int32_t kws_gate_level_q8(const int16_t *samples, uint32_t num_samples)
 {
-    int32_t sum = 0;      /* |sum| <= 65535 * 2^15 < 2^31 */
-    uint64_t squares = 0; /* <= 65535 * 2^30 < 2^46 */
-    for (uint32_t i = 0u; i < num_samples; ++i) {
-        sum += samples[i];
-        squares += (uint32_t)(samples[i] * samples[i]);
-    }
+    int32_t sum; /* |sum| <= 65535 * 2^15 < 2^31 */
+    const uint64_t squares =
+        (uint64_t)kws_dsp_sums_s16(samples, num_samples, &sum);              /* <= 65535 * 2^30 < 2^46 */
     const uint64_t mean_part = (uint64_t)((int64_t)sum * sum) / num_samples; /* <= squares */
     return log2_q8((uint32_t)((squares - mean_part) / num_samples) + 1u);
 }

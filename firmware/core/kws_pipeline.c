@@ -47,11 +47,8 @@ static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
     self->posteriors = kws_arena_take(arena, self->model_config.num_labels);
     self->smoothed = kws_arena_take(arena, self->model_config.num_labels);
     if (self->gate_config.enabled) {
-        const uint16_t num_frames = self->gate_config.preroll_frames;
-        kws_preroll_init(&self->preroll, num_frames, self->features_config.window_samples,
-                         self->features_config.hop_samples, arena);
-        self->preroll_features =
-            kws_arena_take(arena, (uint32_t)num_frames * self->features_config.num_features);
+        kws_preroll_init(&self->preroll, self->gate_config.preroll_frames,
+                         self->features_config.window_samples, self->features_config.hop_samples, arena);
     }
 
     kws_status_t status = kws_audio_framer_init(&self->audio, self->features_config.window_samples,
@@ -162,22 +159,17 @@ static void decide(kws_pipeline_t *self)
     }
 }
 
-static int8_t *preroll_row(const kws_pipeline_t *self, uint32_t frames_ago)
-{
-    return self->preroll_features + (frames_ago - 1u) * self->features_config.num_features;
-}
-
-static void compute_features(kws_pipeline_t *self, int8_t *features)
+static void compute_features(kws_pipeline_t *self)
 {
     mark(self, KWS_STAGE_FEATURES, true);
-    kws_features_step(&self->features, self->audio.window, features);
+    kws_features_step(&self->features, self->audio.window, self->frame);
     mark(self, KWS_STAGE_FEATURES, false);
 }
 
-static bool run_model(kws_pipeline_t *self, const int8_t *features)
+static bool run_model(kws_pipeline_t *self)
 {
     mark(self, KWS_STAGE_MODEL, true);
-    const bool decided = kws_model_step(&self->model, features, self->posteriors);
+    const bool decided = kws_model_step(&self->model, self->frame, self->posteriors);
     mark(self, KWS_STAGE_MODEL, false);
     return decided;
 }
@@ -195,30 +187,29 @@ static uint32_t frames_to_catch_up(const kws_pipeline_t *self)
 static void wake(kws_pipeline_t *self)
 {
     const uint32_t num_frames = frames_to_catch_up(self);
-    kws_preroll_save(&self->preroll, self->audio.window);
     for (uint32_t ago = 1u; ago <= num_frames; ++ago) {
         kws_preroll_back(&self->preroll, self->frame_index - ago, self->audio.window);
-        compute_features(self, preroll_row(self, ago));
     }
-    kws_preroll_restore(&self->preroll, self->audio.window);
     for (uint32_t ago = num_frames; ago > 0u; --ago) {
-        if (run_model(self, preroll_row(self, ago))) {
+        compute_features(self);
+        if (run_model(self)) {
             kws_smoothing_step(&self->smoothing, self->posteriors, self->smoothed);
         }
+        kws_preroll_forward(&self->preroll, self->frame_index - ago, self->audio.window);
     }
     self->asleep = false;
 }
 
 static void hear_frame(kws_pipeline_t *self)
 {
-    compute_features(self, self->frame);
-    if (self->hooks.on_frame != NULL) {
-        self->hooks.on_frame(self->hooks.user, self->frame);
-    }
     if (self->asleep) {
         wake(self);
     }
-    if (run_model(self, self->frame)) {
+    compute_features(self);
+    if (self->hooks.on_frame != NULL) {
+        self->hooks.on_frame(self->hooks.user, self->frame);
+    }
+    if (run_model(self)) {
         decide(self);
     }
 }

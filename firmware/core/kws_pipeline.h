@@ -68,7 +68,6 @@ typedef struct {
     uint32_t gated_frames;      /* of them, those with the gate closed */
     uint32_t first_gated_frame; /* of this sleep */
     bool asleep;                /* the gate was closed at the last frame */
-    int8_t *preroll_features;   /* preroll_frames frames: the newest first */
 } kws_pipeline_t;
 
 /* Arena the bundle needs, or a negative kws_status_t. */

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kws.bench.result import BenchResult, LayerCost, MemoryCost, StageCost
+from kws.bench.result import BenchResult, GateCost, LayerCost, MemoryCost, StageCost
 from kws.bundle import Bundle
 from kws.core import ffi, lib
 from kws.device.board import BoardInfo, Statistics
@@ -19,6 +19,9 @@ from kws.device.build import build_firmware
 from kws.device.cycles import CycleReport, Region, Watch, plugin_arguments, read_report
 from kws.device.launch import QEMU_MACHINES
 from kws.device.sizes import firmware_sizes, linker_symbols
+from kws.errors import ConfigError
+from kws.features import Features
+from kws.gate import GateConfig
 from kws.model import Model
 
 STAGE_FUNCTIONS = {
@@ -45,11 +48,12 @@ WEIGHTLESS_KERNELS = {
     "softmax": ("kws_nn_softmax",),
 }
 """Operation -> its functions; networks have one layer of each."""
-WARM_UP_S = 1
-MEASURED_S = 2
-"""Figures are the difference between a run of both and one of the warm-up: no start-up effects."""
+MEASURED_S = 2.0
+DURATIONS_S = (1.0, 1.0 + MEASURED_S)
+"""Figures are the difference between a run of both lengths: no start-up effects."""
 LOUD = 4000.0
-QUIET = 0.0
+WAKING_S = 0.5
+"""Of sound after the silence."""
 MODEL_HEADER_BYTES = 32
 SECTION_ENTRY = struct.Struct("<4sIII")
 
@@ -81,16 +85,17 @@ def measure(bundle: Bundle, board: str) -> BenchResult:
     return _measure_emulated(bundle, board) if board in QEMU_MACHINES else _measure_real(bundle, board)
 
 
-def test_signal(seconds: int, sample_rate_hz: int, level: float) -> npt.NDArray[np.int16]:
+def test_signal(seconds: float, sample_rate_hz: int, level: float) -> npt.NDArray[np.int16]:
     """Return noise whose level goes up and down, like speech; the same every time.
 
     Parameters
     ----------
-    seconds, sample_rate_hz : int
+    seconds : float
+    sample_rate_hz : int
     level : float
         Standard deviation at its loudest, of full scale 32768; 0 is silence.
     """
-    count = seconds * sample_rate_hz
+    count = round(seconds * sample_rate_hz)
     noise = np.random.default_rng(1).standard_normal(count)
     envelope = 0.55 - 0.45 * np.cos(2 * np.pi * 3.0 * np.arange(count) / sample_rate_hz)
     return np.clip(level * envelope * noise, -32768, 32767).astype(np.int16)
@@ -98,11 +103,12 @@ def test_signal(seconds: int, sample_rate_hz: int, level: float) -> npt.NDArray[
 
 def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
     program = build_firmware(board, target="kws") / "kws.elf"
-    before, after = _run_twice(_without_gate(bundle), board, program, level=LOUD)
-    silent = None
-    if "GATE" in bundle.kinds:
-        silent = round(_difference(*_run_twice(bundle, board, program, level=QUIET), FEED).cycles / MEASURED_S)
-    model = Model(bundle)
+    rate_hz = Features(bundle.section("FEAT") or b"").sample_rate_hz
+    before, after = (_run(bundle, board, program, test_signal(s, rate_hz, LOUD)) for s in DURATIONS_S)
+    if after.statistics.gated_frames:
+        raise ConfigError(f"{bundle.name}: its gate closes in the loud test signal; expected a gate that opens")
+    gated = _gate_runs(bundle, board, program) if "GATE" in bundle.kinds else None
+    deepest = after if gated is None else gated[1]
     return BenchResult(
         board=board,
         bundle=Path(bundle.name).stem,
@@ -111,9 +117,28 @@ def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
         source="model of Cortex-M4 cycles at zero wait states (firmware/emulator), not a measurement",
         decisions_per_second=_difference(before, after, DECISION).calls / MEASURED_S,
         stages=_stages(before, after),
-        layers=_layers(model, before, after),
-        memory=_memory(after.info, after.statistics, bundle, firmware_bytes=firmware_sizes(program).flash_bytes),
-        gate_closed_cycles_per_second=silent,
+        layers=_layers(Model(bundle), before, after),
+        memory=_memory(after.info, deepest.statistics, bundle, firmware_bytes=firmware_sizes(program).flash_bytes),
+        gate=None if gated is None else _gate_cost(*gated),
+    )
+
+
+def _gate_runs(bundle: Bundle, board: str, program: Path) -> tuple[_Run, _Run]:
+    """Silence until the gate has closed, then sound; and the same with more silence."""
+    gate, features = GateConfig.from_section(bundle.section("GATE") or b""), Features(bundle.section("FEAT") or b"")
+    to_close_s = gate.hangover_frames * features.hop_samples / features.sample_rate_hz
+    sound = test_signal(WAKING_S, features.sample_rate_hz, LOUD)
+    before, after = (
+        _run(bundle, board, program, np.concatenate([test_signal(to_close_s + s, features.sample_rate_hz, 0.0), sound]))
+        for s in DURATIONS_S
+    )
+    return before, after
+
+
+def _gate_cost(before: _Run, after: _Run) -> GateCost:
+    return GateCost(
+        closed_cycles_per_second=round(_difference(before, after, FEED).cycles / MEASURED_S),
+        waking_cycles=after.report.of(FEED).most_cycles,
     )
 
 
@@ -137,18 +162,11 @@ def _measure_real(bundle: Bundle, board: str) -> BenchResult:
         stages=tuple(_stage(name, cost) for name, cost in costs.items()),
         layers=(),
         memory=_memory(info, statistics, bundle, firmware_bytes=0),
-        gate_closed_cycles_per_second=None,
+        gate=None,
     )
 
 
-def _run_twice(bundle: Bundle, board: str, program: Path, *, level: float) -> tuple[_Run, _Run]:
-    """Run for the warm-up alone, and on for the measured time."""
-    seconds = (WARM_UP_S, WARM_UP_S + MEASURED_S)
-    before, after = (_run(bundle, board, program, duration, level) for duration in seconds)
-    return before, after
-
-
-def _run(bundle: Bundle, board: str, program: Path, seconds: int, level: float) -> _Run:
+def _run(bundle: Bundle, board: str, program: Path, signal: npt.NDArray[np.int16]) -> _Run:
     weightless = [name for names in WEIGHTLESS_KERNELS.values() for name in names]
     functions = [FEED, *STAGE_FUNCTIONS.values(), *weightless]
     with tempfile.TemporaryDirectory(prefix="kws-bench-") as name:
@@ -160,7 +178,7 @@ def _run(bundle: Bundle, board: str, program: Path, seconds: int, level: float) 
         arguments = plugin_arguments(program, folder, watch)
         with open_board(board, bundle=path, qemu_arguments=arguments) as device:
             device.reset(scores=False, times=False)
-            device.stream(test_signal(seconds, device.info.sample_rate_hz, level))
+            device.stream(signal)
             info, statistics = device.info, device.stats()
         return _Run(report=read_report(program, folder), info=info, statistics=statistics)
 
@@ -187,16 +205,6 @@ def _section_offset(data: bytes, kind: bytes) -> int:
     first = int(lib.KWS_BUNDLE_HEADER_BYTES)
     entries = (SECTION_ENTRY.unpack_from(data, first + index * SECTION_ENTRY.size) for index in range(count))
     return next(int(offset) for name, offset, _, _ in entries if name == kind)
-
-
-def _without_gate(bundle: Bundle) -> Bundle:
-    return Bundle.build(
-        features=bundle.section("FEAT") or b"",
-        model_section=bundle.section("MODL") or b"",
-        labels=bundle.labels,
-        decision=bundle.decision,
-        name=bundle.name,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

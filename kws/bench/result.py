@@ -42,6 +42,16 @@ class LayerCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GateCost:
+    """What is left to do while the gate is closed, and what its opening takes."""
+
+    closed_cycles_per_second: int
+    """The whole pipeline."""
+    waking_cycles: int
+    """The longest step of the pipeline there is: the one that hears the pre-roll too."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemoryCost:
     """Memory of the whole application, serial buffers included."""
 
@@ -82,12 +92,12 @@ class BenchResult:
     layers: tuple[LayerCost, ...]
     """Empty when the board cannot tell layers apart."""
     memory: MemoryCost
-    gate_closed_cycles_per_second: int | None
-    """The whole pipeline in silence; None without a gate."""
+    gate: GateCost | None
+    """None without a gate, or where it was not measured."""
 
     @property
     def cycles_per_second(self) -> int:
-        """The whole pipeline, always on, per second of audio."""
+        """The whole pipeline, awake, per second of audio."""
         return sum(stage.cycles_per_second for stage in self.stages)
 
     def stage(self, name: str) -> StageCost:
@@ -108,8 +118,9 @@ class BenchResult:
         """Return every figure that must not grow, with its name."""
         yield "inference_cycles", self.inference_cycles
         yield "cycles_per_second", self.cycles_per_second
-        if self.gate_closed_cycles_per_second is not None:
-            yield "gate_closed_cycles_per_second", self.gate_closed_cycles_per_second
+        if self.gate is not None:
+            yield "gate_closed_cycles_per_second", self.gate.closed_cycles_per_second
+            yield "waking_cycles", self.gate.waking_cycles
         yield "ram_bytes", self.memory.ram_bytes
         yield "flash_bytes", self.memory.flash_bytes
         for stage in self.stages:

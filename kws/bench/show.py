@@ -51,8 +51,9 @@ def _stage_table(result: BenchResult) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     rows = [(f"{stage.stage}, per second", stage.cycles_per_second) for stage in result.stages]
     rows.append(("pipeline, per second", result.cycles_per_second))
-    if result.gate_closed_cycles_per_second is not None:
-        rows.append(("the same in silence", result.gate_closed_cycles_per_second))
+    if result.gate is not None:
+        rows.append(("the same, gate closed", result.gate.closed_cycles_per_second))
+        rows.append(("waking, once", result.gate.waking_cycles))
     rows.append(("features, one frame", result.stage("features").cycles_per_call))
     rows.append(("network, one decision", result.inference_cycles))
     for name, cycles in rows:

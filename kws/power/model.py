@@ -22,22 +22,21 @@ class Workload:
 
     name: str
     front_end_cycles_per_second: int
-    """Everything up to the network; runs whenever the chip listens."""
+    """Everything up to the network, with the gate open or without one."""
     network_cycles_per_second: int
-    gated: bool
-    """Whether the network sleeps while the gate is closed."""
+    """Likewise."""
+    closed_cycles_per_second: int | None
+    """All there is to do while the gate is closed; None without a gate."""
 
     @classmethod
     def from_result(cls, result: BenchResult) -> Workload:
         """Return what :func:`kws.bench.measure.measure` counted."""
         network = sum(stage.cycles_per_second for stage in result.stages if stage.stage in NETWORK_STAGES)
-        silent = result.gate_closed_cycles_per_second
-        front_end = result.cycles_per_second - network if silent is None else silent
         return cls(
             name=result.bundle,
-            front_end_cycles_per_second=front_end,
+            front_end_cycles_per_second=result.cycles_per_second - network,
             network_cycles_per_second=network,
-            gated=silent is not None,
+            closed_cycles_per_second=None if result.gate is None else result.gate.closed_cycles_per_second,
         )
 
     @classmethod
@@ -51,18 +50,17 @@ class Workload:
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            network = sum(row["cycles_per_second"] for row in data["stages"] if row["stage"] in NETWORK_STAGES)
-            silent = data["gate_closed_cycles_per_second"]
-            whole = data["figures"]["cycles_per_second"]
+            network = sum(int(row["cycles_per_second"]) for row in data["stages"] if row["stage"] in NETWORK_STAGES)
+            closed = data["figures"].get("gate_closed_cycles_per_second")
+            whole = int(data["figures"]["cycles_per_second"])
             name = str(data["bundle"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{path}: not a result of `kws bench --json` ({error})") from error
-        front_end = int(whole - network if silent is None else silent)
         return cls(
             name=name,
-            front_end_cycles_per_second=front_end,
-            network_cycles_per_second=int(network),
-            gated=silent is not None,
+            front_end_cycles_per_second=whole - network,
+            network_cycles_per_second=network,
+            closed_cycles_per_second=None if closed is None else int(closed),
         )
 
 
@@ -73,7 +71,7 @@ class ListeningPattern:
     sound: float
     """Loud enough to trip a wake-on-sound microphone; speech included."""
     speech: float
-    """Opens the gate."""
+    """The gate is open: speech, and the second after it."""
 
     def __post_init__(self) -> None:
         """Refuse fractions that cannot be."""
@@ -122,7 +120,10 @@ def estimate(
         Whether the chip sleeps until its microphone hears something.
     """
     listening = pattern.sound if wake_on_sound else 1.0
-    network_time = min(listening, pattern.speech) if workload.gated else listening
+    gated = workload.closed_cycles_per_second is not None
+    awake = min(listening, pattern.speech) if gated else listening
+    front_end = awake * workload.front_end_cycles_per_second
+    front_end += (listening - awake) * (workload.closed_cycles_per_second or 0)
     uw_per_cycle = profile.supply_v.value * profile.core_ua_per_mhz.value * 1e-6 * profile.cycle_factor.value
     audio_ua = listening * (profile.microphone_ua.value + profile.audio_ua.value)
     waiting_ua = (1.0 - listening) * profile.wake_microphone_ua.value
@@ -131,8 +132,8 @@ def estimate(
         profile=profile,
         wake_on_sound=wake_on_sound,
         microphone_uw=profile.supply_v.value * (audio_ua + waiting_ua),
-        front_end_uw=uw_per_cycle * workload.front_end_cycles_per_second * listening,
-        network_uw=uw_per_cycle * workload.network_cycles_per_second * network_time,
+        front_end_uw=uw_per_cycle * front_end,
+        network_uw=uw_per_cycle * workload.network_cycles_per_second * awake,
         sleep_uw=profile.supply_v.value * profile.sleep_ua.value,
         busy=whole * profile.cycle_factor.value / (profile.clock_mhz.value * 1e6),
     )

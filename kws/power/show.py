@@ -29,11 +29,12 @@ def print_table(
     console: Console,
 ) -> None:
     """Print one line per board and microphone."""
-    gate = "behind a gate" if workload.gated else "always on"
+    closed = workload.closed_cycles_per_second
+    gate = "without a gate: always on" if closed is None else f"{closed:,} with the gate closed"
     console.print(
-        f"[bold]{DISCLAIMER}[/bold]: {workload.name}, {workload.front_end_cycles_per_second:,} cycles a second for the "
-        f"front end, {workload.network_cycles_per_second:,} for the network ({gate}); sound {pattern.sound:.0%} of the "
-        f"time, speech {pattern.speech:.0%}"
+        f"[bold]{DISCLAIMER}[/bold]: {workload.name}, cycles a second: {workload.front_end_cycles_per_second:,} front "
+        f"end, {workload.network_cycles_per_second:,} network, {gate}; sound {pattern.sound:.0%} of the time, speech "
+        f"{pattern.speech:.0%}"
     )
     table = Table(title=f"average power, and days on {battery_j:g} J", title_justify="left", padding=(0, 0, 0, 1))
     table.add_column("board")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kws.bench.reference import reference_bundle, reference_network
-from kws.bench.result import BenchResult, Change, LayerCost, MemoryCost, StageCost, compare, read_figures
+from kws.bench.result import BenchResult, Change, GateCost, LayerCost, MemoryCost, StageCost, compare, read_figures
 from kws.bench.run import save_result
 from kws.errors import ConfigError
 
@@ -25,7 +25,7 @@ RESULT = BenchResult(
     ),
     layers=(LayerCost(layer="0 conv", macs=500_000, cycles=750_000), LayerCost(layer="1 softmax", macs=0, cycles=9)),
     memory=MemoryCost(static_bytes=1000, arena_bytes=2000, stack_bytes=300, firmware_bytes=20_000, bundle_bytes=30_000),
-    gate_closed_cycles_per_second=900_000,
+    gate=GateCost(closed_cycles_per_second=90_000, waking_cycles=400_000),
 )
 
 
@@ -40,6 +40,13 @@ def test_sums() -> None:
 def test_a_result_does_not_differ_from_itself_on_disk(tmp_path: Path) -> None:
     save_result(RESULT, tmp_path)
     assert compare(RESULT, read_figures(tmp_path / "some-netduinoplus2.json")) == []
+
+
+def test_closed_and_waking_cycles_must_not_grow() -> None:
+    worse = dataclasses.replace(RESULT, gate=GateCost(closed_cycles_per_second=99_000, waking_cycles=450_000))
+    changes = compare(worse, dict(RESULT.figures()))
+    assert [change.figure for change in changes] == ["gate_closed_cycles_per_second", "waking_cycles"]
+    assert all(change.is_regression for change in changes)
 
 
 def _with_layer(cycles: int) -> BenchResult:

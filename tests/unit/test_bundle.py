@@ -64,6 +64,14 @@ def test_everything_written_is_read_back() -> None:
     assert bundle.section("MODL") == model_section(random_network())
 
 
+def test_a_gate_is_put_in_front_and_taken_away() -> None:
+    always_on = build()
+    gated = always_on.replace(gate=GateConfig(preroll_frames=9))
+    assert gated.section("GATE") == GateConfig(preroll_frames=9).section()
+    assert gated.replace(gate=GateConfig()).section("GATE") == GateConfig().section()
+    assert gated.without_gate().data == always_on.data
+
+
 def test_a_file_saved_is_the_file_loaded(tmp_path: Path) -> None:
     bundle = build()
     bundle.save(tmp_path / "a.kws")

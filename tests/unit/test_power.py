@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from kws.power.model import ListeningPattern, Workload, estimate
 from kws.power.profile import BoardProfile, Figure, load_profile, profile_names
 from kws.power.show import save_plot
 
-RESULT = """{"bundle": "some", "gate_closed_cycles_per_second": %s, "figures": {"cycles_per_second": 3000000},
+RESULT = """{"bundle": "some", "figures": {"cycles_per_second": 3000000%s},
 "stages": [{"stage": "features", "cycles_per_second": 1000000}, {"stage": "model", "cycles_per_second": 2000000}]}"""
 
 
@@ -33,8 +34,10 @@ BOARD = BoardProfile(
     wake_microphone_ua=_figure(10.0),
     cycle_factor=_figure(1.5),
 )
-GATED = Workload(name="some", front_end_cycles_per_second=1_000_000, network_cycles_per_second=2_000_000, gated=True)
-ALWAYS = Workload(name="some", front_end_cycles_per_second=1_000_000, network_cycles_per_second=2_000_000, gated=False)
+ALWAYS = Workload(name="some", front_end_cycles_per_second=1_000_000, network_cycles_per_second=2_000_000,
+                  closed_cycles_per_second=None)  # fmt: skip
+GATED = dataclasses.replace(ALWAYS, closed_cycles_per_second=100_000)
+CLOSED = ', "gate_closed_cycles_per_second": 100000'
 PATTERN = ListeningPattern(sound=0.5, speech=0.1)
 
 
@@ -49,29 +52,28 @@ def test_always_on_board() -> None:
     assert row.days(2500.0) == pytest.approx(2500.0 / 2910e-6 / 86_400.0)
 
 
-def test_gate_lets_the_network_run_in_speech_alone() -> None:
+def test_gate_lets_front_end_and_network_run_in_speech_alone() -> None:
     row = estimate(GATED, BOARD, PATTERN, wake_on_sound=False)
     assert row.network_uw == pytest.approx(60.0)
-    assert row.front_end_uw == pytest.approx(300.0)
+    assert row.front_end_uw == pytest.approx(30.0 + 0.9 * 30.0)  # 0.1 MHz of work while closed
 
 
 def test_wake_on_sound_replaces_the_microphone_path_in_silence() -> None:
     row = estimate(GATED, BOARD, PATTERN, wake_on_sound=True)
     assert row.microphone_uw == pytest.approx(0.5 * 2000.0 + 0.5 * 20.0)
-    assert row.front_end_uw == pytest.approx(150.0)
+    assert row.front_end_uw == pytest.approx(30.0 + 0.4 * 30.0)
     assert row.network_uw == pytest.approx(60.0)
 
 
-@pytest.mark.parametrize(("silent", "front_end"), [("null", 1_000_000), ("900000", 900_000)])
-def test_workload_is_read_from_a_result_of_bench(tmp_path: Path, silent: str, front_end: int) -> None:
+@pytest.mark.parametrize(("figures", "closed"), [("", None), (CLOSED, 100_000)])
+def test_workload_is_read_from_a_result_of_bench(tmp_path: Path, figures: str, closed: int | None) -> None:
     path = tmp_path / "result.json"
-    path.write_text(RESULT % silent, encoding="utf-8")
-    workload = Workload.from_json(path)
-    assert (workload.front_end_cycles_per_second, workload.network_cycles_per_second) == (front_end, 2_000_000)
-    assert workload.gated == (silent != "null")
+    path.write_text(RESULT % figures, encoding="utf-8")
+    expected = dataclasses.replace(ALWAYS, closed_cycles_per_second=closed)
+    assert Workload.from_json(path) == expected
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"bundle": "x"}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"bundle": "x"}', '{"bundle": "x", "stages": [], "figures": []}'])
 def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "result.json"
     path.write_text(text, encoding="utf-8")
@@ -119,7 +121,7 @@ def test_plot_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_command_says_model_not_measurement_and_draws(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
-    result.write_text(RESULT % "900000", encoding="utf-8")
+    result.write_text(RESULT % CLOSED, encoding="utf-8")
     plot = tmp_path / "days.png"
     arguments = ["power", "--cycles", str(result), "--board", "nrf52840", "--plot", str(plot)]
     done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), arguments)

@@ -16,6 +16,9 @@ enum {
  * num_samples is even. */
 int32_t kws_dsp_headroom_s16(const int16_t *samples, uint32_t num_samples);
 
+/* Sum of the samples, and, returned, of their squares. num_samples <= 65535. */
+int64_t kws_dsp_sums_s16(const int16_t *samples, uint32_t num_samples, int32_t *sum);
+
 /* Right shift of a full-scale windowed sample (31 bits) that leaves room for the growth of all FFT passes. */
 int32_t kws_dsp_fft_input_shift(uint32_t log2_points);
 /* How many halvings the passes make: the FFT returns its sums times 2^-(this). */
