@@ -169,8 +169,8 @@ const char *kws_bundle_label(const kws_bundle_t *self, uint32_t index)
         return NULL;
     }
     const char *label = (const char *)self->labels.data + 4;
-    for (; index > 0u; --index) {
-        label += strlen(label) + 1u;
+    while (index > 0u) {
+        index -= (*label++ == '\0') ? 1u : 0u;
     }
     return label;
 }

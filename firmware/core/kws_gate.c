@@ -56,13 +56,27 @@ static int32_t log2_q8(uint32_t value)
     return (int32_t)(exponent * 256u + mantissa - 256u);
 }
 
+/* value / divisor, divisor < 2^16: digits of 16 bits, which the processor divides itself. */
+static uint64_t divided(uint64_t value, uint32_t divisor)
+{
+    uint64_t quotient = 0u;
+    uint32_t remainder = 0u;
+    for (uint32_t i = 0u; i < 4u; ++i) {
+        const uint32_t part = remainder << 16 | (uint32_t)(value >> 48);
+        quotient = quotient << 16 | part / divisor;
+        remainder = part % divisor;
+        value <<= 16;
+    }
+    return quotient;
+}
+
 int32_t kws_gate_level_q8(const int16_t *samples, uint32_t num_samples)
 {
     int32_t sum; /* |sum| <= 65535 * 2^15 < 2^31 */
     const uint64_t squares =
-        (uint64_t)kws_dsp_sums_s16(samples, num_samples, &sum);              /* <= 65535 * 2^30 < 2^46 */
-    const uint64_t mean_part = (uint64_t)((int64_t)sum * sum) / num_samples; /* <= squares */
-    return log2_q8((uint32_t)((squares - mean_part) / num_samples) + 1u);
+        (uint64_t)kws_dsp_sums_s16(samples, num_samples, &sum); /* <= 65535 * 2^30 < 2^46 */
+    const uint64_t mean_part = divided((uint64_t)((int64_t)sum * sum), num_samples); /* <= squares */
+    return log2_q8((uint32_t)divided(squares - mean_part, num_samples) + 1u);
 }
 
 bool kws_gate_step(kws_gate_t *self, const int16_t *samples, uint32_t num_samples)

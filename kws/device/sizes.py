@@ -62,7 +62,7 @@ def firmware_sizes(program: Path) -> FirmwareSizes:
 
     return FirmwareSizes(
         program=program.stem,
-        flash_bytes=sum(int(sections.get(name, 0)) for name in (".text", ".ARM.exidx", ".data")),
+        flash_bytes=sum(int(sections.get(name, 0)) for name in (".text", ".rodata", ".ARM.exidx", ".data")),
         static_bytes=between("data") + between("bss"),
         reserved_stack_bytes=between("stack"),
         arena_bytes=between("arena"),

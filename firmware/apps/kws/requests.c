@@ -50,6 +50,14 @@ static void send_status(app_t *self)
     kws_link_send(&self->link, KWS_MESSAGE_STATUS, &message, sizeof message);
 }
 
+/* to is all zeros; what does not fit with a NUL is cut. */
+static void copy_text(char *to, const char *from, uint32_t to_bytes)
+{
+    for (uint32_t i = 0; i + 1u < to_bytes && from[i] != '\0'; ++i) {
+        to[i] = from[i];
+    }
+}
+
 static void serve_hello(app_t *self, const request_t *request)
 {
     (void)request; /* the host compares versions: it knows how to say what to do about them */
@@ -60,7 +68,7 @@ static void serve_hello(app_t *self, const request_t *request)
                                   .arena_bytes = board_arena().size_bytes,
                                   .arena_needed_bytes = self->arena_needed_bytes,
                                   .static_bytes = board_static_bytes()};
-    strncpy(message.board, board_name(), KWS_BOARD_NAME_BYTES - 1);
+    copy_text(message.board, board_name(), sizeof message.board);
     if (self->status == KWS_OK) {
         message.sample_rate_hz = self->pipeline.features_config.sample_rate_hz;
         message.window_samples = self->pipeline.features_config.window_samples;
@@ -81,7 +89,7 @@ static void serve_label(app_t *self, const request_t *request)
         return;
     }
     kws_message_label_text_t message = {.index = label.index};
-    strncpy(message.text, text, KWS_LABEL_BYTES - 1);
+    copy_text(message.text, text, sizeof message.text);
     kws_link_send(&self->link, KWS_MESSAGE_LABEL_TEXT, &message, sizeof message);
 }
 

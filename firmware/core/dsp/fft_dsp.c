@@ -106,29 +106,22 @@ static inline __attribute__((always_inline)) void first_butterfly(int32_t *x, co
         }                                                                                                    \
     }
 
-DEFINE_PASS(2)
 DEFINE_PASS(4)
-DEFINE_PASS(8)
 DEFINE_PASS(16)
-DEFINE_PASS(32)
 DEFINE_PASS(64)
-DEFINE_PASS(128)
 
 void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddles_q15)
 {
-    static void (*const passes[])(int32_t *, const int32_t *, const int16_t *) = {
-        pass_2, pass_4, pass_8, pass_16, pass_32, pass_64, pass_128};
-    enum {
-        NUM_PASSES = sizeof passes / sizeof passes[0]
-    };
     const uint32_t num_points = 1u << log2_points;
-    /* Odd sizes start with groups of 4 * 2 points, even ones with 4 * 4; the last group has all points. */
-    for (uint32_t pass = 1u - (log2_points & 1u); pass + 3u <= log2_points; pass += 2u) {
-        const uint32_t quarter = 2u << pass;
-        if (pass < NUM_PASSES) {
-            passes[pass](data, data + 2u * num_points, twiddles_q15);
-        } else { /* 256: beyond the reach of constant offsets */
+    const int32_t *const end = data + 2u * num_points;
+    for (uint32_t quarter = 4u >> (log2_points & 1u); quarter < num_points; quarter *= 4u) {
+        switch (quarter) {
+        case 4u: pass_4(data, end, twiddles_q15); break;
+        case 16u: pass_16(data, end, twiddles_q15); break;
+        case 64u: pass_64(data, end, twiddles_q15); break;
+        default: /* not the usual 256 points */
             kws_dsp_fft_pass(data, num_points, quarter, twiddles_q15);
+            break;
         }
         twiddles_q15 += 6u * (quarter - 1u);
     }
