@@ -14,7 +14,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from kws.audio import read_audio
 from kws.bundle import Bundle
 from kws.evaluation.clips import fit_clip
 from kws.features import Features, FeaturesConfig
-from kws.importer.network import Network, Op
+from kws.importer.network import Layer, Network, Op
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.model import Model
@@ -56,14 +56,14 @@ class Reference:
         self._interpreter.allocate_tensors()
         self._details = {d["name"]: d["index"] for d in self._interpreter.get_tensor_details()}
 
-    def run(self, frames: Int8Array, names: list[str]) -> list[Int8Array]:
-        """Return the named tensors, flat."""
+    def run(self, frames: Int8Array, layers: Sequence[Layer]) -> list[Int8Array]:
+        """Return what the layers make, flat."""
         source = self._interpreter.get_input_details()[0]
         self._interpreter.set_tensor(source["index"], frames.reshape(source["shape"]))
         self._interpreter.invoke()
-        return [self._interpreter.get_tensor(self._details[name]).reshape(-1) for name in names]
+        return [self._made_by(layer).reshape(-1) for layer in layers]
 
-    def run_whole(self, frames: Int8Array, names: list[str]) -> list[Int8Array]:
+    def run_whole(self, frames: Int8Array, layers: Sequence[Layer]) -> list[Int8Array]:
         """Run the feature maps once over a recording of any length; the dense layer behind them cannot take it."""
         source = self._interpreter.get_input_details()[0]
         window = source["shape"]
@@ -74,8 +74,12 @@ class Reference:
             self._interpreter.invoke()
         except RuntimeError:  # from the dense layer on
             pass
-        maps = [self._interpreter.get_tensor(self._details[name]) for name in names]
+        maps = [self._made_by(layer) for layer in layers]
         return [tensor.reshape(tensor.shape[1], -1) for tensor in maps]
+
+    def _made_by(self, layer: Layer) -> Int8Array:
+        tensor: Int8Array = self._interpreter.get_tensor(self._details[layer.name])
+        return tensor if layer.kept == (1, 1) else tensor[:, :: layer.kept[0], :: layer.kept[1]]
 
 
 def candidates(data: Path) -> Iterator[tuple[Path, Network, FeaturesConfig | bytes, dict[str, bytes]]]:
@@ -102,11 +106,10 @@ def differing_values(
     models: dict[str, Model], network: Network, reference: Reference, inputs: Int8Array
 ) -> dict[str, dict[str, int]]:
     """Count values compared and values that differ, per section and layer, over all inputs."""
-    names = [layer.name for layer in network.layers]
     labels = [f"{index} {layer.op.name.lower()}" for index, layer in enumerate(network.layers)]
     counts = {section: dict.fromkeys(["values", *labels], 0) for section in models}
     for frames in inputs:
-        wanted = reference.run(frames, names)
+        wanted = reference.run(frames, network.layers)
         for section, model in models.items():
             for label, got, want in zip(labels, model.tensors(frames), wanted, strict=True):
                 counts[section]["values"] += want.size
@@ -122,7 +125,7 @@ def differing_decisions(model: Model, network: Network, reference: Reference, fr
     for decision, frame in zip(posteriors, newest, strict=True):
         window = frames[frame - newest[0] :][: network.window_frames]
         if len(window) == network.window_frames:
-            (want,) = reference.run(window, [network.layers[-1].name])
+            (want,) = reference.run(window, network.layers[-1:])
             differing += int(np.any(decision.astype(int) - 128 != want))
             compared += 1
     return {"decisions": compared, "differing": differing}
@@ -133,7 +136,7 @@ def differing_rows(model: Model, network: Network, reference: Reference, frames:
     pool = next(i for i, layer in enumerate(network.layers) if layer.op is Op.AVERAGE_POOL)
     layers = network.layers[: pool + 1]
     compared, differing = 0, 0
-    wanted = reference.run_whole(frames, [layer.name for layer in layers])
+    wanted = reference.run_whole(frames, layers)
     for layer, streamed, want in zip(layers, model.tensors(frames), wanted, strict=False):
         # TFLite's pools do not overlap; the stream has a row for every place of the pool.
         got = streamed[:: layer.kernel[0]][: len(want)] if layer.op is Op.AVERAGE_POOL else streamed

@@ -66,6 +66,8 @@ class Layer:
     """Conv [oc, ky, kx, ic], depthwise [ky, kx, channel], dense [oc, inputs]."""
     channels: npt.NDArray[np.int32] | None
     """[num_channels, 3]: bias with the input zero point folded in, multiplier, shift."""
+    kept: tuple[int, int] = (1, 1)
+    """Of the tensor called ``name`` in the file: every how many-th row and column this layer makes."""
 
     @property
     def macs(self) -> int:

@@ -90,8 +90,13 @@ def _suits_paired(layer: Layer) -> bool:
 
 def _suits_stencil(layer: Layer) -> bool:
     size = (lib.KWS_NN_STENCIL_SIZE, lib.KWS_NN_STENCIL_SIZE)
-    whole_groups = layer.output.channels % lib.KWS_NN_STENCIL_CHANNELS == 0
-    return layer.op is Op.DEPTHWISE and layer.kernel == size and layer.stride[1] == 1 and whole_groups
+    return (
+        layer.op is Op.DEPTHWISE
+        and layer.kernel == size
+        and layer.stride[1] <= lib.KWS_NN_STENCIL_MAX_STRIDE
+        and layer.output.width >= lib.KWS_NN_STENCIL_MIN_OUTPUTS
+        and layer.output.channels % lib.KWS_NN_STENCIL_CHANNELS == 0
+    )
 
 
 def _suits_quads(layer: Layer) -> bool:

@@ -21,6 +21,7 @@ from kws.importer.chain import (
     shape_text,
 )
 from kws.importer.flatbuffer import DAMAGE, Graph, Operator, read_graph
+from kws.importer.folding import fold_strides
 from kws.importer.network import Network
 from kws.importer.operators import CONVERTERS
 
@@ -78,7 +79,7 @@ def _network(graph: Graph, path: str | Path) -> Network:
         num_features=first.input.width * first.input.channels,
         num_labels=last.output.width * last.output.channels,
         input_quantization=quantization_of(source),
-        layers=tuple(chain.layers),
+        layers=tuple(fold_strides(chain.layers)),
     )
 
 

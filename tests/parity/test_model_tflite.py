@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tflite_nets import (
     random_frames,
 )
 
-from kws.importer.network import Network, Op
+from kws.importer.network import Layer, Network, Op
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.model import Model
@@ -44,6 +45,18 @@ WINDOW = {
     "overlapping_pools": ((14, 6, 2), [conv(4, (2, 2)), pool((4, 3), (1, 1)), pool((3, 2), (3, 2))]),
     "pool_skips_rows": ((15, 4, 2), [pool((2, 2), (4, 2)), conv(4, (2, 1))]),
     "causal_padding": ((10, 4, 1), [pad_time(2, 0), conv(4, (3, 3)), pad_width(1, 0), depthwise((2, 2))]),
+    "strides_to_fold": (
+        (18, 9, 2),
+        [
+            conv(8, (3, 3), padding="same"),
+            depthwise((3, 3), padding="same"),
+            conv(6, (1, 1), (1, 2)),
+            depthwise((2, 2)),
+            conv(5, (1, 1)),
+            conv(4, (1, 1), (3, 2)),
+            pool((5, 2)),
+        ],
+    ),
     "strided_pointwise": ((9, 6, 2), [conv(5, (1, 1), (2, 3)), pool((5, 2))]),
     "even_kernels": ((11, 8, 1), [conv(4, (4, 4), padding="same"), depthwise((2, 6), padding="same")]),
     "many_channels": (
@@ -69,6 +82,10 @@ STREAMING = {
         [depthwise((3, 1), activation=None), conv(10, (1, 1)), depthwise((5, 1)), conv(6, (1, 1)), depthwise((10, 1))],
     ),
     "strides_in_depth": ((25, 4, 1), [conv(4, (3, 3)), depthwise((4, 2), (3, 1)), conv(5, (2, 1), (2, 1))]),
+    "strides_to_fold_in_a_stream": (
+        (23, 9, 1),
+        [conv(8, (3, 3)), depthwise((3, 3)), conv(12, (1, 1), (1, 2)), depthwise((3, 3)), conv(4, (1, 1), (2, 1))],
+    ),
     "dense_over_time": ((9, 4, 1), [conv(4, (3, 3))]),
     "pool_between": ((22, 4, 1), [conv(4, (3, 3)), pool((4, 2), (2, 2)), depthwise((3, 1)), pool((7, 1))]),
 }
@@ -90,7 +107,13 @@ def assert_all_tensors_equal(network: Network, model: Model, reference: Referenc
     frames = random_frames(network.window_frames, network.num_features, seed=seed)
     wanted = reference.run(frames)
     for layer, got in zip(network.layers, model.tensors(frames), strict=True):
-        np.testing.assert_array_equal(got.reshape(-1), wanted[layer.name].reshape(-1), err_msg=layer.name)
+        want = kept(layer, wanted[layer.name])
+        np.testing.assert_array_equal(got.reshape(-1), want.reshape(-1), err_msg=layer.name)
+
+
+def kept(layer: Layer, tensor: np.ndarray) -> np.ndarray:
+    """Return the rows and columns of TFLite's tensor that the layer makes."""
+    return tensor if layer.kept == (1, 1) else tensor[:, :: layer.kept[0], :: layer.kept[1]]
 
 
 @pytest.mark.parametrize("name", [*WINDOW, *STREAMING])
@@ -125,6 +148,17 @@ def test_each_streamed_decision_equals_tflite_on_the_window_it_has_seen(tmp_path
         np.testing.assert_array_equal(decision, (wanted.astype(np.int16) + 128).astype(np.uint8))
 
 
+def test_strides_of_pointwise_layers_move_up_the_chain(tmp_path: Path) -> None:
+    for name, strides in {
+        "strides_to_fold": [(1, 1), (1, 2), (1, 1), (3, 2), (1, 1), (1, 1)],
+        "strides_to_fold_in_a_stream": [(1, 1), (1, 2), (1, 1), (2, 1), (1, 1)],
+        "strided_pointwise": [(2, 3)],  # the first layer has none before it
+    }.items():
+        network, _ = load(tmp_path, name)
+        assert [layer.stride for layer in network.layers[: len(strides)]] == strides
+        assert all(before.output.size == after.input.size for before, after in itertools.pairwise(network.layers))
+
+
 def test_streamed_rows_equal_tflite_run_once_over_the_whole_recording(tmp_path: Path) -> None:
     """The same layers over a recording five windows long: TFLite at once, the engine frame by frame."""
     stack = [
@@ -147,7 +181,7 @@ def test_streamed_rows_equal_tflite_run_once_over_the_whole_recording(tmp_path: 
     reference.resize_tensor_input(source, (1, *whole))
     wanted = resized_run(reference, source, frames)
     for layer, got in zip(network.layers[: last_map + 1], streamed, strict=False):
-        rows = wanted[layer.name]
+        rows = kept(layer, wanted[layer.name])
         np.testing.assert_array_equal(got, rows.reshape(rows.shape[1], -1), err_msg=layer.name)
 
 

@@ -58,7 +58,8 @@ enum {
 enum {
     KWS_NN_STENCIL_SIZE = 3,     /* rows and columns of the kernel */
     KWS_NN_STENCIL_CHANNELS = 4, /* worked on together */
-    KWS_NN_STENCIL_OUTPUTS = 5   /* columns worked on together */
+    KWS_NN_STENCIL_MAX_STRIDE = 2,
+    KWS_NN_STENCIL_MIN_OUTPUTS = 4 /* columns worked on together */
 };
 
 typedef struct {

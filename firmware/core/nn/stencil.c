@@ -2,14 +2,12 @@
 
 _Static_assert(sizeof(kws_nn_stencil_t) == 28, "the record in the bundle");
 
-enum {
-    SCRATCH_BYTES = 160 /* the Armv7E-M kernel works there */
-};
-
 uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer)
 {
     const bool fits = layer->kernel_height == KWS_NN_STENCIL_SIZE &&
-                      layer->kernel_width == KWS_NN_STENCIL_SIZE && layer->stride_width == 1u &&
+                      layer->kernel_width == KWS_NN_STENCIL_SIZE &&
+                      layer->stride_width <= KWS_NN_STENCIL_MAX_STRIDE &&
+                      layer->output_width >= KWS_NN_STENCIL_MIN_OUTPUTS &&
                       layer->output_channels % KWS_NN_STENCIL_CHANNELS == 0u;
     return fits ? layer->output_channels * (uint32_t)sizeof(kws_nn_stencil_t) : 0u;
 }
@@ -17,7 +15,7 @@ uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer)
 uint32_t kws_nn_stencil_scratch_bytes(const kws_nn_layer_t *layer)
 {
     (void)layer;
-    return SCRATCH_BYTES;
+    return KWS_NN_STENCIL_SCRATCH_BYTES;
 }
 
 static const kws_nn_stencil_t *stencils_of(const kws_nn_layer_t *layer)
@@ -36,7 +34,7 @@ void kws_nn_stencil_row_plain(const kws_nn_layer_t *layer, const int8_t *const *
             uint32_t sum =
                 (uint32_t)stencil->start; /* unsigned: may wrap for a foreign bundle, as SIMD does */
             for (uint32_t kx = 0u; kx < KWS_NN_STENCIL_SIZE; ++kx) {
-                const uint32_t at = (x + kx) * num_channels + c;
+                const uint32_t at = (x * layer->stride_width + kx) * num_channels + c;
                 const int32_t lower = (kx == 0u) ? stencil->lower[0][0] : stencil->lower[1][kx - 1u];
                 sum += (uint32_t)(rows[0][at] * stencil->upper[kx][0] + rows[1][at] * stencil->upper[kx][1] +
                                   rows[2][at] * lower);

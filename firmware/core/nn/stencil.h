@@ -1,4 +1,4 @@
-/* The layout KWS_NN_LAYOUT_STENCIL of depthwise 3 x 3 weights at stride 1, which the Armv7E-M kernel runs on:
+/* The layout KWS_NN_LAYOUT_STENCIL of depthwise 3 x 3 weights at stride 1 or 2, which the Armv7E-M kernel runs on:
  * one record per channel, everything in it; the channel table is empty.
  *
  * Weights are paired for dual multiply-accumulates, with the inputs above each other in the upper two rows and
@@ -11,6 +11,10 @@
 #define KWS_NN_STENCIL_H
 
 #include "rescale.h"
+
+enum {
+    KWS_NN_STENCIL_SCRATCH_BYTES = 112 /* the Armv7E-M kernel works there */
+};
 
 /* Bytes of `weights`, or 0 when the layer cannot have this layout. */
 uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer);

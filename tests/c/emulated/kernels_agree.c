@@ -17,7 +17,7 @@ enum {
 static uint32_t random_state;
 static _Alignas(16) int8_t weights[24 * 1024];
 static _Alignas(16) uint8_t scratch[4096];
-static _Alignas(16) int8_t input_rows[MAX_HEIGHT][1024];
+static _Alignas(16) int8_t input_rows[MAX_HEIGHT][2048];
 static _Alignas(16) int8_t outputs[2][1024 + 4];
 
 static uint32_t random_bits(void)
@@ -179,11 +179,11 @@ static bool stencil_agrees(void)
                             .weight_layout = KWS_NN_LAYOUT_STENCIL,
                             .kernel_height = KWS_NN_STENCIL_SIZE,
                             .kernel_width = KWS_NN_STENCIL_SIZE,
-                            .stride_width = 1};
-    layer.output_width = (uint16_t)(1 + random_below(12));
+                            .stride_width = (uint16_t)(1 + random_below(KWS_NN_STENCIL_MAX_STRIDE))};
+    layer.output_width = (uint16_t)(KWS_NN_STENCIL_MIN_OUTPUTS + random_below(10));
     layer.output_channels = (uint16_t)(4 * (1 + random_below(18)));
     layer.input_channels = layer.output_channels;
-    layer.input_width = (uint16_t)(layer.output_width + KWS_NN_STENCIL_SIZE - 1);
+    layer.input_width = (uint16_t)((layer.output_width - 1) * layer.stride_width + KWS_NN_STENCIL_SIZE);
     random_stencil_weights(&layer);
     return kws_nn_stencil_scratch_bytes(&layer) <= sizeof scratch &&
            agree(kws_nn_stencil_row_plain, kws_nn_stencil_row_dsp, &layer);

@@ -1,0 +1,34 @@
+"""What a strided 1 x 1 convolution skips need not be computed: its stride moves into the layer before it.
+
+TensorFlow has no depthwise convolution with unequal strides, so networks stride in the 1 x 1 convolution behind it.
+The layer before then makes only the rows and columns that are read, each with the bits it had.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from kws.importer.network import Layer, Op
+
+SLIDING = (Op.CONV, Op.POINTWISE, Op.DEPTHWISE)
+MAX_STRIDE = 255
+
+
+def fold_strides(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the same network without strided 1 x 1 convolutions, but for a first layer."""
+    folded = list(layers)
+    for index in range(len(folded) - 1, 0, -1):
+        before, layer = folded[index - 1], folded[index]
+        stride = (before.stride[0] * layer.stride[0], before.stride[1] * layer.stride[1])
+        if _skips(layer) and before.op in SLIDING and before.output == layer.input and max(stride) <= MAX_STRIDE:
+            kept = dataclasses.replace(before.output, height=layer.output.height, width=layer.output.width)
+            op = before.op if before.op is Op.DEPTHWISE else Op.CONV
+            folded[index - 1] = dataclasses.replace(before, op=op, stride=stride, output=kept, kept=layer.stride)
+            folded[index] = dataclasses.replace(layer, op=Op.POINTWISE, stride=(1, 1), input=kept)
+    return folded
+
+
+def _skips(layer: Layer) -> bool:
+    unit = layer.kernel == (1, 1) and not any(layer.padding)
+    return layer.op is Op.CONV and unit and layer.stride != (1, 1)
