@@ -7,6 +7,7 @@ import numpy as np
 from kws.bundle import Bundle
 from kws.core import ffi, lib
 from kws.features import Features
+from kws.model import Model
 
 
 def gate_states(bundle: Bundle, audio: np.ndarray, num_frames: int) -> list[bool]:
@@ -15,7 +16,7 @@ def gate_states(bundle: Bundle, audio: np.ndarray, num_frames: int) -> list[bool
     config, gate = ffi.new("kws_gate_config_t *"), ffi.new("kws_gate_t *")
     data = ffi.from_buffer("uint8_t[]", section)
     assert lib.kws_gate_read(config, {"data": data, "size_bytes": len(section)}) == lib.KWS_OK
-    lib.kws_gate_init(gate, config)
+    lib.kws_gate_init(gate, config, Model(bundle).window_frames)
     features = Features(bundle.section("FEAT"))
     newest = min(features.hop_samples, features.window_samples)
     states = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from kws.features import FeaturesConfig
+from kws.gate import GateConfig
 from training import settings
 from training.recipe.config import RecipeConfig
 
@@ -140,6 +141,8 @@ class RunConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: DecisionSettings = field(default_factory=DecisionSettings)
+    gate: GateConfig | None = None
+    """Lets the bundle sleep in silence; without it the spotter is always on."""
     recipe: RecipeConfig | None = None
     """More sources of clips, harder augmentation and a teacher; without it the plain pipeline."""
 

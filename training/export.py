@@ -1,4 +1,4 @@
-"""An int8 network becomes a bundle: imported like any other TFLite file, joined with its front end and decision."""
+"""An int8 network becomes a bundle: imported like any other TFLite file, joined with front end, decision and gate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]
     tflite_path : Path
         Made by ``training.quantize``.
     run : RunConfig
-        For the front end, the labels and the decision settings.
+        For the front end, the labels, the decision settings and the gate.
     metadata : mapping
         Provenance and measured accuracy, JSON-able and without time stamps.
 
@@ -36,6 +36,7 @@ def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]
         labels=run.data.labels,
         decision=decision_config(run.decision, run.data.labels),
         metadata=metadata,
+        gate=run.gate,
         name=run.name,
     )
 

@@ -4,7 +4,7 @@
 
 enum {
     FLOOR_UNKNOWN = 30 * 256,
-    FALL_SHIFT = 2
+    FALL_SHIFT = 3 /* the floor follows a quieter level by 1/8 of the way a frame */
 };
 
 kws_status_t kws_gate_read(kws_gate_config_t *self, kws_span_t section)
@@ -25,21 +25,21 @@ kws_status_t kws_gate_read(kws_gate_config_t *self, kws_span_t section)
     self->preroll_frames = kws_read_u16(section.data + 10);
     const uint32_t reserved = kws_read_u32(section.data + 12);
     const bool plausible = reserved == 0u && self->preroll_frames <= KWS_GATE_MAX_PREROLL_FRAMES &&
-                           self->close_margin_q8 <= self->open_margin_q8 && self->hangover_frames > 0u &&
-                           self->floor_rise_q8 <= UINT8_MAX;
+                           self->close_margin_q8 <= self->open_margin_q8 && self->floor_rise_q8 <= UINT8_MAX;
     return plausible ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
-void kws_gate_init(kws_gate_t *self, const kws_gate_config_t *config)
+void kws_gate_init(kws_gate_t *self, const kws_gate_config_t *config, uint16_t window_frames)
 {
     self->config = config;
+    self->hold_frames = (uint32_t)config->hangover_frames + window_frames;
     kws_gate_reset(self);
 }
 
 void kws_gate_reset(kws_gate_t *self)
 {
     self->floor_q8 = FLOOR_UNKNOWN;
-    self->frames_left = self->config->hangover_frames;
+    self->frames_left = self->hold_frames;
 }
 
 /* log2(value) in Q8 for value >= 1: the position of the top bit, and the next 8 bits as a linear fraction
@@ -91,7 +91,7 @@ bool kws_gate_step(kws_gate_t *self, const int16_t *samples, uint32_t num_sample
     const int32_t above = level - self->floor_q8;
     const int32_t margin = (self->frames_left > 0u) ? config->close_margin_q8 : config->open_margin_q8;
     if (above >= margin && level >= config->minimum_level_q8) {
-        self->frames_left = config->hangover_frames;
+        self->frames_left = self->hold_frames;
     } else if (self->frames_left > 0u) {
         --self->frames_left;
     }

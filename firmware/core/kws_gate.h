@@ -8,7 +8,8 @@
  *   offset  size  field
  *        0     2  open_margin_q8    level above the floor that opens, in log2 of mean square, Q8 (256 = 3.01 dB)
  *        2     2  close_margin_q8   level above the floor that keeps it open; <= open_margin_q8
- *        4     2  hangover_frames   open for so long after the last frame above close_margin_q8 (1 .. 65535)
+ *        4     2  hangover_frames   stays open for what the model looks back on, which must not hold a word when it
+ *                                  sleeps, and so long after the last frame above close_margin_q8
  *        6     2  floor_rise_q8     rise of the floor per frame (0 .. 255)
  *        8     2  minimum_level_q8  below this it never opens: a quiet microphone's own noise
  *       10     2  preroll_frames    frames before the opening one that are heard after all (0 .. 255, at least
@@ -39,13 +40,15 @@ typedef struct {
 typedef struct {
     const kws_gate_config_t *config;
     int32_t floor_q8;
+    uint32_t hold_frames; /* open for so long after a loud frame, that one included */
     uint32_t frames_left; /* the gate is open while > 0 */
 } kws_gate_t;
 
 kws_status_t kws_gate_read(kws_gate_config_t *self, kws_span_t section);
-void kws_gate_init(kws_gate_t *self, const kws_gate_config_t *config);
+/* window_frames: frames that one decision of the model sees, 1 .. 65535. */
+void kws_gate_init(kws_gate_t *self, const kws_gate_config_t *config, uint16_t window_frames);
 
-/* Open for one hangover, so that nothing is lost while the floor is still unknown. */
+/* Open for as long as after a loud frame, so that nothing is lost while the floor is still unknown. */
 void kws_gate_reset(kws_gate_t *self);
 
 /* One hop. samples: the newest num_samples (1 .. 65535) samples. True while the gate is open. */

@@ -101,7 +101,7 @@ kws_status_t kws_pipeline_init(kws_pipeline_t *self, const kws_bundle_t *bundle,
         status = take_memory(self, &arena);
     }
     if (status == KWS_OK) {
-        kws_gate_init(&self->gate, &self->gate_config);
+        kws_gate_init(&self->gate, &self->gate_config, self->model_config.window_frames);
         kws_detection_init(&self->detection, &self->decision_config);
         kws_pipeline_reset(self);
     }

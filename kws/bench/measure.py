@@ -126,7 +126,8 @@ def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
 def _gate_runs(bundle: Bundle, board: str, program: Path) -> tuple[_Run, _Run]:
     """Silence until the gate has closed, then sound; and the same with more silence."""
     gate, features = GateConfig.from_section(bundle.section("GATE") or b""), Features(bundle.section("FEAT") or b"")
-    to_close_s = gate.hangover_frames * features.hop_samples / features.sample_rate_hz
+    frames = gate.hangover_frames + Model(bundle).window_frames
+    to_close_s = frames * features.hop_samples / features.sample_rate_hz
     sound = test_signal(WAKING_S, features.sample_rate_hz, LOUD)
     before, after = (
         _run(bundle, board, program, np.concatenate([test_signal(to_close_s + s, features.sample_rate_hz, 0.0), sound]))

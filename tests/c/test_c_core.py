@@ -23,7 +23,7 @@ MINIMUM_COVERAGE_PERCENT = 90
 BUNDLES = {
     "streaming": lambda: random_bundle(seed=1),
     "window": lambda: random_bundle(seed=2, streaming=False),
-    "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=10), causal=True),
+    "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=0), causal=True),
     "log_mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
 }
 

@@ -70,20 +70,20 @@ def test_window_models_equal_the_host(name: str, window_bundle: Bundle, tmp_path
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_gate_sleeps_and_wakes_as_on_the_host(name: str, tmp_path: Path) -> None:
-    bundle = random_bundle(seed=3, causal=True, gate=GateConfig(hangover_frames=8))
+    bundle = random_bundle(seed=3, causal=True, gate=GateConfig(hangover_frames=0))
     path = tmp_path / "gated.kws"
     bundle.save(path)
-    audio = speech_like(3.0, seed=6, silence=(1.0, 2.5))
-    audio[24000:25600] = speech_like(0.1, seed=1)  # one sound wakes it for a moment
+    audio = speech_like(5.0, seed=6, silence=(0.5, 4.2))
+    audio[35000:36600] = speech_like(0.1, seed=1)  # one sound wakes it for a moment
     pipeline = Pipeline(bundle)
     pipeline.feed(audio)
     with open_board(name, bundle=path) as opened:
         assert_hears_the_same(opened, bundle, audio, [7001])
         statistics = opened.stats()
     calls = {stage.stage: stage.calls for stage in statistics.stages}
-    assert statistics.frames == 149
-    assert statistics.gated_frames == pipeline.gated_frames > 30
-    heard = frames_heard(gate_states(bundle, audio, 149), GateConfig().preroll_frames, decision_frames=2)
+    assert statistics.frames == 249
+    assert statistics.gated_frames == pipeline.gated_frames > 60
+    heard = frames_heard(gate_states(bundle, audio, 249), GateConfig().preroll_frames, decision_frames=2)
     assert calls["features"] == calls["model"] == len(heard) > len(pipeline.frames)
 
 

@@ -17,12 +17,12 @@ from kws.gate import GateConfig
 from kws.model import Model
 from kws.pipeline import Pipeline
 
-GATE = GateConfig(hangover_frames=10)
+GATE = GateConfig(hangover_frames=0)
 AUDIO = speech_like(6.0, seed=3, silence=(1.5, 4.0))
-BLIPS = speech_like(6.0, seed=4, silence=(0.7, 6.0))
-"""Sleeps of every length: short sounds in silence, put in below."""
-for _start in range(22000, 90000, 9000):
-    BLIPS[_start : _start + 1500] = speech_like(0.1, seed=_start)[:1500]
+BLIPS = speech_like(13.5, seed=4, silence=(0.7, 13.5))
+"""Sleeps of every length: short sounds in silence, each closer behind the one before it; put in below."""
+for _number, _start in enumerate(np.cumsum([28000, *range(27000, 17000, -1300)])):
+    BLIPS[_start : _start + 1500] = speech_like(0.1, seed=_number)[:1500]
 
 MANNERS = {"valid": {}, "causal": {"causal": True}, "window": {"streaming": False}}
 FRONT_ENDS = {
@@ -102,7 +102,7 @@ def test_the_gated_stream_is_the_stream_with_its_silences_cut_out(
     bundle = random_bundle(seed=1, gate=replace(GATE, preroll_frames=preroll_frames), **MANNERS[manner])
     expected = by_its_parts(bundle, audio)
     heard, pipeline = by_the_pipeline(bundle, audio, [])
-    assert pipeline.gated_frames > 80, "the silence must have been slept through"
+    assert pipeline.gated_frames > 60, "the silence must have been slept through"
     assert max(heard.frames) > 210, "the gate must have opened again"
     assert heard.events, "the comparison must have events in it"
     assert_equal(heard, expected)
@@ -160,7 +160,7 @@ def test_silence_sleeps_and_noise_of_steady_level_falls_asleep() -> None:
     hiss = np.random.default_rng(0).normal(0, 900, 16000 * 4).astype(np.int16)
     for audio in (quiet, hiss):
         _, pipeline = by_the_pipeline(random_bundle(seed=1, gate=GATE), audio, [])
-        assert pipeline.gated_frames > 0.85 * 199
+        assert pipeline.gated_frames > 199 - 49 - 3  # but for the window it stays open at first
 
 
 def test_without_a_gate_section_nothing_sleeps() -> None:
@@ -176,8 +176,8 @@ def test_the_gate_costs_the_audio_of_its_pre_roll() -> None:
 
 @pytest.mark.parametrize(
     ("offset", "value"),
-    [(0, 10), (2, 60000), (4, 0), (6, 256), (10, 256), (10, 2), (12, 1), (14, 0x8000)],
-    ids=["open below close", "close above open", "no hangover", "floor rises too fast", "pre-roll too long",
+    [(0, 10), (2, 60000), (6, 256), (10, 256), (10, 2), (12, 1), (14, 0x8000)],
+    ids=["open below close", "close above open", "floor rises too fast", "pre-roll too long",
          "pre-roll shorter than a decision", "reserved", "reserved high"],
 )  # fmt: skip
 def test_an_impossible_section_is_refused(offset: int, value: int) -> None:
@@ -232,9 +232,10 @@ def test_settings_survive_the_section() -> None:
     [
         {"close_margin_db": 9.0},
         {"close_margin_db": -1.0},
-        {"hangover_frames": 0},
+        {"hangover_frames": -1},
         {"hangover_frames": 70000},
         {"floor_rise_db_per_frame": 5.0},
+        {"floor_rise_db_per_frame": -0.1},
         {"minimum_level_dbfs": -500.0},
         {"preroll_frames": 256},
         {"preroll_frames": -1},
@@ -242,4 +243,4 @@ def test_settings_survive_the_section() -> None:
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="gate"):
-        GateConfig(**wrong).section()
+        GateConfig(**wrong)

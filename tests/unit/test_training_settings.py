@@ -1,14 +1,16 @@
 """Configurations are read strictly: what is not understood is an error that says what to do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from kws.errors import ConfigError
+from kws.gate import GateConfig
 from training import settings
 from training.config import RunConfig, load_run
+from training.export import export_bundle
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
@@ -122,3 +124,22 @@ def test_every_shipped_configuration_loads_and_is_named_after_its_file(path: Pat
 def test_impossible_proportions_are_refused(data: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         settings.parse(RunConfig, {"name": "x", "data": data}, where="t")
+
+
+def test_the_gate_of_a_run_goes_into_its_bundle() -> None:
+    models = Path(__file__).parents[2] / "models"
+    run = load_run(CONFIGS[0].with_name("speech_commands_12.toml"))
+    gate = settings.parse(GateConfig, {"open_margin_db": 7, "preroll_frames": 5}, where="t")
+    exported = export_bundle(models / "speech_commands_12.tflite", replace(run, gate=gate), {})
+    assert exported.section("GATE") == GateConfig(open_margin_db=7.0, preroll_frames=5).section()
+    assert "GATE" not in export_bundle(models / "speech_commands_12.tflite", replace(run, gate=None), {}).kinds
+
+
+def test_the_shipped_model_is_gated() -> None:
+    run = load_run(CONFIGS[0].with_name("speech_commands_12.toml"))
+    assert run.gate == GateConfig()
+
+
+def test_an_impossible_gate_is_refused() -> None:
+    with pytest.raises(ConfigError, match="preroll_frames out of range"):
+        settings.parse(RunConfig, {"name": "x", "gate": {"preroll_frames": 300}}, where="x.toml")

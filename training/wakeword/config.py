@@ -10,6 +10,7 @@ from typing import Any
 
 from kws.errors import ConfigError
 from kws.features import FeaturesConfig
+from kws.gate import GateConfig
 from training import settings
 from training.augment import AcousticsConfig
 from training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
@@ -149,6 +150,8 @@ class WordProject:
     mining: MiningConfig = field(default_factory=MiningConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
+    gate: GateConfig | None = field(default_factory=GateConfig)
+    """Lets the bundle sleep in silence; ``"none"`` makes a spotter that is always on."""
 
     def __post_init__(self) -> None:
         """Refuse a project without words, with one word twice, or with a name that is no file name."""

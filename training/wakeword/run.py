@@ -134,8 +134,8 @@ def _read_given(project: WordProject, console: Console) -> Given:
 
 def _work_folder(out: Path, project: WordProject, engine: str, given: Given) -> Path:
     plain = settings.to_dict(project)
-    for place in ("recordings", "ambient"):  # what they hold counts, not where it lies
-        plain.pop(place, None)
+    for place in ("recordings", "ambient", "gate"):  # what they hold counts, not where it lies; and nothing learns of
+        plain.pop(place, None)  # the gate
     name = checkpoint.digest(plain, engine, recordings.digest(given.takes), given.ambient.sha256)
     work = out / "work" / name[:12]
     try:
@@ -212,6 +212,7 @@ def _export(learned: Learned, project: WordProject, run: RunConfig, given: Given
         labels=project.labels,
         decision=decision,
         metadata=_provenance(learned, project, given),
+        gate=project.gate,
         name=project.name,
     )
 
