@@ -29,7 +29,7 @@ _RATES_WPM = (95, 211)
 """Real people say single words slower than espeak-ng's usual 175 words per minute."""
 _WORD_GAPS_MS = (0, 0, 0, 30, 80)
 _TRIM_FRAME_SAMPLES = 160
-_TRIM_THRESHOLD_DB = -45.0
+_TRIM_WITHIN_DB = 45.0
 _TRIM_MARGIN_SAMPLES = 320
 
 
@@ -45,8 +45,6 @@ class Voice:
     """Identity for splitting: voices that share a vocal tract share it."""
     accent: str = ""
     """Language or accent, where the engine has such a notion."""
-    speaks_phonemes: bool = True
-    """Whether it understands phonemes of espeak-ng in double brackets."""
     definition: str = field(default="", repr=False)
     """Engine-specific description of a voice that is made, not stored (an espeak-ng voice file)."""
 
@@ -117,12 +115,13 @@ def default_engine() -> SpeechEngine:
     return EspeakEngine()
 
 
-def trim_silence(samples: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Cut samples to where the level is within 45 dB of the loudest 10 ms, plus 20 ms on either side.
+def trim_silence(samples: NDArray[np.int16], *, within_db: float = _TRIM_WITHIN_DB) -> NDArray[np.int16]:
+    """Cut samples to where the level is within so much of the loudest 10 ms, plus 20 ms on either side.
 
     Parameters
     ----------
     samples : int16 [samples]
+    within_db : float
 
     Returns
     -------
@@ -134,7 +133,7 @@ def trim_silence(samples: NDArray[np.int16]) -> NDArray[np.int16]:
         return samples[:0]
     frames = samples[: num_frames * _TRIM_FRAME_SAMPLES].astype(np.float64).reshape(num_frames, -1)
     level_db = 10.0 * np.log10(np.mean(frames**2, axis=1) + 1e-9)
-    loud = np.flatnonzero(level_db >= level_db.max() + _TRIM_THRESHOLD_DB)
+    loud = np.flatnonzero(level_db >= level_db.max() - within_db)
     start = max(int(loud[0]) * _TRIM_FRAME_SAMPLES - _TRIM_MARGIN_SAMPLES, 0)
     stop = (int(loud[-1]) + 1) * _TRIM_FRAME_SAMPLES + _TRIM_MARGIN_SAMPLES
     return samples[start:stop]

@@ -17,9 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice, trim_silence
+from datasets.synthetic_espeak import REFERENCE_ACCENT
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.errors import SpeechEngineError, ToolMissingError
 
@@ -28,6 +30,8 @@ _HIGHEST_HZ, _LOWEST_HZ = 300.0, 80.0
 """Medians of grown people and children lie between."""
 _SEARCH_HZ = (60.0, 420.0)
 """Where a fundamental is looked for in an unknown voice."""
+_OCTAVE_OFF = 0.7
+_VOICED_WITHIN_DB = 15.0
 _PACES_WPM = (120, 160, 200)
 """The engine itself speaks slowly, normally and fast; what lies between is stretched."""
 _NODES_HZ = (0.0, 600.0, 1600.0, 2700.0, 4000.0, 8000.0)
@@ -37,6 +41,8 @@ _HIGHEST_SHARE = 0.92
 _CALIBRATION = "The quick brown fox jumps over the lazy dog, and nobody minds."
 _KEPT_TAKES = 384
 _PEAK = 0.7
+_TRIM_DB = 38.0
+"""Below what is loudest: where an old recording's hiss begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +134,7 @@ class Crowd:
             SAMPLE_RATE_HZ,
             _FRAME_MS,
         )
-        return trim_silence(to_int16(_loudness(samples, utterance.amplitude)))
+        return trim_silence(to_int16(_loudness(samples, utterance.amplitude)), within_db=_TRIM_DB)
 
     def _new_voice(self, original: Voice, rng: np.random.Generator) -> Voice:
         speaker = draw_speaker(self._pitch_range_hz(original)[1], rng)
@@ -138,6 +144,7 @@ class Crowd:
 
     def _pitch_range_hz(self, voice: Voice) -> tuple[float, float, float]:
         """Find lowest, median and highest fundamental of the engine's own speaker, once; later searches stay there."""
+        voice = replace(voice, accent=REFERENCE_ACCENT)
         if voice not in self._ranges_hz:
             samples = self._engine.synthesize(Utterance(text=_CALIBRATION, voice=voice)) / 32768.0
             pitch_hz, _ = self._world.harvest(samples, SAMPLE_RATE_HZ, *_SEARCH_HZ, _FRAME_MS)
@@ -153,23 +160,61 @@ class Crowd:
                 self._kept.move_to_end(utterance)
                 return self._kept[utterance]
         samples = self._engine.synthesize(utterance) / 32768.0
-        lowest_hz, _, highest_hz = self._pitch_range_hz(utterance.voice)
-        parts = self._analyse(samples, lowest_hz, highest_hz)
+        parts = self._analyse(samples, self._pitch_range_hz(utterance.voice))
         with self._lock:
             self._kept[utterance] = parts
             while len(self._kept) > _KEPT_TAKES:
                 self._kept.popitem(last=False)
         return parts
 
-    def _analyse(self, samples: NDArray[np.float64], lowest_hz: float, highest_hz: float) -> _Parts:
+    def _analyse(self, samples: NDArray[np.float64], range_hz: tuple[float, float, float]) -> _Parts:
         if len(samples) < SAMPLE_RATE_HZ // 50:
             empty = np.zeros((0, 0), dtype=np.float32)
             return _Parts(pitch_hz=np.zeros(0), log_envelope=empty, breath=empty)
-        pitch_hz, times_s = self._world.harvest(samples, SAMPLE_RATE_HZ, lowest_hz, highest_hz, _FRAME_MS)
+        lowest_hz, median_hz, highest_hz = range_hz
+        found_hz, times_s = self._world.dio(samples, SAMPLE_RATE_HZ, lowest_hz, highest_hz, frame_period=_FRAME_MS)
+        found_hz = self._world.stonemask(samples, found_hz, times_s, SAMPLE_RATE_HZ)
+        pitch_hz = mend_pitch(found_hz, _low_level_db(samples, len(found_hz)), median_hz)
         envelope = self._world.cheaptrick(samples, pitch_hz, times_s, SAMPLE_RATE_HZ)
         breath = self._world.d4c(samples, pitch_hz, times_s, SAMPLE_RATE_HZ)
         log_envelope = np.log(np.maximum(envelope, 1e-12)).astype(np.float32)
         return _Parts(pitch_hz=pitch_hz, log_envelope=log_envelope, breath=breath.astype(np.float32))
+
+
+def mend_pitch(
+    found_hz: NDArray[np.float64], low_level_db: NDArray[np.float64], median_hz: float
+) -> NDArray[np.float64]:
+    """Mend a quick search for the fundamental: octaves it missed, and voice it took for noise.
+
+    Parameters
+    ----------
+    found_hz : [frames]
+        0 where unvoiced.
+    low_level_db : [frames]
+        Level below 1 kHz, where voices are loud and fricatives are not.
+    median_hz : float
+        The speaker's usual fundamental.
+    """
+    voiced = found_hz > 0.0
+    if voiced.sum() < 4:
+        return np.zeros_like(found_hz)
+    level = np.median(low_level_db[voiced])
+    pitch_hz = found_hz[voiced]
+    usual_hz = np.median(pitch_hz)
+    if abs(np.log2(usual_hz / median_hz)) > _OCTAVE_OFF:
+        usual_hz = median_hz
+    pitch_hz = pitch_hz / np.exp2(np.rint(np.log2(pitch_hz / usual_hz)))
+    filled_hz = np.interp(np.arange(len(found_hz)), np.flatnonzero(voiced), pitch_hz)
+    return np.where(low_level_db > level - _VOICED_WITHIN_DB, filled_hz, 0.0)
+
+
+def _low_level_db(samples: NDArray[np.float64], num_frames: int) -> NDArray[np.float64]:
+    """Level below 1 kHz around each frame."""
+    low = soxr.resample(samples, SAMPLE_RATE_HZ, 2000, quality="QQ")
+    hop = round(_FRAME_MS * 2)
+    power = np.convolve(low**2, np.hanning(4 * hop), mode="same")[::hop]
+    power = np.pad(power, (0, max(num_frames - len(power), 0)), mode="edge")[:num_frames]
+    return np.asarray(10.0 * np.log10(power + 1e-10))
 
 
 def draw_speaker(median_hz: float, rng: np.random.Generator) -> Speaker:

@@ -37,6 +37,17 @@ _ACCENTS = {
     "en-029": ("en-029", 0.08),
     "en-us-nyc": ("en-US-nyc", 0.10),
 }
+# How learners of English speak it who grew up with another language: what they say for what in IPA.
+_LEARNERS = {
+    "de": "w=v θ=s ð=d æ=ɛ ɾ=t ʌ=a ɚ=ɐ ɜːɹ=ɜː",
+    "es": "eɪ=eɪ aɪ=aɪ oʊ=oː aʊ=aʊ ɪ=i z=s v=b ð=d θ=s æ=a ɾ=t ʌ=a ʊ=u ə=e ɐ=a ɚ=ɛɹ",
+    "fr": "eɪ=eɪ aɪ=aɪ oʊ=oː aʊ=aʊ h= θ=s ð=z ɪ=i æ=a ɾ=t ʌ=ə dʒ=ʒ tʃ=ʃ ʊ=u",
+    "hi": "w=v θ=t ð=d ɾ=t ɚ=əɹ ɔː=ɑː eɪ=eː oʊ=oː",
+    "ja": "θ=s ð=z v=b ɾ=t ɚ=ɑː ɹ=l ʌ=a æ=a ə=a ɐ=a",
+    "it": "eɪ=eɪ aɪ=aɪ oʊ=oː aʊ=aʊ ɪ=i ð=d θ=t h= ɾ=t æ=ɛ ʌ=a ʊ=u ə=e ɚ=ɛɹ",
+}
+_LEARNERS_SHARE = 0.25
+_AMERICAN_LETTERS = str.maketrans({"ɒ": "ɔ", "r": "ɹ", "ʉ": "u", "ʍ": "w", "ʲ": None, "\u032a": None})
 # Stored voices that sound like people; novelty robots and echoes are left out.
 _STORED_VARIANTS = """
     m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 klatt klatt2 klatt3 klatt4 croak whisper adam Alex Alicia Andrea
@@ -92,7 +103,7 @@ class EspeakEngine:
         stored_names = _STORED_VARIANTS.split()
         num_stored = min(int(count * _STORED_SHARE), len(stored_names))
         variants = rng.permutation(stored_names)[:num_stored]
-        accents = rng.choice(list(_ACCENTS), size=count, p=[weight for _, weight in _ACCENTS.values()])
+        accents = draw_accents(count, rng)
         stored = [_stored_voice(str(a), str(v)) for a, v in zip(accents, variants, strict=False)]
         drawn = [self._drawn_voice(str(accent), rng) for accent in accents[num_stored:]]
         voices = stored + drawn
@@ -126,14 +137,15 @@ class EspeakEngine:
             If there is nothing to say, or `text` is not in Latin letters.
         """
         _check_text(text)
+        accent, _, mother_tongue = accent.partition("~")
         clauses = [(words.strip(), marks[:1]) for words, marks in _CLAUSE.findall(text) if words.strip()]
         read = [
-            " ".join(self._run(["-v", accent, "-q", "--ipa", "--", words]).decode().split()) + mark
+            " ".join(self._run(["-v", accent, "-q", "--ipa", "--", words]).decode().replace(":", "ː").split()) + mark
             for words, mark in clauses
         ]
         if not any(symbol.isalpha() for symbol in "".join(read)):
             raise SpeechEngineError(f"there is nothing to say in {text!r}; type the words to be spoken")
-        return " ".join(read)
+        return _as_learned(" ".join(read), mother_tongue)
 
     def phonemes_of(self, texts: list[str], *, accent: str = REFERENCE_ACCENT) -> list[list[str]]:
         """Split each text into its phonemes, stress marks left in place; one process for all."""
@@ -202,6 +214,27 @@ class EspeakEngine:
         return result.stdout
 
 
+def draw_accents(count: int, rng: np.random.Generator) -> list[str]:
+    """Draw accents of English, American ones most often."""
+    names = rng.choice(list(_ACCENTS), size=count, p=[weight for _, weight in _ACCENTS.values()])
+    return [str(name) for name in names]
+
+
+def draw_readings(count: int, rng: np.random.Generator) -> list[str]:
+    """Draw accents for `EspeakEngine.ipa`: one in four is a learner's, written ``en-us~fr``."""
+    learners = rng.choice(list(_LEARNERS), size=count)
+    learns = rng.random(count) < _LEARNERS_SHARE
+    return [
+        f"{REFERENCE_ACCENT}~{learner}" if learn else native
+        for native, learner, learn in zip(draw_accents(count, rng), learners, learns, strict=True)
+    ]
+
+
+def american_letters(ipa: str) -> str:
+    """Replace the few letters in which other accents are read and which a voice taught in American never saw."""
+    return ipa.translate(_AMERICAN_LETTERS)
+
+
 def draw_voice_definition(rng: np.random.Generator) -> str:
     """Draw a vocal tract: the lines of an espeak-ng voice file that make a speaker."""
     female = rng.random() < 0.45
@@ -234,6 +267,13 @@ def draw_voice_definition(rng: np.random.Generator) -> str:
 def _stored_voice(accent: str, variant: str) -> Voice:
     speaker = hashlib.sha1(variant.encode()).hexdigest()[:8]
     return Voice(engine="espeak-ng", name=f"{accent}+{variant}", speaker=speaker, accent=accent)
+
+
+def _as_learned(ipa: str, mother_tongue: str) -> str:
+    changes = dict(pair.split("=") for pair in _LEARNERS.get(mother_tongue, "").split())
+    if not changes:
+        return ipa
+    return re.sub("|".join(sorted(changes, key=len, reverse=True)), lambda match: changes[match[0]], ipa)
 
 
 def _check_text(text: str) -> None:

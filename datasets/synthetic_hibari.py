@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from datasets.synthetic_espeak import EspeakEngine
+from datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
 from kws.errors import SpeechEngineError, ToolMissingError
 
@@ -25,9 +25,9 @@ _REFERENCE_RATE_WPM = 170
 
 # Kokoro's own letters for what IPA writes with two, and its way of writing American English.
 _LETTERS = (
-    *(("dʒ", "ʤ"), ("tʃ", "ʧ"), ("eɪ", "A"), ("aɪ", "I"), ("oʊ", "O"), ("əʊ", "Q"), ("aʊ", "W"), ("ɔɪ", "Y")),
-    *(("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"), ("oː", "ɔ"), ("ɾ", "T"), ("r", "ɹ")),
-    *(("x", "k"), ("ɬ", "l"), ("ː", ""), ("\u0329", ""), ("ʔ", "t"), ("g", "ɡ")),
+    *(("dʒ", "ʤ"), ("tʃ", "ʧ"), ("eɪ", "A"), ("aɪ", "I"), ("oʊ", "O"), ("əʊ", "O"), ("aʊ", "W"), ("ɔɪ", "Y")),
+    *(("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"), ("oːɹ", "ɔɹ"), ("oː", "O"), ("ɾ", "T"), ("x", "k")),
+    *(("aː", "ɑ"), ("a", "æ"), ("e", "ɛ"), ("o", "ɔ"), ("ᵻ", "ɪ"), ("ː", ""), ("\u0329", ""), ("ʔ", "t"), ("g", "ɡ")),
 )
 
 
@@ -55,8 +55,9 @@ class HibariEngine:
         return f"hibari {version('hibari-tts')}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
-        """Return the one voice `count` times."""
-        return [Voice(engine="hibari", name=_VOICE, speaker=f"hibari_{_VOICE}", accent="en-us")] * count
+        """Return the one voice `count` times; she imitates other accents of English now and then."""
+        accents = draw_readings(count, np.random.default_rng([seed, 0x41BA2]))
+        return [Voice(engine="hibari", name=_VOICE, speaker=f"hibari_{_VOICE}", accent=accent) for accent in accents]
 
     def pronounce(self, text: str) -> Pronunciation:
         """Return the phonemes in which `text` is read.
@@ -66,20 +67,20 @@ class HibariEngine:
         SpeechEngineError
             If there is nothing to say.
         """
-        phonemes = self._phonemes(text)
+        phonemes = self._phonemes(text, REFERENCE_ACCENT)
         return Pronunciation(text=text, phonemes=phonemes, ipa=phonemes)
 
     def synthesize(self, utterance: Utterance) -> NDArray[np.int16]:
         """Speak one utterance; hibari has a rate but neither pitch nor amplitude."""
         seed = int.from_bytes(hashlib.sha256(utterance.text.encode()).digest()[:4], "little")
-        phonemes = self._phonemes(utterance.text)
+        phonemes = self._phonemes(utterance.text, utterance.voice.accent)
         speed = utterance.rate_wpm / _REFERENCE_RATE_WPM
         speech = self._speech.from_phonemes(phonemes, speed=speed, seed=seed).astype(np.float64)
         return trim_silence(to_int16(resample(speech, from_hz=self._speech.sample_rate, to_hz=SAMPLE_RATE_HZ)))
 
-    def _read(self, text: str) -> str:
-        if "[[" in text:
-            return kokoro_symbols(self._phonemizer.ipa(text))
+    def _read(self, text: str, accent: str) -> str:
+        if "[[" in text or accent != REFERENCE_ACCENT:
+            return kokoro_symbols(self._phonemizer.ipa(text, accent=accent))
         phonemes = " ".join(self._speech.phonemize(text))
         if not any(symbol.isalpha() for symbol in phonemes):
             raise SpeechEngineError(f"there is nothing to say in {text!r}; type the words to be spoken")
@@ -87,7 +88,8 @@ class HibariEngine:
 
 
 def kokoro_symbols(ipa: str) -> str:
-    """Write espeak's American IPA in the letters that Kokoro and what was taught by it use."""
+    """Write espeak's IPA in the letters that Kokoro, and what was taught by it, use for American English."""
+    ipa = american_letters(ipa)
     for written, letter in _LETTERS:
         ipa = ipa.replace(written, letter)
     return ipa

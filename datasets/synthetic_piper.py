@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from datasets.synthetic_espeak import EspeakEngine
+from datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
 from kws.errors import ToolMissingError
 
@@ -73,14 +73,20 @@ class PiperEngine:
         return f"piper {' '.join(self._models)}, {self._phonemizer.name}, ONNX Runtime {self._runtime.__version__}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
-        """Return up to `count` voices, in an order drawn by `seed`; repeats when there are fewer speakers."""
+        """Return `count` voices by all speakers in turn; Americans imitate other accents of English now and then."""
         everyone = [
-            Voice(engine="piper", name=f"{model}#{index}", speaker=f"{model}_{index}", accent=settings.accent)
+            (model, index, settings.accent)
             for model, settings in self._settings.items()
             for index in range(settings.num_speakers)
         ]
-        order = np.random.default_rng(seed).permutation(len(everyone))
-        return [everyone[int(order[index % len(everyone)])] for index in range(count)]
+        rng = np.random.default_rng([seed, 0x919E2])
+        order, accents = rng.permutation(len(everyone)), draw_readings(count, rng)
+        voices = []
+        for turn in range(count):
+            model, index, own = everyone[int(order[turn % len(everyone)])]
+            accent = accents[turn] if own == REFERENCE_ACCENT else own
+            voices.append(Voice(engine="piper", name=f"{model}#{index}", speaker=f"{model}_{index}", accent=accent))
+        return voices
 
     def pronounce(self, text: str) -> Pronunciation:
         """Return how espeak-ng reads a text, which is what Piper speaks."""
@@ -90,7 +96,7 @@ class PiperEngine:
         """Speak one utterance. Piper has a rate, no pitch or gap; its randomness is left out: same in, same out."""
         model, _, speaker = utterance.voice.name.partition("#")
         settings = self._settings[model]
-        ids = self._ids(utterance.text, settings)
+        ids = self._ids(utterance.text, utterance.voice.accent, settings)
         length_scale = _REFERENCE_RATE_WPM / utterance.rate_wpm
         feed: dict[str, Any] = {
             "input": np.array([ids], dtype=np.int64),
@@ -104,10 +110,13 @@ class PiperEngine:
         speech = speech * (min(utterance.amplitude / 100.0, 1.0 / _PEAK) * _PEAK / peak)
         return trim_silence(to_int16(resample(speech, from_hz=settings.sample_rate_hz, to_hz=SAMPLE_RATE_HZ)))
 
-    def _ids(self, text: str, settings: _Settings) -> list[int]:
+    def _ids(self, text: str, accent: str, settings: _Settings) -> list[int]:
         """Phonemes with punctuation as the voice numbers them; what it has no number for is left out."""
+        ipa = self._ipa(text, accent=accent)
+        if settings.accent == REFERENCE_ACCENT:
+            ipa = american_letters(ipa)
         ids = [*settings.ids[_START]]
-        for symbol in unicodedata.normalize("NFD", self._ipa(text, accent=settings.accent)):
+        for symbol in unicodedata.normalize("NFD", ipa):
             ids += [*settings.ids[_PAD], *settings.ids.get(symbol, [])]
         return [*ids, *settings.ids[_PAD], *settings.ids[_END]]
 

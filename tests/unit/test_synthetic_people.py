@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import pyworld
 
+from datasets.phonetics import english_words
 from datasets.synthetic import SpeechEngine, Utterance, Voice
 from datasets.synthetic_choir import ENGINES, open_engines
-from datasets.synthetic_crowd import Crowd, Speaker, draw_speaker, reshape_envelope
-from datasets.synthetic_espeak import EspeakEngine
-from datasets.synthetic_flite import FliteEngine
+from datasets.synthetic_crowd import Crowd, Speaker, draw_speaker, mend_pitch, reshape_envelope
+from datasets.synthetic_espeak import EspeakEngine, american_letters
+from datasets.synthetic_flite import FliteEngine, flite_phonemes
 from datasets.synthetic_hibari import HibariEngine, kokoro_symbols
 from datasets.synthetic_piper import PiperEngine
 from kws.audio import SAMPLE_RATE_HZ
@@ -71,13 +72,20 @@ def test_nothing_to_say_is_refused(engine: SpeechEngine) -> None:
         engine.pronounce(" ... ")
 
 
-def test_only_flite_refuses_phonemes(engine: SpeechEngine) -> None:
-    voice = engine.voices(1, seed=0)[0]
-    if voice.speaks_phonemes:
-        assert 0.3 < duration_s(say(engine, "[[k@mpj'u:t3]]")) < 1.1
-    else:
-        with pytest.raises(SpeechEngineError, match="type words instead"):
-            engine.pronounce("[[k@mpj'u:t3]]")
+def test_phonemes_of_espeak_are_spoken(engine: SpeechEngine) -> None:
+    assert 0.3 < duration_s(say(engine, "[[k@mpj'u:t3]]")) < 1.1
+    assert not np.array_equal(say(engine, "[[k@mpj'u:t3]]"), say(engine, "[[k@mpj'i:t3]]"))
+
+
+def test_another_accent_sounds_different_but_belongs_to_the_same_speaker(engine: SpeechEngine) -> None:
+    voices = engine.voices(40, seed=0)
+    assert len({voice.accent for voice in voices}) > 5
+    assert len({voice.speaker for voice in voices}) < 5
+    takes = [
+        engine.synthesize(Utterance(text="water", voice=dataclasses.replace(voices[0], accent=accent)))
+        for accent in ("en-us", "en-gb", "en-us~fr")
+    ]
+    assert all(not np.array_equal(a, b) for a, b in itertools.combinations(takes, 2))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +99,42 @@ def test_espeak_read_in_kokoros_letters_agrees_with_hibaris_own_reading(text: st
 
 def test_ipa_keeps_punctuation_and_accepts_phonemes() -> None:
     assert EspeakEngine().ipa("Computer, [[st'0p]]!") == "kəmpjˈuːɾɚ, stˈɑːp!"
+
+
+@pytest.mark.parametrize(
+    ("accent", "ipa"),
+    [("en-us", "ðə θˈɪŋ"), ("en-us~de", "də sˈɪŋ"), ("en-us~fr", "zə sˈiŋ"), ("en-us~hi", "də tˈɪŋ")],
+)
+def test_learners_keep_the_sounds_of_their_own_language(accent: str, ipa: str) -> None:
+    assert EspeakEngine().ipa("the thing", accent=accent) == ipa
+
+
+def test_flite_gets_its_own_phonemes_two_letters_before_one() -> None:
+    assert flite_phonemes("dʒˈɑːɹvɪs, oʊ!") == "pau jh aa r v ih s pau ow pau pau"
+
+
+@pytest.mark.parametrize("accent", ["en-us", "en-gb", "en-gb-scotland", "en-029", "en-us~ja"])
+def test_every_letter_espeak_writes_is_known_to_flite_and_hibari(accent: str) -> None:
+    words = " ".join(english_words()[::10])
+    ipa = EspeakEngine().ipa(words, accent=accent)
+    letters = set(american_letters(ipa)) - set("ˈˌː \u0329")
+    assert not [letter for letter in letters if len(flite_phonemes(letter).split()) != 3]
+    assert set(kokoro_symbols(ipa)) <= set(HibariEngine().pronounce(words).phonemes)
+
+
+@pytest.mark.parametrize("octaves", [[0, 1, 0, 0], [0, 0, -1, 0]])
+def test_a_fundamental_found_an_octave_off_is_mended(octaves: list[int]) -> None:
+    true_hz = np.full(40, 110.0)
+    found_hz = true_hz * np.repeat(np.exp2(octaves), 10)
+    assert np.allclose(mend_pitch(found_hz, np.full(40, -20.0), 115.0), true_hz)
+
+
+def test_voice_is_where_the_low_band_is_loud() -> None:
+    found_hz = np.r_[np.zeros(5), np.full(10, 100.0), np.zeros(5), np.full(10, 120.0), np.full(5, 130.0)]
+    level_db = np.r_[np.full(5, -60.0), np.full(25, -20.0), np.full(5, -50.0)]
+    mended = mend_pitch(found_hz, level_db, 110.0)
+    assert np.array_equal(mended > 0.0, level_db > -30.0)
+    assert 100.0 < mended[17] < 120.0, "a gap inside voice is bridged"
 
 
 def test_a_folder_of_piper_voices_counts_every_speaker(tmp_path: Path) -> None:
@@ -186,8 +230,11 @@ def test_every_voice_of_a_crowd_is_another_speaker_at_its_own_pitch(crowd: Crowd
 
 def test_pitch_and_rate_of_a_take_are_obeyed(crowd: Crowd) -> None:
     voice = crowd.voices(1, seed=2)[0]
-    low, high = (crowd.synthesize(Utterance(text="computer", voice=voice, pitch=pitch)) for pitch in (10, 90))
-    assert pitch_hz(high) > 1.15 * pitch_hz(low)
+    low, high = (
+        np.mean([pitch_hz(crowd.synthesize(Utterance(text=text, voice=voice, pitch=pitch))) for text in ("nova", "no")])
+        for pitch in (0, 99)
+    )
+    assert high > 1.15 * low
     slow, normal, fast = (
         sum(len(crowd.synthesize(Utterance(text="computer", voice=voice, rate_wpm=rate + k))) for k in range(4))
         for rate in (100, 150, 200)
