@@ -184,7 +184,10 @@ def features_section(config: FeaturesConfig) -> bytes:
     _require(
         inside.size > 0, "mel_low_hz and mel_high_hz", (config.mel_low_hz, config.mel_high_hz), "a range with FFT bins"
     )
-    first_bin, position = int(inside[0]), position[inside]
+    last_bin = int(inside[-1])
+    # A bin of the upper half comes with its mirror image: those below the lowest band weigh nothing.
+    first_bin = min(int(inside[0]), config.fft_length // 2 - last_bin)
+    position = np.maximum(position[first_bin : last_bin + 1], 0.0)
     segment = position.astype(np.int64)
     floor_mantissa, floor_shift = _log_floor(config)
     bias_q10 = _log_bias_q10(config)
@@ -200,7 +203,7 @@ def features_section(config: FeaturesConfig) -> bytes:
     tables = [
         _q15(window_values(config)),
         _fft_twiddles(config.fft_length // 2),
-        _twiddles(np.arange(first_bin, first_bin + len(position)), config.fft_length),
+        _twiddles(np.arange(first_bin, min(last_bin, config.fft_length // 4) + 1), config.fft_length),
         np.round((position - segment) * _Q15).astype("<u2"),
         np.bincount(segment, minlength=config.num_mel_bands + 1).astype("<u2"),
         *([_sqrt_table()] if config.spectrum == "magnitude" else []),
@@ -298,11 +301,12 @@ def _projection(config: FeaturesConfig, bias_q10: int) -> tuple[npt.NDArray[np.i
     output_shift = min(30, math.floor(math.log2(room)))
     _require(output_shift >= 8, "scale", config.scale, "a coarser one: 16-bit weights cannot reach so fine a step")
     weights = np.round(per_log * 2.0**output_shift).astype("<i2")
-    if not has_dct:
-        weights = np.diagonal(weights)
-    elif num_bands % 2:
+    offsets = np.round(constant * 2.0**output_shift).astype("<i4")
+    if not has_dct:  # the same for every band
+        return weights[0, :1], offsets[:1], output_shift
+    if num_bands % 2:
         weights = np.pad(weights, ((0, 0), (0, 1)))
-    return weights, np.round(constant * 2.0**output_shift).astype("<i4"), output_shift
+    return weights, offsets, output_shift
 
 
 class Features:

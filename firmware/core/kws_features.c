@@ -60,7 +60,7 @@ static kws_status_t check_analysis(const kws_features_config_t *self)
         return KWS_ERROR_BOUNDS;
     }
     const bool bins_inside = self->first_bin >= 1u && self->num_bins >= 1u &&
-                             (uint32_t)self->first_bin + self->num_bins <= length / 2u;
+                             2u * self->first_bin + self->num_bins <= length / 2u + 1u;
     return bins_inside ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
@@ -84,20 +84,33 @@ static uint32_t row_length(const kws_features_config_t *self)
     return (self->projection == KWS_PROJECTION_DCT) ? (self->num_mel_bands + 1u) & ~1u : 1u;
 }
 
+/* Without DCT all bands have the same factor and offset. */
+static uint32_t num_rows(const kws_features_config_t *self)
+{
+    return (self->projection == KWS_PROJECTION_DCT) ? self->num_features : 1u;
+}
+
+/* The bins used up to fft_length / 4: the others are mirrored. */
+static uint32_t num_real_twiddles(const kws_features_config_t *self)
+{
+    const uint32_t to_middle = self->fft_length / 4u + 1u - self->first_bin;
+    return 2u * ((self->num_bins < to_middle) ? self->num_bins : to_middle);
+}
+
 static bool read_tables(kws_features_config_t *self, reader_t *reader)
 {
     const uint32_t num_bins = self->num_bins;
     const bool has_roots = self->spectrum == KWS_SPECTRUM_MAGNITUDE;
     self->window_q15 = take_table(reader, self->window_samples, sizeof(int16_t));
     self->fft_twiddles_q15 = take_table(reader, kws_dsp_fft_num_twiddles(self->log2_points), sizeof(int16_t));
-    self->real_twiddles_q15 = take_table(reader, 2u * num_bins, sizeof(int16_t));
+    self->real_twiddles_q15 = take_table(reader, num_real_twiddles(self), sizeof(int16_t));
     self->mel_rise_q15 = take_table(reader, num_bins, sizeof(uint16_t));
     self->mel_segments = take_table(reader, self->num_mel_bands + 1u, sizeof(uint16_t));
     self->sqrt_table =
         has_roots ? take_table(reader, KWS_FEATURES_SQRT_ENTRIES, sizeof(uint16_t)) : (const uint16_t *)NULL;
     self->log2_table_q15 = take_table(reader, KWS_FEATURES_LOG2_ENTRIES, sizeof(uint16_t));
-    self->projection_weights = take_table(reader, self->num_features * row_length(self), sizeof(int16_t));
-    self->offsets = take_table(reader, self->num_features, sizeof(int32_t));
+    self->projection_weights = take_table(reader, num_rows(self) * row_length(self), sizeof(int16_t));
+    self->offsets = take_table(reader, num_rows(self), sizeof(int32_t));
     return !reader->failed;
 }
 
@@ -144,7 +157,7 @@ static bool projection_fits(const kws_features_config_t *self)
 {
     const uint32_t length = row_length(self);
     const int16_t *weight = self->projection_weights;
-    for (uint32_t row = 0u; row < self->num_features; ++row) {
+    for (uint32_t row = 0u; row < num_rows(self); ++row) {
         const int64_t offset = self->offsets[row];
         int64_t sum = (offset < 0) ? -offset : offset;
         for (uint32_t i = 0u; i < length; ++i, ++weight) {
@@ -161,7 +174,7 @@ static kws_status_t check_tables(const kws_features_config_t *self)
 {
     const uint32_t num_twiddles = kws_dsp_fft_num_twiddles(self->log2_points);
     const bool sound = twiddles_are_short(self->fft_twiddles_q15, num_twiddles) &&
-                       twiddles_are_short(self->real_twiddles_q15, 2u * self->num_bins) &&
+                       twiddles_are_short(self->real_twiddles_q15, num_real_twiddles(self)) &&
                        mel_is_sound(self) && log2_table_rises(self->log2_table_q15) && projection_fits(self);
     return sound ? KWS_OK : KWS_ERROR_BOUNDS;
 }
@@ -265,7 +278,7 @@ static int32_t analyse(const kws_features_config_t *config, const int16_t *windo
 
 /* Bands and floor are added in the frame's own scale. Where the floor would not fit 62 bits (a quiet frame,
  * scaled up far), the bands come down to it instead. */
-static void log_bands(const kws_features_config_t *config, uint64_t *bands, int32_t exponent, int16_t *logs)
+static kws_dsp_log_t log_scale(const kws_features_config_t *config, uint64_t *bands, int32_t exponent)
 {
     const uint64_t mantissa = config->log_floor_mantissa;
     int32_t up = exponent - config->log_floor_shift;
@@ -277,9 +290,11 @@ static void log_bands(const kws_features_config_t *config, uint64_t *bands, int3
         exponent -= excess;
         up = 30;
     }
-    const uint64_t floor = (up >= 0) ? mantissa << up : (up > -32) ? mantissa >> -up : 0u;
-    kws_dsp_log_bands(logs, bands, config->num_mel_bands, floor, config->log_bias_q10 + exponent * 1024,
-                      config->log2_table_q15);
+    return (kws_dsp_log_t){.floor = (up >= 0)    ? mantissa << up
+                                    : (up > -32) ? mantissa >> -up
+                                                 : 0u,
+                           .bias_q10 = config->log_bias_q10 + exponent * 1024,
+                           .table_q15 = config->log2_table_q15};
 }
 
 void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *features)
@@ -291,17 +306,18 @@ void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *feat
 
     const uint32_t num_bands = config->num_mel_bands;
     uint64_t *bands = self->scratch; /* the points are not needed any more */
-    int16_t *logs = (int16_t *)(void *)(bands + num_bands);
     kws_dsp_mel_bands(bands, bins, config->mel_rise_q15, config->mel_segments, num_bands);
-    log_bands(config, bands, exponent, logs);
-    logs[num_bands] = 0; /* the DCT's rows are padded to an even length */
-    if (config->projection == KWS_PROJECTION_DCT) {
-        kws_dsp_project(features, config->num_features, logs, row_length(config), config->projection_weights,
-                        config->offsets, config->output_shift);
-    } else {
-        kws_dsp_scale(features, config->num_features, logs, config->projection_weights, config->offsets,
-                      config->output_shift);
+    const kws_dsp_log_t log = log_scale(config, bands, exponent);
+    if (config->projection == KWS_PROJECTION_NONE) {
+        kws_dsp_log_features(features, bands, num_bands, &log, config->projection_weights[0],
+                             config->offsets[0], config->output_shift);
+        return;
     }
+    int16_t *logs = (int16_t *)(void *)(bands + num_bands);
+    kws_dsp_log_bands(logs, bands, num_bands, &log);
+    logs[num_bands] = 0; /* the DCT's rows are padded to an even length */
+    kws_dsp_project(features, config->num_features, logs, row_length(config), config->projection_weights,
+                    config->offsets, config->output_shift);
 }
 
 uint32_t kws_features_num_frames(const kws_features_config_t *config, uint32_t num_samples)

@@ -17,8 +17,9 @@
  *       12     2  fft_length          a power of two, 128 .. 2048
  *       14     2  num_mel_bands       1 .. KWS_FEATURES_MAX_MEL_BANDS
  *       16     2  num_features        1 .. num_mel_bands; equal to it without DCT
- *       18     2  first_bin           lowest FFT bin in any band, >= 1
- *       20     2  num_bins            bins used, first_bin + num_bins <= fft_length / 2
+ *       18     2  first_bin           lowest FFT bin used, >= 1
+ *       20     2  num_bins            bins used; the last one is at most fft_length / 2 - first_bin, so that the upper
+ *                                     half has its mirror image among them
  *       22     2  preemphasis_q15     y[n] = x[n] - preemphasis * x[n - 1], x[-1] = 0 in each window;
  *                                     0 .. 32767, 0 = none
  *       24     4  log_floor_mantissa  added to every band before the logarithm:
@@ -32,7 +33,8 @@
  *       48   ...  tables, one after the other, each padded with zeros to a multiple of 4 bytes:
  *                 window           int16  window_samples        Q15
  *                 fft twiddles     int16  pairs (cos, sin) Q15, in the order the passes read them (kws_dsp.h)
- *                 real twiddles    int16  pairs (cos, sin) Q15, num_bins: angle 2 pi k / fft_length
+ *                 real twiddles    int16  pairs (cos, sin) Q15: angle 2 pi k / fft_length, the bins used up to
+ *                                         fft_length / 4
  *                 mel rise         uint16 num_bins              Q15 weight in the band that rises over the bin;
  *                                                               the band before it falls with 1 - weight
  *                 mel segments     uint16 num_mel_bands + 1     bins between two neighbouring band centres;
@@ -40,8 +42,8 @@
  *                 square roots     uint16 513                   absent when the spectrum is power
  *                 logarithms       uint16 65                    log2(1 + i / 64), Q15
  *                 projection       int16  DCT: num_features rows of num_mel_bands (even, zero padded);
- *                                         no DCT: num_features factors
- *                 offsets          int32  num_features          rounding, zero point, gain, log_bias
+ *                                         no DCT: one factor
+ *                 offsets          int32  rounding, zero point, gain, log_bias. DCT: num_features; no DCT: one
  *
  * Tables are used in place: the section must be aligned to 4 bytes and the machine little-endian. */
 #ifndef KWS_FEATURES_H
@@ -51,7 +53,7 @@
 #include "kws_bundle.h"
 
 enum {
-    KWS_FEATURES_LAYOUT_VERSION = 1,
+    KWS_FEATURES_LAYOUT_VERSION = 2,
     KWS_FEATURES_HEADER_BYTES = 48,
     KWS_FEATURES_MIN_FFT_LENGTH = 128,
     KWS_FEATURES_MAX_FFT_LENGTH = 2048,

@@ -129,11 +129,13 @@ static void test_log_bands(void)
 {
     const uint64_t bands[5] = {0u, 1u, 1ull << 40, 3ull << 50, (1ull << 62) - 1u};
     int16_t logs[5];
-    kws_dsp_log_bands(logs, bands, 5u, 0u, 0, log2_table);
+    const kws_dsp_log_t plain = {.table_q15 = log2_table};
+    const kws_dsp_log_t with_floor = {.floor = 1u, .bias_q10 = 30 * 1024, .table_q15 = log2_table};
+    kws_dsp_log_bands(logs, bands, 5u, &plain);
     CHECK_EQUAL(logs[0], 0);
     CHECK_EQUAL(logs[1], 0);
     CHECK_EQUAL(logs[2], INT16_MAX); /* 40 * 1024 does not fit */
-    kws_dsp_log_bands(logs, bands, 5u, 1u, 30 * 1024, log2_table);
+    kws_dsp_log_bands(logs, bands, 5u, &with_floor);
     CHECK_EQUAL(logs[0], -30 * 1024);
     CHECK_EQUAL(logs[1], -29 * 1024);
     CHECK_EQUAL(logs[2], 10 * 1024);
@@ -142,7 +144,7 @@ static void test_log_bands(void)
     for (uint32_t i = 1u; i < 5000u; ++i) {
         const uint64_t value = i * 7919ull;
         int16_t log;
-        kws_dsp_log_bands(&log, &value, 1u, 0u, 0, log2_table);
+        kws_dsp_log_bands(&log, &value, 1u, &plain);
         CHECK(fabs(log - 1024.0 * log2((double)value)) < 1.0);
     }
 }
@@ -157,10 +159,18 @@ static void test_project(void)
     CHECK_EQUAL(features[0], 49); /* (50,000 + 512) / 1024 = 49.3 */
     CHECK_EQUAL(features[1], 127);
     CHECK_EQUAL(features[2], -3); /* -2.93, rounded down: half a step is in the offset */
-    kws_dsp_scale(features, 3u, logs, weights[0], offsets, 10u);
-    CHECK_EQUAL(features[0], 98); /* (100,000 + 512) / 1024 */
-    CHECK_EQUAL(features[1], -49);
-    CHECK_EQUAL(features[2], 0);
+}
+
+static void test_log_features(void)
+{
+    const uint64_t bands[4] = {0u, 1ull << 20, 1ull << 21, 1ull << 40};
+    const kws_dsp_log_t log = {.bias_q10 = 20 * 1024, .table_q15 = log2_table};
+    int8_t features[4];
+    kws_dsp_log_features(features, bands, 4u, &log, 100, 1 << 9, 10u);
+    CHECK_EQUAL(features[0], -128); /* the log of 0 is 0, less the bias: -20 * 100 */
+    CHECK_EQUAL(features[1], 0);
+    CHECK_EQUAL(features[2], 100); /* (102,400 + 512) / 1024 */
+    CHECK_EQUAL(features[3], 127);
 }
 
 int main(void)
@@ -178,5 +188,6 @@ int main(void)
     test_mel_bands();
     test_log_bands();
     test_project();
+    test_log_features();
     return 0;
 }

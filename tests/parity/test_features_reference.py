@@ -20,6 +20,12 @@ LFBE = FeaturesConfig.mlperf_streaming()
 SETTINGS = {
     "mfcc": MFCC,
     "log-mel": dataclasses.replace(MFCC, num_coefficients=None, scale=0.0578, zero_point=60),
+    "bands": dataclasses.replace(
+        MFCC, num_mel_bands=32, mel_high_hz=7600.0, num_coefficients=None, scale=0.05, zero_point=-28
+    ),
+    "upper half": dataclasses.replace(
+        MFCC, num_mel_bands=20, mel_low_hz=2000.0, mel_high_hz=7600.0, num_coefficients=None, scale=0.05, zero_point=-28
+    ),
     "lfbe": LFBE,
     "power": dataclasses.replace(MFCC, spectrum="power", scale=1.1),
     "pre-emphasis": dataclasses.replace(MFCC, window_samples=640, fft_length=1024, preemphasis=0.97),

@@ -154,7 +154,7 @@ def test_a_section_cut_short_is_refused_at_every_length() -> None:
 @pytest.mark.parametrize(
     ("offset", "fmt", "value"),
     [
-        (0, "<H", 2),  # layout version
+        (0, "<H", 1),  # layout version
         (2, "<B", 2),  # spectrum
         (3, "<B", 2),  # projection
         (4, "<I", 0),  # sample rate
@@ -183,6 +183,21 @@ def test_a_header_field_out_of_range_is_refused(offset: int, fmt: str, value: in
     struct.pack_into(fmt, section, offset, value)
     with pytest.raises(BundleError):
         Features(bytes(section))
+
+
+def test_a_bin_of_the_upper_half_brings_its_mirror_image() -> None:
+    """Bins 64 .. 242 are inside; 242 is the image of 14, and twiddles are for 14 .. 128. One factor for all bands."""
+    section = features_section(
+        dataclasses.replace(MFCC, mel_low_hz=1999.0, mel_high_hz=7565.0, num_mel_bands=20, num_coefficients=None)
+    )
+    first_bin, num_bins = struct.unpack_from("<2H", section, 18)
+    assert (first_bin, num_bins) == (14, 229)
+    tables = 480 * 2 + (3 + 15 + 63) * 3 * 4 + (128 - 14 + 1) * 4 + 460 + 44 + 1028 + 132 + 4 + 4
+    assert len(section) == HEADER_BYTES + tables
+    altered = bytearray(section)
+    struct.pack_into("<H", altered, 18, 15)
+    with pytest.raises(BundleError):
+        Features(bytes(altered))
 
 
 def _table_offsets() -> dict[str, int]:

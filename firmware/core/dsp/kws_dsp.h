@@ -49,9 +49,9 @@ void kws_dsp_fft_pass(int32_t *data, uint32_t num_points, uint32_t quarter, cons
 uint32_t kws_dsp_fft_num_twiddles(uint32_t log2_points);
 
 /* Bins first_bin .. first_bin + num_bins - 1 of the real signal's spectrum as magnitudes, from the complex
- * FFT of its even and odd samples. twiddles: (cos, sin) Q15 of 2 pi k / (2 M) for those bins. sqrt_table:
- * entry i is 2^11 * sqrt(i + 1/2), i = 0 .. 512, entry 0 is 0; the error stays below 0.4 %. 1 <= first_bin,
- * first_bin + num_bins <= M. */
+ * FFT of its even and odd samples. Bins k and M - k come together where both are wanted; 1 <= first_bin, last bin
+ * <= M - first_bin. twiddles: (cos, sin) Q15 of 2 pi k / (2 M) for the bins up to M / 2. sqrt_table: entry i is
+ * 2^11 * sqrt(i + 1/2), i = 0 .. 512, entry 0 is 0; the error stays below 0.4 %. */
 void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                         uint32_t num_bins, const int16_t *twiddles_q15, const uint16_t *sqrt_table);
 
@@ -64,17 +64,23 @@ int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points
 void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *rise_q15,
                        const uint16_t *segments, uint32_t num_bands);
 
-/* logs = clamp16(log2(band + floor) - bias) in Q10, where the log of 0 is 0. table_q15: log2(1 + i / 64), 65
- * entries. band + floor < 2^63. */
-void kws_dsp_log_bands(int16_t *logs_q10, const uint64_t *bands, uint32_t num_bands, uint64_t floor,
-                       int32_t bias_q10, const uint16_t *table_q15);
+/* clamp16(log2(band + floor) - bias) in Q10, where the log of 0 is 0. table_q15: log2(1 + i / 64), 65 entries.
+ * band + floor < 2^63. */
+typedef struct {
+    uint64_t floor;
+    int32_t bias_q10;
+    const uint16_t *table_q15;
+} kws_dsp_log_t;
+
+void kws_dsp_log_bands(int16_t *logs_q10, const uint64_t *bands, uint32_t num_bands,
+                       const kws_dsp_log_t *log);
+
+/* features = clamp((factor * log + offset) >> shift): what needs no mixing of the bands. */
+void kws_dsp_log_features(int8_t *features, const uint64_t *bands, uint32_t num_bands,
+                          const kws_dsp_log_t *log, int16_t factor, int32_t offset, uint32_t shift);
 
 /* features = clamp((weights * logs + offset) >> shift); rows of row_length (even) weights. */
 void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *logs_q10, uint32_t row_length,
                      const int16_t *weights, const int32_t *offsets, uint32_t shift);
-
-/* The same without mixing the logs: one factor each. */
-void kws_dsp_scale(int8_t *features, uint32_t num_features, const int16_t *logs_q10, const int16_t *factors,
-                   const int32_t *offsets, uint32_t shift);
 
 #endif

@@ -2,10 +2,10 @@
 #if KWS_DSP_SIMD
 
 #include "kws_dsp.h"
+#include "real_bin.h"
 
-/* One bin, 32 cycles; real_bin.h and magnitudes.c say what it computes. From the square root on, a1 is the
- * table's index and then its entry. */
-#define ONE_BIN                                                                                              \
+/* Twice the even and odd parts of a bin and its mirror: a0, b1 even, t, a1 odd. Then b0, a1: the odd part turned. */
+#define EVEN_AND_TURNED_ODD                                                                                  \
     "ldr %[a0], [%[point]], #8\n\t"                                                                          \
     "ldr %[a1], [%[point], #-4]\n\t"                                                                         \
     "ldr %[b0], [%[mirror]], #-8\n\t"                                                                        \
@@ -16,49 +16,83 @@
     "sub %[a1], %[b0], %[a0]\n\t" /* odd_im */                                                               \
     "add %[a0], %[a0], %[b0]\n\t" /* even_re */                                                              \
     "smulwb %[b0], %[t], %[w]\n\t"                                                                           \
-    "smlawt %[b0], %[a1], %[w], %[b0]\n\t"                                                                   \
+    "smlawt %[b0], %[a1], %[w], %[b0]\n\t" /* turned_re */                                                   \
     "smulwb %[a1], %[a1], %[w]\n\t"                                                                          \
     "smulwt %[t], %[t], %[w]\n\t"                                                                            \
-    "add %[a0], %[b0], %[a0], asr #1\n\t" /* re */                                                           \
-    "sub %[a1], %[a1], %[t]\n\t"                                                                             \
-    "add %[a1], %[a1], %[b1], asr #1\n\t" /* im */                                                           \
-    "eor %[t], %[a0], %[a0], asr #31\n\t"                                                                    \
-    "eor %[w], %[a1], %[a1], asr #31\n\t"                                                                    \
-    "orr %[t], %[t], %[w]\n\t"                                                                               \
-    "clz %[t], %[t]\n\t"                                                                                     \
-    "sub %[t], %[t], #2\n\t"                                                                                 \
-    "lsl %[a0], %[a0], %[t]\n\t"                                                                             \
-    "lsl %[a1], %[a1], %[t]\n\t"                                                                             \
-    "smmul %[a0], %[a0], %[a0]\n\t"                                                                          \
-    "smmla %[a1], %[a1], %[a1], %[a0]\n\t"                                                                   \
-    "lsr %[a1], %[a1], #20\n\t"                                                                              \
-    "ldrh %[a1], [%[table], %[a1], lsl #1]\n\t"                                                              \
-    "lsl %[a1], %[a1], #15\n\t"                                                                              \
-    "lsr %[a1], %[a1], %[t]\n\t"                                                                             \
-    "str %[a1], [%[bins]], #4\n\t"
+    "sub %[a1], %[a1], %[t]\n\t" /* turned_im */
+
+/* re, im -> re: the index into the table of roots, shift: what to take out of the root. magnitudes.c says how. */
+#define INDEX(re, im, shift, spare)                                                                          \
+    "eor %[" shift "], %[" re "], %[" re "], lsl #1\n\t"                                                     \
+    "eor %[" spare "], %[" im "], %[" im "], lsl #1\n\t"                                                     \
+    "orr %[" shift "], %[" shift "], %[" spare "]\n\t"                                                       \
+    "clz %[" shift "], %[" shift "]\n\t"                                                                     \
+    "lsl %[" re "], %[" re "], %[" shift "]\n\t"                                                             \
+    "lsl %[" im "], %[" im "], %[" shift "]\n\t"                                                             \
+    "smmul %[" re "], %[" re "], %[" re "]\n\t"                                                              \
+    "smmla %[" re "], %[" im "], %[" im "], %[" re "]\n\t"                                                   \
+    "lsr %[" re "], %[" re "], #22\n\t"
+#define ROOT(index) "ldrh %[" index "], [%[table], %[" index "], lsl #1]\n\t"
+#define UNSHIFTED(root, shift)                                                                               \
+    "lsl %[" root "], %[" root "], #16\n\t"                                                                  \
+    "lsr %[" root "], %[" root "], %[" shift "]\n\t"
+
+/* 31 cycles */
+#define ONE_BIN                                                                                              \
+    EVEN_AND_TURNED_ODD                                                                                      \
+    "add %[b0], %[b0], %[a0], asr #1\n\t"                                                                    \
+    "add %[a1], %[a1], %[b1], asr #1\n\t" INDEX("b0", "a1", "t", "w") ROOT("b0")                             \
+        UNSHIFTED("b0", "t") "str %[b0], [%[bins]], #4\n\t"
+
+/* Bin k and its mirror M - k: 46 cycles */
+#define TWO_BINS                                                                                             \
+    EVEN_AND_TURNED_ODD                                                                                      \
+    "add %[t], %[b0], %[a0], asr #1\n\t"                                                                     \
+    "rsb %[b0], %[b0], %[a0], asr #1\n\t"                                                                    \
+    "add %[w], %[a1], %[b1], asr #1\n\t"                                                                     \
+    "rsb %[a1], %[a1], %[b1], asr #1\n\t" INDEX("t", "w", "a0", "b1") INDEX("b0", "a1", "w", "b1") ROOT("t") \
+        ROOT("b0") UNSHIFTED("t", "a0") UNSHIFTED("b0", "w") "str %[t], [%[bins]], #4\n\t"                   \
+                                                             "str %[b0], [%[upper_bin], #-4]!\n\t"
+
+#define REGISTERS                                                                                            \
+    [bins] "+&r"(bins), [point] "+&r"(point), [mirror] "+&r"(mirror), [twiddles] "+&r"(twiddles_q15),        \
+        [a0] "=&r"(a0), [a1] "=&r"(a1), [b0] "=&r"(b0), [b1] "=&r"(b1), [w] "=&r"(w), [t] "=&r"(t)
 
 void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                         uint32_t num_bins, const int16_t *twiddles_q15, const uint16_t *sqrt_table)
 {
+    const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
+    const uint32_t num_alone = kws_dsp_num_alone(num_pairs, num_bins);
     const int32_t *point = data + 2u * first_bin;
     const int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
-    const uint32_t *const end = bins + num_bins;
+    uint32_t *upper_bin = bins + num_bins;
+    const uint32_t *const end_alone = bins + num_alone;
     int32_t a0, a1, b0, b1, w, t;
-    /* Two bins a round; an odd number enters in the middle. */
     /* clang-format off */
-    __asm__ volatile(
-        "tst %[num_bins], #1\n\t"
-        "bne 2f\n\t"
-        "1:\n\t"
-        ONE_BIN
-        "2:\n\t"
-        ONE_BIN
-        "cmp %[bins], %[end]\n\t"
-        "bne 1b\n\t"
-        : [bins] "+&r"(bins), [point] "+&r"(point), [mirror] "+&r"(mirror), [twiddles] "+&r"(twiddles_q15),
-          [a0] "=&r"(a0), [a1] "=&r"(a1), [b0] "=&r"(b0), [b1] "=&r"(b1), [w] "=&r"(w), [t] "=&r"(t)
-        : [end] "r"(end), [table] "r"(sqrt_table), [num_bins] "r"(num_bins)
-        : "cc", "memory");
+    if (num_alone > 0u) { /* two a round; an odd number enters in the middle */
+        __asm__ volatile(
+            "tst %[num_alone], #1\n\t"
+            "bne 2f\n\t"
+            "1:\n\t"
+            ONE_BIN
+            "2:\n\t"
+            ONE_BIN
+            "cmp %[bins], %[end]\n\t"
+            "bne 1b\n\t"
+            : REGISTERS
+            : [end] "r"(end_alone), [table] "r"(sqrt_table), [num_alone] "r"(num_alone)
+            : "cc", "memory");
+    }
+    if (num_pairs > 0u) {
+        __asm__ volatile(
+            "1:\n\t"
+            TWO_BINS
+            "cmp %[bins], %[end]\n\t"
+            "bne 1b\n\t"
+            : REGISTERS, [upper_bin] "+&r"(upper_bin)
+            : [end] "r"(end_alone + num_pairs), [table] "r"(sqrt_table)
+            : "cc", "memory");
+    }
     /* clang-format on */
 }
 

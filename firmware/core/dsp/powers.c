@@ -13,19 +13,30 @@ static uint32_t spare_bits(const int32_t *data, uint32_t num_values)
     return (leading > 4u) ? leading - 4u : 0u;
 }
 
+static uint32_t power(kws_dsp_bin_t bin, uint32_t shift)
+{
+    const int32_t re = kws_shift_left(bin.re, shift);
+    const int32_t im = kws_shift_left(bin.im, shift);
+    const int64_t sum = (int64_t)re * re + (int64_t)im * im;
+    return (uint32_t)((sum + (1 << (KWS_DSP_POWER_SHIFT - 1))) >> KWS_DSP_POWER_SHIFT);
+}
+
 int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
                        uint32_t num_bins, const int16_t *twiddles_q15)
 {
     const uint32_t shift = spare_bits(data, 2u << log2_points);
+    const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
+    uint32_t left = kws_dsp_num_alone(num_pairs, num_bins) + num_pairs;
     const int32_t *point = data + 2u * first_bin;
     const int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
-    for (uint32_t i = 0u; i < num_bins; ++i) {
-        int32_t re, im;
-        kws_dsp_real_bin(point, mirror, twiddles_q15, &re, &im);
-        re = kws_shift_left(re, shift);
-        im = kws_shift_left(im, shift);
-        const int64_t power = (int64_t)re * re + (int64_t)im * im;
-        bins[i] = (uint32_t)((power + (1 << (KWS_DSP_POWER_SHIFT - 1))) >> KWS_DSP_POWER_SHIFT);
+    uint32_t *upper_bin = bins + num_bins;
+    for (; left > 0u; --left) {
+        kws_dsp_bin_t lower, upper;
+        kws_dsp_real_bins(point, mirror, twiddles_q15, &lower, &upper);
+        *bins++ = power(lower, shift);
+        if (left <= num_pairs) {
+            *--upper_bin = power(upper, shift);
+        }
         point += 2;
         mirror -= 2;
         twiddles_q15 += 2;
