@@ -32,7 +32,7 @@ _SEARCH_HZ = (60.0, 420.0)
 """Where a fundamental is looked for in an unknown voice."""
 _OCTAVE_OFF = 0.7
 _VOICED_WITHIN_DB = 15.0
-_PACES_WPM = (120, 160, 200)
+_PACES_WPM = (100, 130, 165)
 """The engine itself speaks slowly, normally and fast; what lies between is stretched."""
 _NODES_HZ = (0.0, 600.0, 1600.0, 2700.0, 4000.0, 8000.0)
 """Each formant lies near one of these and moves a little on its own."""

@@ -46,7 +46,7 @@ _LEARNERS = {
     "ja": "θ=s ð=z v=b ɾ=t ɚ=ɑː ɹ=l ʌ=a æ=a ə=a ɐ=a",
     "it": "eɪ=eɪ aɪ=aɪ oʊ=oː aʊ=aʊ ɪ=i ð=d θ=t h= ɾ=t æ=ɛ ʌ=a ʊ=u ə=e ɚ=ɛɹ",
 }
-_LEARNERS_SHARE = 0.25
+_LEARNERS_SHARE = 0.15
 _AMERICAN_LETTERS = str.maketrans({"ɒ": "ɔ", "r": "ɹ", "ʉ": "u", "ʍ": "w", "ʲ": None, "\u032a": None})
 # Stored voices that sound like people; novelty robots and echoes are left out.
 _STORED_VARIANTS = """
@@ -221,7 +221,7 @@ def draw_accents(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def draw_readings(count: int, rng: np.random.Generator) -> list[str]:
-    """Draw accents for `EspeakEngine.ipa`: one in four is a learner's, written ``en-us~fr``."""
+    """Draw accents for `EspeakEngine.ipa`: some are a learner's, written ``en-us~fr``."""
     learners = rng.choice(list(_LEARNERS), size=count)
     learns = rng.random(count) < _LEARNERS_SHARE
     return [

@@ -22,7 +22,8 @@ from datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_l
 from kws.audio import read_audio
 from kws.errors import SpeechEngineError, ToolMissingError
 
-_VOICES = ("kal16", "awb", "rms", "slt")
+_VOICES = ("awb", "rms", "slt")
+"""Flite's fourth, kal, is joined from pairs of phones and audibly a machine."""
 _SPEAK_TIMEOUT_S = 300.0
 _REFERENCE_RATE_WPM = 150
 
@@ -67,7 +68,7 @@ class FliteEngine:
         return f"flite {match[1] if match else 'unknown'}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
-        """Return `count` voices by four speakers in turn, starting anywhere."""
+        """Return `count` voices by three speakers in turn, starting anywhere."""
         rng = np.random.default_rng(seed)
         start = int(rng.integers(len(_VOICES)))
         names = [_VOICES[(start + index) % len(_VOICES)] for index in range(count)]
@@ -86,7 +87,7 @@ class FliteEngine:
         """
         if "[[" in text:
             return Pronunciation(text=text, phonemes=self._flite_phonemes(text, REFERENCE_ACCENT), ipa="")
-        phonemes = self._run(["-ps", "-voice", "kal16", "-t", text, "-o", "none"]).replace("pau", "").split()
+        phonemes = self._run(["-ps", "-voice", "slt", "-t", text, "-o", "none"]).replace("pau", "").split()
         if not phonemes:
             raise SpeechEngineError(f"there is nothing to say in {text!r}; type the words to be spoken")
         return Pronunciation(text=text, phonemes=" ".join(phonemes), ipa="")
