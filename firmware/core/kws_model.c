@@ -24,32 +24,20 @@ static int8_t *input_row(const kws_model_t *self, uint32_t index)
     return (int8_t *)self->scratch + ((index % 2u == 0u) ? 0u : config->row_bytes[0]);
 }
 
-static void *taps_of(const kws_model_t *self)
-{
-    return self->scratch + self->config->row_bytes[0] + self->config->row_bytes[1];
-}
-
-static void *kernel_scratch(const kws_model_t *self)
-{
-    return (uint8_t *)taps_of(self) + self->config->taps_bytes;
-}
-
 static uint16_t next_slot(uint16_t slot, uint32_t num_slots)
 {
     return (uint16_t)((slot + 1u >= num_slots) ? 0u : slot + 1u);
 }
 
-/* The rows under the kernel, oldest first. */
-static const int8_t *const *gather_rows(const kws_model_t *self, uint32_t index)
+/* The rows under the kernel, oldest first: those of its ring, or the one that has none. */
+static void list_rows(const kws_model_t *self, const kws_model_layer_t *record,
+                      const kws_model_layer_state_t *state, const int8_t *newest, const int8_t **rows)
 {
-    const kws_model_layer_t *record = &self->config->layers[index];
     const uint32_t ring_rows = kws_model_ring_rows(record);
-    const int8_t **rows = taps_of(self);
     if (ring_rows == 0u) {
-        rows[0] = input_row(self, index);
-        return rows;
+        rows[0] = newest;
+        return;
     }
-    const kws_model_layer_state_t *state = state_of(self, index);
     const uint32_t row_bytes = kws_model_row_bytes(record);
     const int8_t *first = (const int8_t *)self->memory + state->ring_offset;
     const int8_t *end = first + ring_rows * row_bytes;
@@ -58,54 +46,6 @@ static const int8_t *const *gather_rows(const kws_model_t *self, uint32_t index)
         rows[ky] = row;
         row = (row + row_bytes == end) ? first : row + row_bytes;
     }
-    return rows;
-}
-
-static int32_t *sums_of(const kws_model_t *self, uint32_t index)
-{
-    return (int32_t *)(void *)(self->memory + state_of(self, index)->sums_offset);
-}
-
-/* Adds the newest row to the running sums. Its own column sums stay in the kernels' scratch. */
-static void pool_add(const kws_model_t *self, uint32_t index, const kws_nn_layer_t *layer, bool is_padding)
-{
-    const kws_model_layer_t *record = &self->config->layers[index];
-    const uint32_t num_values = kws_model_output_values(record);
-    int32_t *sums = sums_of(self, index);
-    int16_t *row_sums = kernel_scratch(self);
-    if (is_padding) {
-        memset(row_sums, 0, num_values * sizeof *row_sums);
-        return;
-    }
-    kws_nn_pool_row(layer, record->pad_left, input_row(self, index), row_sums);
-    for (uint32_t i = 0u; i < num_values; ++i) {
-        sums[i] += row_sums[i];
-    }
-}
-
-/* The oldest row leaves the running sums, the newest takes its place: windows overlap. */
-static void pool_slide(const kws_model_t *self, uint32_t index)
-{
-    const kws_model_layer_t *record = &self->config->layers[index];
-    kws_model_layer_state_t *state = state_of(self, index);
-    const uint32_t num_values = kws_model_output_values(record);
-    int32_t *sums = sums_of(self, index);
-    const int16_t *row_sums = kernel_scratch(self);
-    uint8_t *slot = self->memory + state->ring_offset + state->next_slot * kws_model_pool_row_bytes(record);
-    if (record->kernel_width == 1u) {
-        int8_t *oldest = (int8_t *)slot;
-        for (uint32_t i = 0u; i < num_values; ++i) {
-            sums[i] -= oldest[i];
-            oldest[i] = (int8_t)row_sums[i];
-        }
-    } else {
-        int16_t *oldest = (int16_t *)(void *)slot;
-        for (uint32_t i = 0u; i < num_values; ++i) {
-            sums[i] -= oldest[i];
-            oldest[i] = row_sums[i];
-        }
-    }
-    state->next_slot = next_slot(state->next_slot, record->kernel_height - 1u);
 }
 
 /* Rows of the pool's window that are not padding. */
@@ -121,57 +61,62 @@ static uint32_t rows_inside(const kws_model_layer_t *record, const kws_model_lay
     return ((end < record->input_height) ? end : record->input_height) - first;
 }
 
-/* One step of an average pool; emits when rows_until_output is 0. */
-static void pool_step(const kws_model_t *self, uint32_t index, bool is_padding, int8_t *output)
+/* One step of an average pool; emits when rows_until_output is 0. newest: NULL for padding. */
+static void pool_step(const kws_model_t *self, const kws_model_layer_t *record,
+                      kws_model_layer_state_t *state, const int8_t *newest, int8_t *output)
 {
-    const kws_model_layer_t *record = &self->config->layers[index];
-    const kws_model_layer_state_t *state = state_of(self, index);
-    const bool overlaps = kws_model_pool_rows(record, self->config->streaming) > 0u;
-    if (!overlaps && state->rows_until_output >= record->kernel_height) {
+    const uint32_t kept_rows = kws_model_pool_rows(record, self->config->streaming);
+    if (kept_rows == 0u && state->rows_until_output >= record->kernel_height) {
         return; /* between two windows that do not touch */
     }
     const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
-    const bool emits = state->rows_until_output == 0u;
-    pool_add(self, index, &layer, is_padding);
-    if (emits) {
-        kws_nn_pool_finish(&layer, record->pad_left, sums_of(self, index), rows_inside(record, state),
-                           output);
+    int32_t *sums = (int32_t *)(void *)(self->memory + state->sums_offset);
+    uint8_t *kept = NULL;
+    if (kept_rows > 0u) {
+        kept = self->memory + state->ring_offset + state->next_slot * kws_model_pool_row_bytes(record);
+        state->next_slot = next_slot(state->next_slot, kept_rows);
     }
-    if (overlaps) {
-        pool_slide(self, index);
-    } else if (emits) {
-        memset(sums_of(self, index), 0, kws_model_output_values(record) * sizeof(int32_t));
+    kws_nn_pool_row(&layer, record->pad_left, newest, sums, kept);
+    if (state->rows_until_output > 0u) {
+        return;
+    }
+    kws_nn_pool_finish(&layer, record->pad_left, sums, rows_inside(record, state), output);
+    if (kept_rows == 0u) {
+        memset(sums, 0, kws_model_output_values(record) * sizeof *sums);
     }
 }
 
-static void compute_row(const kws_model_t *self, uint32_t index, int8_t *output)
+static void compute_row(const kws_model_t *self, const kws_model_layer_t *record,
+                        const kws_model_layer_state_t *state, const int8_t *newest, int8_t *output)
 {
-    const kws_model_layer_t *record = &self->config->layers[index];
-    const kws_nn_layer_t layer = kws_model_kernel_view(self->config->section, record);
-    void *scratch = kernel_scratch(self);
+    const kws_model_config_t *config = self->config;
+    const kws_nn_layer_t layer = kws_model_kernel_view(config->section, record);
+    const int8_t **rows =
+        (const int8_t **)(void *)(self->scratch + config->row_bytes[0] + config->row_bytes[1]);
+    void *scratch = (uint8_t *)rows + config->taps_bytes;
+    list_rows(self, record, state, newest, rows);
     switch (record->op) {
-    case KWS_MODEL_SOFTMAX: kws_nn_softmax(&layer, input_row(self, index), output); break;
-    case KWS_MODEL_DEPTHWISE: kws_nn_depthwise_row(&layer, gather_rows(self, index), output, scratch); break;
-    case KWS_MODEL_POINTWISE: kws_nn_pointwise_row(&layer, gather_rows(self, index), output, scratch); break;
-    case KWS_MODEL_DENSE: kws_nn_dense_row(&layer, gather_rows(self, index), output, scratch); break;
-    default: kws_nn_conv_row(&layer, gather_rows(self, index), output, scratch); break;
+    case KWS_MODEL_SOFTMAX: kws_nn_softmax(&layer, rows[0], output); break;
+    case KWS_MODEL_DEPTHWISE: kws_nn_depthwise_row(&layer, rows, output, scratch); break;
+    case KWS_MODEL_POINTWISE: kws_nn_pointwise_row(&layer, rows, output, scratch); break;
+    case KWS_MODEL_DENSE: kws_nn_dense_row(&layer, rows, output, scratch); break;
+    default: kws_nn_conv_row(&layer, rows, output, scratch); break;
     }
 }
 
-/* The newest input row of layer `index` lies in its place. True when that made an output row, which then lies in
- * the place of the next layer's input. */
-static bool layer_step(kws_model_t *self, uint32_t index, bool is_padding)
+/* The newest input row of layer `index` lies in its place; NULL: padding of a pool. True when that made an output
+ * row. */
+static bool layer_step(kws_model_t *self, uint32_t index, const int8_t *newest, int8_t *output)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
     kws_model_layer_state_t *state = state_of(self, index);
-    int8_t *output = input_row(self, index + 1u);
     const bool emits = --state->rows_until_output == 0u;
     if (record->op == KWS_MODEL_AVERAGE_POOL) {
-        pool_step(self, index, is_padding, output);
+        pool_step(self, record, state, newest, output);
     } else {
         state->next_slot = next_slot(state->next_slot, record->kernel_height);
         if (emits) {
-            compute_row(self, index, output);
+            compute_row(self, record, state, newest, output);
         }
     }
     if (!emits) {
@@ -185,32 +130,28 @@ static bool layer_step(kws_model_t *self, uint32_t index, bool is_padding)
     return true;
 }
 
-/* Runs a row down the chain from layer `index` on, as far as it goes. True when the model gave its output. */
-static bool run_from(kws_model_t *self, uint32_t index, bool is_padding)
-{
-    for (; index < self->config->num_layers; ++index) {
-        if (!layer_step(self, index, is_padding)) {
-            return false;
-        }
-        is_padding = false;
-    }
-    return true;
-}
-
-static bool feed_frame(kws_model_t *self, const int8_t *features)
-{
-    memcpy(input_row(self, 0u), features, self->config->num_features);
-    return run_from(self, 0u, false);
-}
-
-static bool feed_padding(kws_model_t *self, uint32_t index)
+/* Gives layer `index` its next input row, of padding when values is NULL, and runs it down the chain as far as it
+ * goes. True when the model gave its output. */
+static bool feed(kws_model_t *self, uint32_t index, const int8_t *values)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
-    if (record->op != KWS_MODEL_AVERAGE_POOL) {
-        memset(input_row(self, index), record->input_zero_point,
-               (size_t)record->input_width * record->input_channels);
+    const size_t num_values = (size_t)record->input_width * record->input_channels;
+    int8_t *row = input_row(self, index);
+    if (values != NULL) {
+        memcpy(row, values, num_values);
+    } else if (record->op != KWS_MODEL_AVERAGE_POOL) {
+        memset(row, record->input_zero_point, num_values);
+    } else {
+        row = NULL;
     }
-    return run_from(self, index, true);
+    for (; index < self->config->num_layers; ++index) {
+        int8_t *output = input_row(self, index + 1u);
+        if (!layer_step(self, index, row, output)) {
+            return false;
+        }
+        row = output;
+    }
+    return true;
 }
 
 /* Back to the top of a window: only padding lies above it, and in the padding columns for good. */
@@ -226,7 +167,7 @@ static void rewind_layers(kws_model_t *self)
         if (record->op == KWS_MODEL_AVERAGE_POOL) {
             const uint32_t num_rows = kws_model_pool_rows(record, self->config->streaming);
             memset(ring, 0, num_rows * kws_model_pool_row_bytes(record));
-            memset(sums_of(self, i), 0, kws_model_output_values(record) * sizeof(int32_t));
+            memset(self->memory + state->sums_offset, 0, kws_model_output_values(record) * sizeof(int32_t));
         } else {
             memset(ring, record->input_zero_point, kws_model_ring_rows(record) * kws_model_row_bytes(record));
         }
@@ -242,12 +183,12 @@ static bool run_window(kws_model_t *self)
     bool decided = false;
     rewind_layers(self);
     for (uint32_t i = 0u; i < config->window_frames; ++i) {
-        decided = feed_frame(self, frames + (uint32_t)frame * config->num_features) || decided;
+        decided = feed(self, 0u, frames + (uint32_t)frame * config->num_features) || decided;
         frame = next_slot(frame, config->window_frames);
     }
     for (uint32_t layer = 0u; layer < config->num_layers; ++layer) {
         for (uint32_t i = 0u; i < config->layers[layer].pad_bottom; ++i) {
-            decided = feed_padding(self, layer) || decided;
+            decided = feed(self, layer, NULL) || decided;
         }
     }
     return decided;
@@ -269,7 +210,7 @@ static bool step_window(kws_model_t *self, const int8_t *features)
 
 bool kws_model_step(kws_model_t *self, const int8_t *features, uint8_t *posteriors)
 {
-    const bool decided = self->config->streaming ? feed_frame(self, features) : step_window(self, features);
+    const bool decided = self->config->streaming ? feed(self, 0u, features) : step_window(self, features);
     if (decided) {
         const int8_t *output = input_row(self, self->config->num_layers);
         for (uint32_t i = 0u; i < self->config->num_labels; ++i) {

@@ -99,8 +99,7 @@ typedef struct {
 
 /* What one layer carries from row to row. */
 typedef struct {
-    uint32_t
-        ring_offset; /* in kws_model_t.memory: input rows, or column sums of a pool's rows before the newest */
+    uint32_t ring_offset; /* in kws_model_t.memory: input rows, or column sums of the rows under a pool */
     uint32_t sums_offset; /* average pool: int32 running sums */
     uint16_t next_slot;   /* of the ring: where the next row goes, which is also the oldest row */
     uint16_t rows_until_output;

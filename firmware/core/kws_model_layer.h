@@ -50,12 +50,12 @@ static inline uint32_t kws_model_ring_rows(const kws_model_layer_t *record)
     return one_bare_row ? 0u : record->kernel_height;
 }
 
-/* Rows of column sums that an average pool keeps: those before the newest that will leave its running sums again.
+/* Rows of column sums that an average pool keeps: those in its running sums, as they will have to leave them again.
  * None when windows do not overlap. */
 static inline uint32_t kws_model_pool_rows(const kws_model_layer_t *record, bool streaming)
 {
     const bool emits_once = !streaming && record->output_height == 1u;
-    return (record->kernel_height > record->stride_height && !emits_once) ? record->kernel_height - 1u : 0u;
+    return (record->kernel_height > record->stride_height && !emits_once) ? record->kernel_height : 0u;
 }
 
 /* Bytes of a row of column sums, a multiple of 4: int8 when there is but one column to sum, else int16. */

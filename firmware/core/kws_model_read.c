@@ -213,9 +213,7 @@ static void measure_scratch(kws_model_config_t *self)
     for (uint32_t i = 0u; i < self->num_layers; ++i) {
         const kws_model_layer_t *record = &self->layers[i];
         const kws_nn_layer_t layer = kws_model_kernel_view(self->section, record);
-        if (record->op == KWS_MODEL_AVERAGE_POOL) {
-            kernel_bytes = larger(kernel_bytes, kws_model_output_values(record) * (uint32_t)sizeof(int16_t));
-        } else if (record->op != KWS_MODEL_SOFTMAX) {
+        if (record->op != KWS_MODEL_AVERAGE_POOL && record->op != KWS_MODEL_SOFTMAX) {
             kernel_bytes = larger(kernel_bytes, kws_nn_scratch_bytes(&layer));
         }
         if (record->op == KWS_MODEL_AVERAGE_POOL || kws_model_ring_rows(record) == 0u) {

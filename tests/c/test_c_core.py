@@ -48,7 +48,7 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
     return BUNDLES[request.param]()
 
 
-@pytest.mark.parametrize("program", ["test_stages", "test_dsp"])
+@pytest.mark.parametrize("program", ["test_stages", "test_dsp", "test_nn"])
 def test_stages_by_hand(build: Path, program: str) -> None:
     run([build / program])
 

@@ -70,11 +70,13 @@ kws_nn_kernel_t kws_nn_depthwise_row_plain;
  * FULLY_CONNECTED rounds once, kws_nn_requantize_once. */
 kws_nn_kernel_t kws_nn_dense_row_plain;
 
-/* Average pool, first half: sums[x][channel] = sum of the input columns under output column x. Padding
- * columns do not count in a pool, so this one gets the bare row (input_width without padding) and pad_left
- * apart. |sum| <= 128 * kernel_width < 2^15: kernel_width <= 255 (checked on read). */
+/* Average pool, first half: adds a row to the running sums, sums[x][channel] over the input columns under output
+ * column x. `kept`, unless NULL, holds the column sums of the row that leaves the window for it; they are taken away,
+ * and those of the new row take their place: int8 each when kernel_width is 1, else int16. Padding columns do not
+ * count in a pool, so this one gets the bare row (input_width without padding) and pad_left apart; a NULL row is
+ * padding as a whole. |column sum| <= 128 * kernel_width < 2^15: kernel_width <= 255 (checked on read). */
 typedef void kws_nn_pool_row_t(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
-                               int16_t *sums);
+                               int32_t *sums, void *kept);
 kws_nn_pool_row_t kws_nn_pool_row_plain;
 kws_nn_pool_row_t kws_nn_pool_row_dsp;
 

@@ -13,8 +13,9 @@ typedef struct {
     const int8_t *block;     /* weights */
     const int16x2_t *inputs; /* two columns: a pair of one, a pair of the other, ... */
     const int16x2_t *end;
-    uint32_t skip_bytes;  /* of the unrolled loop, in the first round */
-    void *output;         /* int8 of the first column; raw sums when output_step is 0 */
+    uint32_t
+        skip_bytes; /* of the unrolled loop, in the first round; two columns have two inputs behind them */
+    void *output;   /* int8 of the first column; raw sums when output_step is 0 */
     uint32_t output_step; /* from one column to the next; 0: store the raw sums of one block instead */
     const int8_t *last;   /* end of the weights of the last block */
 } job_t;
@@ -62,6 +63,20 @@ enum {
     "smlad " even ", " lanes ", r2, " even "\n\t"                                                            \
     "smlad " even2 ", " lanes ", r3, " even2 "\n\t"
 
+/* The same for the first two inputs: the sums of "both" start with those in `both`. */
+#define START_TWO(lanes, even, even2, both, both2)                                                           \
+    "smlad " both2 ", " lanes ", r3, " both "\n\t"                                                           \
+    "smlad " both ", " lanes ", r2, " both "\n\t"                                                            \
+    "sxtb16 " lanes ", " lanes "\n\t"                                                                        \
+    "smuad " even ", " lanes ", r2\n\t"                                                                      \
+    "smuad " even2 ", " lanes ", r3\n\t"
+
+#define LOAD_TWO                                                                                             \
+    "ldr.w r2, [r0], #8\n\t"                                                                                 \
+    "ldr.w r3, [r0, #-4]\n\t"                                                                                \
+    "ldr.w r4, [r1], #8\n\t"                                                                                 \
+    "ldr.w r5, [r1, #-4]\n\t"
+
 #define MULTIPLY_ONE(lanes, input, even, both)                                                               \
     "smlad " both ", " lanes ", " input ", " both "\n\t"                                                     \
     "sxtb16 " lanes ", " lanes "\n\t"                                                                        \
@@ -79,23 +94,17 @@ __attribute__((naked, noinline)) static void two_columns(const job_t *job)
         "add r4, r0\n\t"
         "push {r2, r3, r4, r5, r6, r7}\n"
         "1:\n\t" /* a block of four channels */
-        "ldr r0, [sp]\n\t"
-        "ldr r2, [sp, #8]\n\t"
         "ldm r1!, {r8, r12}\n\t"
-        "movs r6, #0\n\t"
-        "movs r7, #0\n\t"
-        "mov r9, r8\n\t"
-        "mov r10, r6\n\t"
-        "mov r11, r6\n\t"
-        "mov lr, r12\n\t"
+        "ldr r0, [sp]\n\t"
+        LOAD_TWO
+        START_TWO("r4", "r6", "r7", "r8", "r9")
+        START_TWO("r5", "r10", "r11", "r12", "lr")
+        "ldr r2, [sp, #8]\n\t"
         "mov pc, r2\n\t"
         ".balign 4\n"
         "2:\n\t" /* two inputs each time: TWO_COLUMNS_CODE bytes */
         ".rept 16\n\t"
-        "ldr.w r2, [r0], #8\n\t"
-        "ldr.w r3, [r0, #-4]\n\t"
-        "ldr.w r4, [r1], #8\n\t"
-        "ldr.w r5, [r1, #-4]\n\t"
+        LOAD_TWO
         MULTIPLY_TWO("r4", "r6", "r7", "r8", "r9")
         MULTIPLY_TWO("r5", "r10", "r11", "r12", "lr")
         ".endr\n\t"
@@ -212,8 +221,9 @@ static void widen_columns(const kws_nn_layer_t *layer, const int8_t *const *rows
 {
     const uint32_t run = (uint32_t)layer->kernel_width * layer->input_channels;
     const uint32_t step = (uint32_t)layer->stride_width * layer->input_channels;
-    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    const int8_t *const *end = rows + layer->kernel_height;
     if (run % 4u != 0u) {
+        const uint32_t inputs = kws_nn_paired_inputs(layer);
         int8_t *room = (int8_t *)(pairs + inputs);
         kws_nn_paired_gather(layer, rows, x, room);
         if (columns == 1u) {
@@ -224,8 +234,8 @@ static void widen_columns(const kws_nn_layer_t *layer, const int8_t *const *rows
         (void)widen_two(room, room + inputs, inputs, pairs);
         return;
     }
-    for (uint32_t ky = 0u; ky < layer->kernel_height; ++ky) {
-        const int8_t *first = rows[ky] + x * step;
+    for (; rows != end; ++rows) {
+        const int8_t *first = *rows + x * step;
         pairs = (columns == 2u) ? widen_two(first, first + step, run, pairs) : widen_one(first, run, pairs);
     }
 }
@@ -247,57 +257,59 @@ static void finish_block(const kws_nn_layer_t *layer, const uint32_t *raw, const
     }
 }
 
-/* The blocks from channel `oc` on: those finished by the channel table, or that have fewer channels. */
-static void run_general(const kws_nn_layer_t *layer, job_t *job, uint32_t oc, uint32_t columns,
-                        int8_t *output)
+static void run(const job_t *job, uint32_t columns)
 {
-    const uint32_t inputs = kws_nn_paired_inputs(layer);
-    const uint32_t block_bytes = kws_nn_paired_block_bytes(inputs);
-    uint32_t raw[2 * KWS_NN_PAIRED_CHANNELS];
-    job->output = raw;
-    job->output_step = 0u;
-    for (; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
-        job->block = layer->weights + oc / KWS_NN_PAIRED_CHANNELS * block_bytes;
-        if (columns == 2u) {
-            two_columns(job);
-        } else {
-            one_column(job);
-        }
-        finish_block(layer, raw, kws_nn_paired_ends(job->block, inputs), oc, columns, output);
+    if (columns == 2u) {
+        two_columns(job);
+    } else {
+        one_column(job);
     }
 }
 
-static void run_columns(const kws_nn_layer_t *layer, const int16x2_t *pairs, uint32_t columns, int8_t *output)
+/* The blocks from channel `oc` on: those finished by the channel table, or that have fewer channels. */
+static void run_general(const kws_nn_layer_t *layer, job_t job, uint32_t oc, uint32_t columns, int8_t *output)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
-    const uint32_t skipped = (0u - inputs) % ROUND_INPUTS; /* inputs */
-    const uint32_t blocks = (layer->channels == NULL) ? layer->output_channels / KWS_NN_PAIRED_CHANNELS : 0u;
-    job_t job = {.block = layer->weights,
-                 .inputs = pairs,
-                 .end = pairs + columns * inputs / 2u,
-                 .output = output,
-                 .output_step = layer->output_channels,
-                 .last = layer->weights + blocks * kws_nn_paired_block_bytes(inputs)};
-    job.skip_bytes = (columns == 2u) ? skipped / 2u * TWO_COLUMNS_CODE : skipped / 4u * ONE_COLUMN_CODE;
-    if (blocks > 0u && columns == 2u) {
-        two_columns(&job);
-    } else if (blocks > 0u) {
-        one_column(&job);
-    }
-    if (blocks * KWS_NN_PAIRED_CHANNELS < layer->output_channels) {
-        run_general(layer, &job, blocks * KWS_NN_PAIRED_CHANNELS, columns, output);
+    uint32_t raw[2 * KWS_NN_PAIRED_CHANNELS];
+    job.output = raw;
+    job.output_step = 0u;
+    for (; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
+        job.block = layer->weights + oc / KWS_NN_PAIRED_CHANNELS * kws_nn_paired_block_bytes(inputs);
+        run(&job, columns);
+        finish_block(layer, raw, kws_nn_paired_ends(job.block, inputs), oc, columns, output);
     }
 }
 
 void kws_nn_paired_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                            void *scratch)
 {
+    const uint32_t width = layer->output_width;
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    const uint32_t blocks = (layer->channels == NULL) ? layer->output_channels / KWS_NN_PAIRED_CHANNELS : 0u;
+    const uint32_t general = blocks * KWS_NN_PAIRED_CHANNELS; /* the first channel of run_general */
     int16x2_t *pairs = scratch;
+    job_t job = {.block = layer->weights,
+                 .inputs = pairs,
+                 .end = pairs + inputs,
+                 .skip_bytes = (2u - inputs) % ROUND_INPUTS / 2u * TWO_COLUMNS_CODE,
+                 .output_step = layer->output_channels,
+                 .last = layer->weights + blocks * kws_nn_paired_block_bytes(inputs)};
     uint32_t columns = 2u;
-    for (uint32_t x = 0u; x < layer->output_width; x += columns) {
-        columns = (x + 2u <= layer->output_width) ? 2u : 1u;
+    for (uint32_t x = 0u; x < width; x += columns) {
+        if (x + 1u == width) {
+            columns = 1u;
+            job.end = pairs + inputs / 2u;
+            job.skip_bytes = (0u - inputs) % ROUND_INPUTS / 4u * ONE_COLUMN_CODE;
+        }
         widen_columns(layer, rows, x, columns, pairs);
-        run_columns(layer, pairs, columns, output + x * layer->output_channels);
+        job.output = output;
+        if (blocks > 0u) {
+            run(&job, columns);
+        }
+        if (general < layer->output_channels) {
+            run_general(layer, job, general, columns, output);
+        }
+        output += columns * layer->output_channels;
     }
 }
 

@@ -11,35 +11,82 @@ kws_nn_columns_t kws_nn_pool_columns(const kws_nn_layer_t *layer, uint32_t pad_l
     return columns;
 }
 
-void kws_nn_pool_row_plain(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int16_t *sums)
+/* Sum of a channel over columns of the bare row. */
+static int32_t sum_columns(const int8_t *input, kws_nn_columns_t columns, uint32_t num_channels)
+{
+    int32_t sum = 0;
+    for (uint32_t column = columns.first; column < columns.end; ++column) {
+        sum += input[column * num_channels];
+    }
+    return sum;
+}
+
+void kws_nn_pool_row_plain(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
+                           void *kept)
 {
     const uint32_t num_channels = layer->input_channels;
+    int8_t *kept_bytes = (layer->kernel_width == 1u) ? kept : NULL;
+    int16_t *kept_words = (layer->kernel_width == 1u) ? NULL : kept;
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
         for (uint32_t c = 0u; c < num_channels; ++c) {
-            sums[c] = 0;
-        }
-        for (uint32_t column = columns.first; column < columns.end; ++column) {
-            const int8_t *values = input + column * num_channels;
-            for (uint32_t c = 0u; c < num_channels; ++c) {
-                sums[c] = (int16_t)(sums[c] + values[c]);
+            const int32_t sum = (input == NULL) ? 0 : sum_columns(input + c, columns, num_channels);
+            *sums += sum;
+            if (kept_bytes != NULL) {
+                *sums -= *kept_bytes;
+                *kept_bytes++ = (int8_t)sum;
+            } else if (kept_words != NULL) {
+                *sums -= *kept_words;
+                *kept_words++ = (int16_t)sum;
             }
+            ++sums;
         }
-        sums += num_channels;
     }
+}
+
+/* How the sums under an output column become means: round half away from zero. */
+typedef struct {
+    uint32_t cells;
+    uint32_t reciprocal; /* 2^32 / cells, rounded up; 0: divide */
+    uint32_t middle;     /* 128 * cells, which makes sums positive, and half a cell count */
+    int32_t has_halves;  /* -1 when cells is even. Halves go away from zero: down where the sum is negative */
+} divisor_t;
+
+enum {
+    MAX_CELLS_MULTIPLIED = 4000
+};
+
+static divisor_t divisor_of(uint32_t cells)
+{
+    /* sums + middle < 257 * cells, so a reciprocal too large by e < 1 makes quotients too large by less than
+     * 257 * cells * e / 2^32 < 1 / cells: none reaches the next integer. */
+    const bool multiplied = cells > 1u && cells <= MAX_CELLS_MULTIPLIED;
+    return (divisor_t){.cells = cells,
+                       .reciprocal = multiplied ? UINT32_MAX / cells + 1u : 0u,
+                       .middle = 128u * cells + cells / 2u,
+                       .has_halves = (cells % 2u == 0u) ? -1 : 0};
+}
+
+static inline int32_t mean_of(int32_t sum, divisor_t by)
+{
+    const uint32_t above = (uint32_t)sum + by.middle + (uint32_t)((sum >> 31) & by.has_halves);
+    const uint32_t quotient =
+        (by.reciprocal == 0u) ? above / by.cells : (uint32_t)(((uint64_t)above * by.reciprocal) >> 32);
+    return (int32_t)quotient - 128;
 }
 
 void kws_nn_pool_finish(const kws_nn_layer_t *layer, uint32_t pad_left, const int32_t *sums,
                         uint32_t num_rows, int8_t *output)
 {
+    const int32_t low =
+        layer->output_min; /* copies: outputs may alias the layer for all the compiler knows */
+    const int32_t high = layer->output_max;
+    const uint32_t num_channels = layer->output_channels;
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
-        const int32_t cells = (int32_t)(num_rows * (columns.end - columns.first));
-        const int32_t half = cells / 2;
-        for (uint32_t c = 0u; c < layer->output_channels; ++c) {
-            const int32_t sum = *sums++;
-            const int32_t mean = (sum > 0 ? sum + half : sum - half) / cells;
-            *output++ = (int8_t)kws_nn_clamp(mean, layer->output_min, layer->output_max);
+        const divisor_t by = divisor_of(num_rows * (columns.end - columns.first));
+        for (const int32_t *end = sums + num_channels; sums != end; ++sums) {
+            *output++ = (int8_t)kws_nn_clamp(mean_of(*sums, by), low, high);
         }
     }
 }

@@ -1,37 +1,68 @@
-/* Armv7E-M: sums of pool columns, four channels at a time. */
+/* Armv7E-M: average pool, four channels at a time, where windows do not overlap or are one column wide. */
 #if defined(__ARM_FEATURE_DSP)
 
 #include "nn.h"
 #include "simd_dsp.h"
 
-/* Four channels over num_columns columns. */
-static void sum_channels(const int8_t *input, uint32_t num_columns, uint32_t step, int16_t *sums)
+/* Column sums of four channels: of channels 0 and 2, and of 1 and 3. */
+typedef struct {
+    int16x2_t even;
+    int16x2_t odd;
+} sums_t;
+
+static inline sums_t sum_columns(const int8_t *input, uint32_t num_columns, uint32_t step)
 {
-    int16x2_t even = 0; /* channels 0 and 2 */
-    int16x2_t odd = 0;  /* channels 1 and 3 */
+    sums_t sums = {0, 0};
     for (uint32_t i = 0u; i < num_columns; ++i) {
         const int8x4_t word = kws_load_bytes(input);
-        even = __sxtab16(even, word);
-        odd = kws_add_odd_bytes(odd, word);
+        sums.even = __sxtab16(sums.even, word);
+        sums.odd = kws_add_odd_bytes(sums.odd, word);
         input += step;
     }
-    const uint32_t in_order[2] = {((uint32_t)even & 0xFFFFu) | (uint32_t)odd << 16,
-                                  (uint32_t)even >> 16 | ((uint32_t)odd & 0xFFFF0000u)};
-    memcpy(sums, in_order, sizeof in_order);
+    return sums;
 }
 
-void kws_nn_pool_row_dsp(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int16_t *sums)
+static inline void add(int32_t *totals, sums_t sums)
+{
+    totals[0] += (int16_t)sums.even;
+    totals[1] += (int16_t)sums.odd;
+    totals[2] += sums.even >> 16;
+    totals[3] += sums.odd >> 16;
+}
+
+/* One column under each output: the row that leaves lies in `kept` as it came. */
+static void slide_one_column(const int8_t *input, uint32_t num_values, int32_t *totals, int8_t *kept)
+{
+    for (const int8_t *end = input + num_values; input != end; input += 4) {
+        const int8x4_t word = kws_load_bytes(input);
+        const int8x4_t oldest = kws_load_bytes(kept);
+        const sums_t change = {__ssub16(__sxtb16(word), __sxtb16(oldest)),
+                               __ssub16(kws_odd_bytes(word), kws_odd_bytes(oldest))};
+        memcpy(kept, &word, sizeof word);
+        add(totals, change);
+        kept += 4;
+        totals += 4;
+    }
+}
+
+void kws_nn_pool_row_dsp(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
+                         void *kept)
 {
     const uint32_t num_channels = layer->input_channels;
-    if (num_channels % 4u != 0u) {
-        kws_nn_pool_row_plain(layer, pad_left, input, sums);
+    const bool bare = layer->kernel_width == 1u && layer->stride_width == 1u && pad_left == 0u;
+    if (num_channels % 4u != 0u || input == NULL || (kept != NULL && !bare)) {
+        kws_nn_pool_row_plain(layer, pad_left, input, sums, kept);
+        return;
+    }
+    if (kept != NULL) {
+        slide_one_column(input, layer->output_width * num_channels, sums, kept);
         return;
     }
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
         for (uint32_t c = 0u; c < num_channels; c += 4u) {
-            sum_channels(input + columns.first * num_channels + c, columns.end - columns.first, num_channels,
-                         sums);
+            const int8_t *first = input + columns.first * num_channels + c;
+            add(sums, sum_columns(first, columns.end - columns.first, num_channels));
             sums += 4;
         }
     }
