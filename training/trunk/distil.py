@@ -1,0 +1,177 @@
+"""Trains the trunk to say what the teacher says, whatever lies between mouth and microphone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import SAMPLE_RATE_HZ
+from training.callbacks import RichProgress, WeightAverage
+from training.pipeline import FeatureScale
+from training.train import make_deterministic
+from training.trunk.lessons import Lessons
+from training.trunk.network import ROW_FRAMES, TrunkConfig, build
+from training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
+from training.wakeword.batches import Colour
+
+_BATCH = 31
+"""Which random stream a generator feeds; part of its seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilConfig:
+    """How long and how hard."""
+
+    epochs: int = 40
+    steps_per_epoch: int = 400
+    batch_clips: int = 48
+    segment_frames: int = 118
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-4
+    ema_decay: float = 0.998
+    heard_share: float = 0.6
+    """Of the clips, that come from the other room; the rest as spoken."""
+    colour_db: float = 4.0
+    level_db: float = 6.0
+
+
+class Clock:
+    """Which row of a segment has heard what an embedding heard."""
+
+    def __init__(self, config: TrunkConfig, segment_frames: int, num_embeddings: int) -> None:
+        features = config.features
+        rows = (segment_frames - config.window_frames) // ROW_FRAMES + 1
+        first_end = (config.window_frames - 1) * features.hop_samples + features.window_samples
+        self._step_frames = STEP_SAMPLES // features.hop_samples
+        self.num_starts = num_embeddings - segment_frames // self._step_frames
+        numbers = np.arange(segment_frames // self._step_frames)
+        late = numbers * STEP_SAMPLES + WINDOW_SAMPLES - first_end
+        row = -(-late // (ROW_FRAMES * features.hop_samples))
+        inside = (row >= 0) & (row < rows)
+        self.rows: NDArray[np.int64] = row[inside]
+        self.numbers: NDArray[np.int64] = numbers[inside]
+
+    def start_frame(self, number: int | NDArray[np.int64]) -> int | NDArray[np.int64]:
+        """First frame of a segment that begins where embedding `number` does."""
+        return number * self._step_frames
+
+
+def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: int) -> keras.Model:
+    """Train; every tenth piece is left for `explained`.
+
+    Parameters
+    ----------
+    lessons : Lessons
+    config : TrunkConfig
+    run : DistilConfig
+    seed : int
+
+    Returns
+    -------
+    keras.Model
+        Its outputs are embeddings in units of `scale_of`.
+    """
+    import tensorflow as tf
+
+    make_deterministic(seed)
+    model, averaged = build(config, seed=seed), build(config, seed=seed)
+    clock = Clock(config, run.segment_frames, lessons.embeddings.shape[1])
+    steps = run.epochs * run.steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - run.steps_per_epoch, 0.01, warmup_target=run.learning_rate, warmup_steps=run.steps_per_epoch
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=run.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    rows = tf.constant(clock.rows)
+
+    def loss(wanted: tf.Tensor, said: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(tf.square(tf.gather(said, rows, axis=1) - wanted))
+
+    model.compile(optimizer, loss, jit_compile=False)
+    batches = _Batches(lessons, config, run, clock, seed)
+
+    def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs, wanted = tf.numpy_function(batches.batch, [step], [tf.float32, tf.float32], stateful=False)
+        inputs = tf.ensure_shape(inputs, (None, run.segment_frames, config.features.num_features))
+        return inputs, tf.ensure_shape(wanted, (None, len(clock.rows), lessons.embeddings.shape[2]))
+
+    dataset = tf.data.Dataset.range(steps).map(load, num_parallel_calls=1, deterministic=True).prefetch(4)
+    progress = RichProgress(run.epochs, run.steps_per_epoch, 0)
+    try:
+        model.fit(
+            dataset,
+            epochs=run.epochs,
+            steps_per_epoch=run.steps_per_epoch,
+            callbacks=[WeightAverage(averaged, run.ema_decay), progress],
+            shuffle=False,
+            verbose=0,
+        )
+    finally:
+        progress.close()
+    return averaged
+
+
+def scale_of(lessons: Lessons) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each number of the teacher's embeddings."""
+    embeddings = lessons.embeddings.astype(np.float32)
+    return embeddings.mean(axis=(0, 1)), embeddings.std(axis=(0, 1)) + 1e-3
+
+
+def is_held_out(number: int | NDArray[np.int64]) -> bool | NDArray[np.bool_]:
+    """Say whether a piece only measures."""
+    return number % 10 == 9
+
+
+def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, pieces: NDArray[np.int64]) -> dict[str, float]:
+    """Share of the embeddings' variance that the trunk says right, in pieces as spoken and as heard elsewhere."""
+    scale = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point)
+    mean, deviation = scale_of(lessons)
+    wanted = (lessons.embeddings[pieces].astype(np.float32) - mean) / deviation
+    clock = Clock(config, lessons.plain.shape[1], wanted.shape[1] + lessons.plain.shape[1])
+    numbers = clock.numbers[clock.numbers < wanted.shape[1]]
+    rows = clock.rows[: len(numbers)]
+    shares = {}
+    for name, features in (("plain", lessons.plain), ("heard", lessons.heard)):
+        said = np.concatenate(
+            [np.asarray(model(scale.to_real(features[piece])[None], training=False)) for piece in pieces]
+        )[:, rows]
+        shares[name] = float(1.0 - np.mean((said - wanted[:, numbers]) ** 2) / np.var(wanted[:, numbers]))
+    return shares
+
+
+class _Batches:
+    """A batch is a function of (seed, step)."""
+
+    def __init__(self, lessons: Lessons, config: TrunkConfig, run: DistilConfig, clock: Clock, seed: int) -> None:
+        self._lessons, self._run, self._clock, self._seed = lessons, run, clock, seed
+        self._pieces = np.flatnonzero(~np.asarray(is_held_out(np.arange(len(lessons.plain)))))
+        self._scale = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point)
+        self._colour = Colour(config.features, run.colour_db)
+        self._steps_per_db = np.log(10.0) / 20.0 / config.features.scale
+        self._mean, self._deviation = scale_of(lessons)
+
+    def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rng = np.random.default_rng([self._seed, _BATCH, int(step)])
+        run, lessons, count = self._run, self._lessons, self._run.batch_clips
+        pieces = rng.choice(self._pieces, count)
+        starts = rng.integers(0, self._clock.num_starts, count)
+        frames = np.asarray(self._clock.start_frame(starts))[:, None] + np.arange(run.segment_frames)
+        features = lessons.plain[pieces[:, None], frames]
+        elsewhere = rng.random(count) < run.heard_share
+        features[elsewhere] = lessons.heard[pieces[elsewhere, None], frames[elsewhere]]
+        features = self._colour.bend(features, rng)
+        levels = rng.uniform(-run.level_db, run.level_db, (count, 1, 1)) * self._steps_per_db
+        wanted = lessons.embeddings[pieces[:, None], starts[:, None] + self._clock.numbers].astype(np.float32)
+        inputs = self._scale.to_real(np.clip(features + np.rint(levels), -128, 127))
+        return np.asarray(inputs, np.float32), (wanted - self._mean) / self._deviation
+
+
+def hours(lessons: Lessons) -> float:
+    """Audio in the pieces."""
+    return len(lessons.plain) * 12.0 / 3600.0 if len(lessons.plain) else 0.0
+
+
+assert SAMPLE_RATE_HZ == 16000  # the teacher's

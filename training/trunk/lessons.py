@@ -1,0 +1,134 @@
+"""What the trunk learns from: pieces of speech, what the teacher says to them, and how they sound elsewhere."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.phonetics import english_words
+from datasets.synthetic import synthesize_utterances, vary
+from datasets.synthetic_choir import open_engines
+from kws.audio import SAMPLE_RATE_HZ, to_int16
+from kws.features import Features, FeaturesConfig
+from training.augment import Acoustics, AcousticsConfig, resize
+from training.trunk.teacher import SpeechEmbedding
+from training.wakeword.sounds import draw_sound
+
+PIECE_SAMPLES = 12 * SAMPLE_RATE_HZ
+ENGINES = {"espeak-ng": 0.25, "hibari": 0.25, "piper": 0.25, "flite": 0.25}
+
+_SIZES = (0.85, 1.18)
+_GAP_S = (0.03, 0.6)
+_LONGEST_SENTENCE = 4
+_NUM_VOICES = 400
+_NUM_NOISES, _NOISE_S = 60, 8
+_TEXTS, _GAPS, _SCENES, _NOISES = 1, 2, 3, 4
+"""Which random stream a generator feeds; part of its seed."""
+
+Samples = NDArray[np.int16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """All pieces."""
+
+    plain: NDArray[np.int8]
+    """``[pieces, frames, bands]``: as it was spoken."""
+    heard: NDArray[np.int8]
+    """The same in a room, with noise, through a microphone."""
+    embeddings: NDArray[np.float16]
+    """``[pieces, count, 96]``: what the teacher says to the first."""
+
+
+def real_pieces(speech: Samples, copies: int, seed: int) -> list[Samples]:
+    """Cut recordings into pieces; copies beyond the first are spoken by people of another size."""
+    pieces = []
+    for copy in range(copies):
+        rng = np.random.default_rng([seed, _SCENES, copy])
+        for start in range(0, len(speech) - 2 * PIECE_SAMPLES, PIECE_SAMPLES):
+            piece = speech[start : start + PIECE_SAMPLES]
+            if copy:
+                longer = speech[start : start + 2 * PIECE_SAMPLES].astype(np.float32) / 32768.0
+                piece = to_int16(resize(longer, rng.uniform(*_SIZES))[:PIECE_SAMPLES])
+            pieces.append(piece)
+    return pieces
+
+
+def synthetic_pieces(hours: float, seed: int, on_progress: Callable[[int, int], None]) -> list[Samples]:
+    """English words and short rows of them, in all voices of this project."""
+    engine = open_engines(ENGINES)
+    rng = np.random.default_rng([seed, _TEXTS])
+    words = english_words()
+    count = round(hours * 3600.0)
+    lengths = rng.integers(1, _LONGEST_SENTENCE + 1, count)
+    texts = [" ".join(rng.choice(words, size=int(length))) for length in lengths]
+    utterances = vary(texts, engine.voices(_NUM_VOICES, seed=seed), count, rng)
+    spoken = synthesize_utterances(engine, utterances, on_progress=on_progress)
+    rng = np.random.default_rng([seed, _GAPS])
+    gaps = [np.zeros(int(rng.uniform(*_GAP_S) * SAMPLE_RATE_HZ), np.int16) for _ in spoken]
+    stream = np.concatenate([part for pair in zip(spoken, gaps, strict=True) for part in pair])
+    stream = stream[: round(hours * 3600.0 * SAMPLE_RATE_HZ)]
+    return [stream[i : i + PIECE_SAMPLES] for i in range(0, len(stream) - PIECE_SAMPLES + 1, PIECE_SAMPLES)]
+
+
+def make_lessons(
+    pieces: Sequence[Samples],
+    noise: Samples,
+    features: FeaturesConfig,
+    seed: int,
+    on_progress: Callable[[int, int], None],
+) -> Lessons:
+    """Ask the teacher about every piece and compute both versions of its features, on all cores.
+
+    Parameters
+    ----------
+    pieces : sequence of int16 arrays ``[PIECE_SAMPLES]``
+    noise : int16 array
+        Recorded backgrounds, in a row; sounds made on the spot are added.
+    features : FeaturesConfig
+        Of the network that learns.
+    seed : int
+    on_progress : callable
+        Called with (done, total).
+    """
+    work = partial(_lesson, noise=noise, features=features, seed=seed)
+    rows = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+        for row in pool.map(work, range(len(pieces)), pieces, chunksize=16):
+            rows.append(row)
+            on_progress(len(rows), len(pieces))
+    plain, heard, embeddings = zip(*rows, strict=True)
+    return Lessons(plain=np.stack(plain), heard=np.stack(heard), embeddings=np.stack(embeddings))
+
+
+_workshop: tuple[SpeechEmbedding, Acoustics, Features] | None = None
+"""Of this process: building it takes longer than a lesson."""
+
+
+def _lesson(
+    number: int, piece: Samples, *, noise: Samples, features: FeaturesConfig, seed: int
+) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float16]]:
+    global _workshop
+    if _workshop is None:
+        _workshop = SpeechEmbedding(), _acoustics(noise, seed), Features(features)
+    teacher, acoustics, front_end = _workshop
+    heard = acoustics.record(piece.astype(np.float32) / 32768.0, np.random.default_rng([seed, _SCENES, 99, number]))
+    return front_end.compute(piece), front_end.compute(heard), teacher.embed(piece).astype(np.float16)
+
+
+def _acoustics(noise: Samples, seed: int) -> Acoustics:
+    rng = np.random.default_rng([seed, _NOISES])
+    length = _NOISE_S * SAMPLE_RATE_HZ
+    noises = [draw_sound(length, rng) for _ in range(_NUM_NOISES)]
+    if len(noise) > length:
+        starts = rng.integers(0, len(noise) - length, _NUM_NOISES)
+        noises += [noise[start : start + length].astype(np.float32) / 32768.0 for start in starts]
+    return Acoustics(AcousticsConfig(), noises, seed=seed)

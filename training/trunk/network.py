@@ -1,0 +1,99 @@
+"""The trunk: one convolution over all bands, then separable convolutions in time alone, as word networks begin with.
+
+Without padding: a row hears `window_frames` frames, which is about what the teacher hears, and every two frames give
+a row. Its file holds the weights in the order of `keras.Model.get_weights` and the settings they were trained for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from kws.errors import TrainingError
+from kws.features import FeaturesConfig
+from training import settings
+from training.trunk.teacher import SIZE
+
+STEM_FRAMES = 6
+ROW_FRAMES = 2
+"""Frames per row."""
+_INFO = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkConfig:
+    """What the weights fit."""
+
+    features: FeaturesConfig = field(
+        default_factory=lambda: FeaturesConfig(mel_high_hz=7600.0, num_coefficients=None, scale=0.05, zero_point=-28)
+    )
+    channels: int = 80
+    kernel_frames: tuple[int, ...] = (5, 5, 5, 5)
+    """Rows each block's depthwise kernel spans."""
+
+    @property
+    def window_frames(self) -> int:
+        """Frames behind one row of the last block."""
+        return STEM_FRAMES + ROW_FRAMES * sum(kernel - 1 for kernel in self.kernel_frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trunk:
+    """A trained trunk."""
+
+    config: TrunkConfig
+    weights: tuple[NDArray[np.float32], ...]
+    """Of the layers that word networks start from."""
+    head: tuple[NDArray[np.float32], ...]
+    """Kernel and bias of the dense layer that says the (normalised) embedding."""
+
+
+def build(config: TrunkConfig, *, seed: int) -> keras.Model:
+    """Frames ``[clips, frames, bands]`` in real units to normalised embeddings ``[clips, rows, 96]``."""
+    seeds = itertools.count(seed * 1000)
+    frames = keras.Input((None, config.features.num_features), name="features")
+    x = normalised(layers.Conv1D(config.channels, STEM_FRAMES, ROW_FRAMES, use_bias=False, **_start(seeds))(frames))
+    for kernel in config.kernel_frames:
+        depthwise = {"depthwise_initializer": _start(seeds)["kernel_initializer"]}
+        x = normalised(layers.DepthwiseConv1D(kernel, use_bias=False, **depthwise)(x))
+        x = normalised(layers.Conv1D(config.channels, 1, use_bias=False, **_start(seeds))(x))
+    return keras.Model(frames, layers.Dense(SIZE, name="embedding")(x), name="trunk")
+
+
+def normalised(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Batch norm and ReLU."""
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(x))
+
+
+def save(model: keras.Model, config: TrunkConfig, path: Path) -> None:
+    """Write a trained network; half precision is finer than int8 will be."""
+    arrays = {str(number): weights.astype(np.float16) for number, weights in enumerate(model.get_weights())}
+    np.savez_compressed(path, **{_INFO: np.array(json.dumps(settings.to_dict(config)))}, **arrays)
+
+
+def load(path: Path) -> Trunk:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing or broken.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            config = settings.parse(TrunkConfig, json.loads(str(file[_INFO])), where=str(path))
+            weights = [file[str(number)].astype(np.float32) for number in range(len(file.files) - 1)]
+    except (OSError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path}: no readable trunk ({error}); make it with python -m training.trunk") from error
+    return Trunk(config=config, weights=tuple(weights[:-2]), head=tuple(weights[-2:]))
+
+
+def _start(seeds: itertools.count[int]) -> dict[str, keras.Initializer]:
+    return {"kernel_initializer": keras.initializers.HeNormal(seed=next(seeds))}

