@@ -24,7 +24,7 @@ class GateConfig:
 
     open_margin_db: float = 6.0
     """Level above the noise floor that opens the gate."""
-    close_margin_db: float = 3.0
+    close_margin_db: float = 4.0
     """Level above the noise floor that keeps it open; at most ``open_margin_db``."""
     hangover_frames: int = 20
     """Open for a window of the model, which must not hold a word when it falls asleep, and so long after the last frame

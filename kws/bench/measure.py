@@ -108,7 +108,7 @@ def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
     if after.statistics.gated_frames:
         raise ConfigError(f"{bundle.name}: its gate closes in the loud test signal; expected a gate that opens")
     gated = _gate_runs(bundle, board, program) if "GATE" in bundle.kinds else None
-    deepest = after if gated is None else gated[1]
+    deepest = after if gated is None else gated[-1]
     return BenchResult(
         board=board,
         bundle=Path(bundle.name).stem,
@@ -119,27 +119,28 @@ def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
         stages=_stages(before, after),
         layers=_layers(Model(bundle), before, after),
         memory=_memory(after.info, deepest.statistics, bundle, firmware_bytes=firmware_sizes(program).flash_bytes),
-        gate=None if gated is None else _gate_cost(*gated),
+        gate=None if gated is None else _gate_cost(gated),
     )
 
 
-def _gate_runs(bundle: Bundle, board: str, program: Path) -> tuple[_Run, _Run]:
-    """Silence until the gate has closed, then sound; and the same with more silence."""
+def _gate_runs(bundle: Bundle, board: str, program: Path) -> tuple[_Run, ...]:
+    """Silence until the gate has closed, then sound; the same with more silence; and with one hop more still.
+
+    How much of the pre-roll is heard depends on whether a decision is due.
+    """
     gate, features = GateConfig.from_section(bundle.section("GATE") or b""), Features(bundle.section("FEAT") or b"")
-    frames = gate.hangover_frames + Model(bundle).window_frames
-    to_close_s = frames * features.hop_samples / features.sample_rate_hz
+    hop_s = features.hop_samples / features.sample_rate_hz
+    to_close_s = (gate.hangover_frames + Model(bundle).window_frames) * hop_s
     sound = test_signal(WAKING_S, features.sample_rate_hz, LOUD)
-    before, after = (
-        _run(bundle, board, program, np.concatenate([test_signal(to_close_s + s, features.sample_rate_hz, 0.0), sound]))
-        for s in DURATIONS_S
-    )
-    return before, after
+    silences = [test_signal(to_close_s + s, features.sample_rate_hz, 0.0) for s in DURATIONS_S]
+    silences.append(test_signal(to_close_s + DURATIONS_S[1] + hop_s, features.sample_rate_hz, 0.0))
+    return tuple(_run(bundle, board, program, np.concatenate([silence, sound])) for silence in silences)
 
 
-def _gate_cost(before: _Run, after: _Run) -> GateCost:
+def _gate_cost(runs: tuple[_Run, ...]) -> GateCost:
     return GateCost(
-        closed_cycles_per_second=round(_difference(before, after, FEED).cycles / MEASURED_S),
-        waking_cycles=after.report.of(FEED).most_cycles,
+        closed_cycles_per_second=round(_difference(runs[0], runs[1], FEED).cycles / MEASURED_S),
+        waking_cycles=max(run.report.of(FEED).most_cycles for run in runs),
     )
 
 

@@ -36,20 +36,18 @@ def print_table(
         f"end, {workload.network_cycles_per_second:,} network, {gate}; sound {pattern.sound:.0%} of the time, speech "
         f"{pattern.speech:.0%}"
     )
-    table = Table(title=f"average power, and days on {battery_j:g} J", title_justify="left", padding=(0, 0, 0, 1))
+    table = Table(title=f"days on {battery_j:g} J, and average power in µW", title_justify="left", padding=(0, 0, 0, 1))
     table.add_column("board")
-    table.add_column("wakes on")
-    for name in ("µW", "days", "mic", "front end", "network", "sleep", "busy"):
+    table.add_column("sleeps")
+    for name in ("days", "power", "mic", "front end", "network", "sleep", "busy"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        shares = [f"{part / row.total_uw:.0%}" for part in parts_uw(row)]
         colour = "red" if row.busy > 1.0 else "default"
         table.add_row(
             row.profile.name,
-            "sound" if row.wake_on_sound else "never sleeps",
-            f"{row.total_uw:,.0f}",
+            "till sound" if row.wake_on_sound else "never",
             f"{row.days(battery_j):,.1f}",
-            *shares,
+            *(f"{power:,.0f}" for power in (row.total_uw, *parts_uw(row))),
             f"[{colour}]{row.busy:.0%}[/{colour}]",
         )
     console.print(table)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from random_bundles import random_bundle
 
 from kws.bench.measure import measure
 from kws.bench.reference import reference_bundle
 from kws.bench.result import BenchResult
+from kws.gate import GateConfig
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,17 @@ def test_layers_account_for_nearly_all_of_the_network(result: BenchResult) -> No
 
 def test_one_decision_per_window_is_counted(result: BenchResult) -> None:
     assert result.decisions_per_second == 1.0
+
+
+def test_a_closed_gate_costs_next_to_nothing_and_waking_less_than_a_hop() -> None:
+    bundle = random_bundle(seed=1, gate=GateConfig())
+    gated = measure(bundle, "netduinoplus2")
+    assert gated.gate is not None
+    assert 50_000 < gated.gate.closed_cycles_per_second <= 200_000
+    pair = gated.stage("features").cycles_per_call + gated.stage("model").cycles_per_call
+    assert 4 * pair < gated.gate.waking_cycles < 6 * pair  # the opening frame and three before it
+    assert gated.gate.waking_cycles < 64_000_000 * 0.02
+    assert gated.memory.arena_bytes == bundle.arena_bytes
 
 
 def test_memory_is_measured(result: BenchResult) -> None:
