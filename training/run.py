@@ -24,7 +24,7 @@ from training.export import export_bundle
 from training.pipeline import BatchMaker
 from training.quantize import choose_calibration, quantize
 from training.recipe.batches import RecipeBatches
-from training.recipe.polish import polish
+from training.recipe.polish import before_polish, polish
 from training.recipe.prepare import recipe_batches
 from training.train import CHECKPOINT_NAME, Batches, TrainedModel, train
 
@@ -110,7 +110,7 @@ def train_and_export(
     console = console or Console()
     out.mkdir(parents=True, exist_ok=True)
     maker = maker or BatchMaker(data, run)
-    trained = train(data, run, out, resume=resume, maker=maker)
+    trained = train(data, before_polish(run), out, resume=resume, maker=maker)
     if isinstance(maker, RecipeBatches):
         trained = polish(trained, data, run, maker, out, resume=resume)
     return finish(trained, data, run, out, maker=maker, console=console)

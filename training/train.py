@@ -22,6 +22,8 @@ from training.dataset import TrainingData
 from training.pipeline import BatchMaker, FeatureScale
 
 CHECKPOINT_NAME = "checkpoint.npz"
+_TEACHING = ("seed", "data", "features", "augment", "model", "optimizer", "recipe")
+"""Settings of a run that trained weights depend on; names, thresholds and quantisation are none of them."""
 
 
 class Batches(Protocol):
@@ -58,6 +60,12 @@ def make_deterministic(seed: int) -> None:
     """Same seed, same bits: seeds everything and forbids operations whose result depends on timing."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def digest_of(run: RunConfig, data: TrainingData) -> str:
+    """Name of everything trained weights depend on: a checkpoint of another is refused."""
+    values = settings.to_dict(run)
+    return checkpoint.digest({name: values[name] for name in _TEACHING}, data.sha256)
 
 
 def train(
@@ -101,7 +109,7 @@ def train(
         averaged.set_weights(start.get_weights())
     _compile(model, run.optimizer, maker.steps_per_epoch)
     path = folder / CHECKPOINT_NAME
-    run_digest = checkpoint.digest(settings.to_dict(run), data.sha256)
+    run_digest = digest_of(run, data)
     done = checkpoint.Progress(epochs_done=0, history=())
     if resume and path.exists():
         done = checkpoint.load(path, state_of(model, averaged), run_digest)

@@ -16,6 +16,11 @@ from training.train import TrainedModel, train
 _FOLDER = "polish"
 
 
+def before_polish(run: RunConfig) -> RunConfig:
+    """Return the run up to its polish, which may change without training again what comes before."""
+    return replace(run, recipe=replace(run.recipe, polish=None)) if run.recipe else run
+
+
 def polish(
     trained: TrainedModel, data: TrainingData, run: RunConfig, batches: RecipeBatches, folder: Path, *, resume: bool
 ) -> TrainedModel:

@@ -16,9 +16,9 @@ from training.recipe.batches import RecipeBatches
 from training.recipe.config import MaskingConfig
 from training.recipe.features import Variants, compute, load
 from training.recipe.sources import continuous_speech, gather
+from training.train import digest_of
 
 _TEACHER_FOLDER = "teacher"
-_OPINIONS_FILE = "opinions.npy"
 
 
 def recipe_batches(
@@ -43,9 +43,10 @@ def recipe_batches(
     variants = _variants(data, data_folder, run, folder)
     if recipe.teacher is None:
         return RecipeBatches(variants, run, data, masking=recipe.masking)
-    path = folder / _OPINIONS_FILE
+    teacher_run = teacher.run_of(run)
+    path = folder / f"opinions-{digest_of(teacher_run, data)[:12]}.npy"
     if not (resume and path.is_file()):
-        np.save(path, teacher.opinions(variants, data, run, folder / _TEACHER_FOLDER, resume=resume))
+        np.save(path, teacher.opinions(variants, data, teacher_run, folder / _TEACHER_FOLDER, resume=resume))
     opinions = np.load(path, mmap_mode="r")
     return RecipeBatches(variants, run, data, masking=recipe.masking, opinions=opinions)
 

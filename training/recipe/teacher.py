@@ -22,10 +22,10 @@ from keras import layers
 from numpy.typing import NDArray
 
 from training.callbacks import predict
-from training.config import RunConfig
+from training.config import ModelConfig, RunConfig
 from training.dataset import TrainingData
 from training.recipe.batches import RecipeBatches
-from training.recipe.config import TeacherConfig
+from training.recipe.config import MaskingConfig, TeacherConfig
 from training.recipe.features import Variants
 from training.train import train
 
@@ -49,10 +49,37 @@ def build(config: TeacherConfig, input_shape: tuple[int, int, int], num_labels: 
     return keras.Model(inputs, logits, name="teacher")
 
 
+def run_of(run: RunConfig) -> RunConfig:
+    """Return the teacher's own run: which network it will teach, and how, changes nothing about it."""
+    assert run.recipe is not None
+    config = run.recipe.teacher
+    assert config is not None
+    optimizer = replace(
+        run.optimizer,
+        epochs=config.epochs,
+        batch_clips=config.batch_clips,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+    recipe = replace(run.recipe, masking=MaskingConfig(), polish=None, teacher=replace(config, weight=0.0))
+    return replace(run, model=ModelConfig(), optimizer=optimizer, recipe=recipe)
+
+
 def opinions(
     variants: Variants, data: TrainingData, run: RunConfig, folder: Path, *, resume: bool
 ) -> NDArray[np.float32]:
     """Train the teacher and ask it about every variant of every clip.
+
+    Parameters
+    ----------
+    variants : Variants
+    data : TrainingData
+    run : RunConfig
+        What `run_of` makes of the run that asks.
+    folder : Path
+        Gets the teacher's checkpoint.
+    resume : bool
+        Go on after that checkpoint, if there is one.
 
     Returns
     -------
@@ -62,21 +89,13 @@ def opinions(
     assert run.recipe is not None
     config, num_labels = run.recipe.teacher, len(data.labels)
     assert config is not None
-    optimizer = replace(
-        run.optimizer,
-        epochs=config.epochs,
-        batch_clips=config.batch_clips,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-    )
-    teacher_run = replace(run, optimizer=optimizer)
-    batches = RecipeBatches(variants, teacher_run, data, masking=config.masking)
+    batches = RecipeBatches(variants, run, data, masking=config.masking)
 
     def make() -> keras.Model:
         return build(config, batches.input_shape, num_labels, seed=run.seed)
 
     folder.mkdir(parents=True, exist_ok=True)
-    trained = train(data, teacher_run, folder, resume=resume, maker=batches, build=make)
+    trained = train(data, run, folder, resume=resume, maker=batches, build=make)
     logits = [predict(trained.model, batches.scale.to_real(rows)[..., None]) for rows in variants.features]
     return np.stack([_softmax(rows) for rows in logits])
 
