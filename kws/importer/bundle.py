@@ -41,7 +41,7 @@ def features_from_option(option: str) -> FeaturesConfig:
     known = {field.name for field in dataclasses.fields(FeaturesConfig)}
     if unknown := sorted(set(settings) - known):
         raise ConfigError(f"features: {option}: unknown {', '.join(unknown)}; expected {', '.join(sorted(known))}")
-    return FeaturesConfig(**settings)
+    return FeaturesConfig(**{key: None if value == "none" else value for key, value in settings.items()})
 
 
 def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractory_frames: int = 50) -> DecisionConfig:
