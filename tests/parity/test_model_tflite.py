@@ -125,6 +125,21 @@ def test_every_tensor_of_a_window_equals_tflite(tmp_path: Path, name: str) -> No
             assert_all_tensors_equal(network, model, reference, seed=seed)
 
 
+@pytest.mark.parametrize("spread", [0.3, 1.0, 2.7, 6.0, 11.0, 40.0])
+def test_softmax_equals_tflite_at_every_difference(tmp_path: Path, spread: float) -> None:
+    """Logits of many scales: the largest one against every other value, and twelve at random."""
+    path = tmp_path / "net.tflite"
+    path.write_bytes(convert((1, 1, 12), [], spread=spread))
+    network, reference = import_tflite(path), Reference.of(path.read_bytes())
+    assert [layer.op for layer in network.layers] == [Op.SOFTMAX]
+    frames = random_frames(512, 12, seed=1)
+    frames[:256, 0], frames[:256, 1] = np.arange(-128, 128), 127
+    frames[:256, 2:] = np.minimum(frames[:256, 2:], frames[:256, :1])
+    posteriors, _ = Model(model_section(network)).stream(frames)
+    wanted = [reference.run(frame)[network.layers[0].name].reshape(-1) for frame in frames]
+    np.testing.assert_array_equal(posteriors.astype(int) - 128, wanted)
+
+
 @pytest.mark.parametrize("name", STREAMING)
 def test_every_tensor_of_one_streamed_window_equals_tflite(tmp_path: Path, name: str) -> None:
     network, reference = load(tmp_path, name)

@@ -52,11 +52,13 @@ def dense(num_labels: int) -> LayerMaker:
     return partial(layers.Dense, num_labels, bias_initializer=BIAS)
 
 
-def convert(input_shape: tuple[int, int, int], stack: Sequence[LayerMaker], *, seed: int = 0) -> bytes:
+def convert(
+    input_shape: tuple[int, int, int], stack: Sequence[LayerMaker], *, seed: int = 0, spread: float = 1.0
+) -> bytes:
     """Return the int8 .tflite file of a random network with a softmax behind the stack, calibrated on noise."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input(input_shape), *(make() for make in stack), layers.Softmax()])
-    samples = np.random.default_rng(seed).normal(size=(16, 1, *input_shape)).astype(np.float32)
+    samples = np.random.default_rng(seed).normal(0, spread, (16, 1, *input_shape)).astype(np.float32)
     spec = tf.TensorSpec((1, *input_shape), tf.float32)
     function = tf.function(lambda clip: model(clip, training=False)).get_concrete_function(spec)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(function)])

@@ -18,38 +18,50 @@ static int32_t saturating_shift_left(int32_t value, int32_t exponent)
     return (int32_t)(shifted > INT32_MAX ? INT32_MAX : (shifted < INT32_MIN ? INT32_MIN : shifted));
 }
 
+/* kws_nn_high_multiply for |small| < 2^30: one instruction on Armv7E-M. */
+static inline int32_t high_multiply_small(int32_t small, int32_t b)
+{
+    return (int32_t)(((int64_t)(small * 2) * b + 0x80000000) >> 32);
+}
+
 /* exp(x) for x in [-1/4, 0), Q0.31 -> Q0.31: Taylor series around -1/8 */
 static int32_t exp_small(int32_t x)
 {
     const int32_t exp_of_minus_one_eighth = 1895147668;
     const int32_t one_third = 715827883;
-    const int32_t y = x + (1 << 28);
-    const int32_t y2 = kws_nn_high_multiply(y, y);
-    const int32_t y3 = kws_nn_high_multiply(y2, y);
-    const int32_t y4 = kws_nn_high_multiply(y2, y2);
-    const int32_t tail = kws_nn_high_multiply(kws_nn_shift_right(y4, 2) + y3, one_third) + y2;
+    const int32_t y = x + (1 << 28); /* -2^28 .. 2^28 - 1 */
+    const int32_t y2 = high_multiply_small(y, y);
+    const int32_t y3 = high_multiply_small(y2, y);
+    const int32_t y4 = high_multiply_small(y2, y2);
+    const int32_t tail = high_multiply_small(one_third, kws_nn_shift_right(y4, 2) + y3) + y2;
     const int32_t series = y + kws_nn_shift_right(tail, 1);
-    return exp_of_minus_one_eighth + kws_nn_high_multiply(exp_of_minus_one_eighth, series);
+    return exp_of_minus_one_eighth + high_multiply_small(series, exp_of_minus_one_eighth);
+}
+
+/* kws_nn_high_multiply of two numbers that are not negative: no sign to carry. */
+static inline uint32_t high_multiply_unsigned(uint32_t a, uint32_t b)
+{
+    return (uint32_t)(((uint64_t)a * (b << 1) + 0x80000000u) >> 32);
 }
 
 /* exp(x) for x <= 0, Q5.26 -> Q0.31 */
 static int32_t exp_of_negative(int32_t x)
 {
-    static const int32_t exp_of_minus_powers[7] = {1672461947, 1302514674, 790015084, 290630308,
-                                                   39332535,   720401,     242}; /* exp(-2^(i - 2)) */
+    static const uint32_t exp_of_minus_powers[7] = {1672461947, 1302514674, 790015084, 290630308,
+                                                    39332535,   720401,     242}; /* exp(-2^(i - 2)) */
     const int32_t quarter = 1 << 24;
     if (x == 0) {
         return ONE_Q0_31;
     }
-    const int32_t fraction = (x & (quarter - 1)) - quarter; /* x modulo 1/4, minus 1/4 */
-    const int32_t quarters = fraction - x;                  /* a multiple of 1/4 */
-    int32_t result = exp_small(saturating_shift_left(fraction, 5));
-    for (int32_t bit = 0; bit < 7; ++bit) {
-        if ((quarters & (quarter << bit)) != 0) {
-            result = kws_nn_high_multiply(result, exp_of_minus_powers[bit]);
+    const int32_t fraction = (x & (quarter - 1)) - quarter;              /* x modulo 1/4, minus 1/4 */
+    uint32_t result = (uint32_t)exp_small(fraction * 32);                /* Q5.26 -> Q0.31 */
+    uint32_t quarters = ((uint32_t)fraction - (uint32_t)x) / (1u << 24); /* what is left of -x, 0 .. 127 */
+    for (const uint32_t *power = exp_of_minus_powers; quarters != 0u; quarters >>= 1, ++power) {
+        if ((quarters & 1u) != 0u) {
+            result = high_multiply_unsigned(result, *power);
         }
     }
-    return result;
+    return (int32_t)result;
 }
 
 /* 1 / (1 + x) for x in [0, 1), Q0.31 -> Q0.31: three Newton-Raphson steps from 48/17 - 32/17 d, d = (1 + x) /
@@ -112,7 +124,8 @@ void kws_nn_softmax(const kws_nn_layer_t *layer, const int8_t *input, int8_t *ou
     const int32_t exponent = SUM_INTEGER_BITS - headroom + 31 - 8; /* output scale is 2^-8 */
     for (uint32_t i = 0u; i < length; ++i) {
         const int32_t value = (i < KEPT_EXPONENTIALS) ? kept[i] : exponential(scaling, input[i] - largest);
-        const int32_t share = kws_nn_shift_right(kws_nn_high_multiply(reciprocal, value), exponent);
+        const uint32_t scaled = high_multiply_unsigned((uint32_t)reciprocal, (uint32_t)value);
+        const int32_t share = (value == 0) ? 0 : kws_nn_shift_right((int32_t)scaled, exponent);
         output[i] = (int8_t)kws_nn_clamp(INT8_MIN + share, INT8_MIN, INT8_MAX);
     }
 }
