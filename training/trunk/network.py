@@ -90,7 +90,7 @@ def load(path: Path) -> Trunk:
         with np.load(path, allow_pickle=False) as file:
             config = settings.parse(TrunkConfig, json.loads(str(file[_INFO])), where=str(path))
             weights = [file[str(number)].astype(np.float32) for number in range(len(file.files) - 1)]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError) as error:
         raise TrainingError(f"{path}: no readable trunk ({error}); make it with python -m training.trunk") from error
     return Trunk(config=config, weights=tuple(weights[:-2]), head=tuple(weights[-2:]))
 

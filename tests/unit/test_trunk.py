@@ -1,0 +1,105 @@
+"""The trunk: its clock, its file, and that it learns what a teacher says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws.errors import ToolMissingError, TrainingError
+from training.trunk import teacher
+from training.trunk.distil import Clock, DistilConfig, distil, explained, is_held_out
+from training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
+from training.trunk.network import STEM_FRAMES, TrunkConfig, build, load, save
+from training.trunk.teacher import SIZE, STEP_SAMPLES, WINDOW_SAMPLES
+
+TINY = TrunkConfig(channels=16, kernel_frames=(3, 3))
+FRAMES, PIECES = 160, 120
+
+
+def tiny_lessons() -> Lessons:
+    """Features that come and go, and embeddings that are the mean of one of four bands over the newest frames."""
+    rng = np.random.default_rng(1)
+    drift = rng.normal(0.0, 25.0, (PIECES, FRAMES, TINY.features.num_features))
+    for frame in range(1, FRAMES):
+        drift[:, frame] += 0.7 * drift[:, frame - 1]
+    plain = np.clip(drift, -128, 127).astype(np.int8)
+    heard = np.clip(plain + rng.normal(0.0, 4.0, plain.shape), -128, 127).astype(np.int8)
+    hop = TINY.features.hop_samples
+    count = (FRAMES * hop - WINDOW_SAMPLES) // STEP_SAMPLES + 1
+    last = [(number * STEP_SAMPLES + WINDOW_SAMPLES - TINY.features.window_samples) // hop for number in range(count)]
+    bands_of = np.arange(SIZE) % 4
+    embeddings = np.stack([plain[:, end - 6 : end + 1].mean(axis=1)[:, bands_of] for end in last], axis=1)
+    return Lessons(plain=plain, heard=heard, embeddings=embeddings.astype(np.float16))
+
+
+def test_the_trunk_hears_about_what_the_teacher_hears() -> None:
+    config = TrunkConfig()
+    heard = (config.window_frames - 1) * config.features.hop_samples + config.features.window_samples
+    assert abs(heard - WINDOW_SAMPLES) <= STEP_SAMPLES // 4
+
+
+def test_a_row_has_heard_all_of_its_embedding_and_not_two_rows_more() -> None:
+    config, segment = TrunkConfig(), 118
+    clock = Clock(config, segment, 145)
+    features = config.features
+    rows = (segment - config.window_frames) // 2 + 1
+    assert len(clock.rows) == len(set(clock.rows)) > 15
+    for row, number in zip(clock.rows, clock.numbers, strict=True):
+        assert 0 <= row < rows
+        row_end = (2 * row + config.window_frames - 1) * features.hop_samples + features.window_samples
+        embedding_end = number * STEP_SAMPLES + WINDOW_SAMPLES
+        assert 0 <= row_end - embedding_end < 2 * features.hop_samples
+
+
+def test_segments_start_where_embeddings_do() -> None:
+    assert Clock(TrunkConfig(), 118, 145).start_frame(3) * TrunkConfig().features.hop_samples == 3 * STEP_SAMPLES
+
+
+def test_a_trunk_learns_what_its_teacher_says_and_the_same_twice() -> None:
+    lessons = tiny_lessons()
+    run = DistilConfig(epochs=6, steps_per_epoch=40, batch_clips=16, segment_frames=72, colour_db=0.0, level_db=0.0)
+    held_out = np.flatnonzero(is_held_out(np.arange(PIECES)))
+    models = [distil(lessons, TINY, run, seed=3) for _ in range(2)]
+    shares = explained(models[0], lessons, TINY, held_out)
+    assert shares["plain"] > 0.6, shares
+    assert shares["heard"] > 0.6, shares
+    for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_saved_trunk_is_read_back_to_half_precision(tmp_path: Path) -> None:
+    model = build(TINY, seed=2)
+    save(model, TINY, tmp_path / "trunk.npz")
+    trunk = load(tmp_path / "trunk.npz")
+    assert trunk.config == TINY
+    weights = model.get_weights()
+    assert [w.shape for w in (*trunk.weights, *trunk.head)] == [w.shape for w in weights]
+    for ours, theirs in zip((*trunk.weights, *trunk.head), weights, strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+    assert trunk.weights[0].shape[0] == STEM_FRAMES
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_a_broken_trunk_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "trunk.npz").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"python -m training\.trunk"):
+        load(tmp_path / "trunk.npz")
+    with pytest.raises(TrainingError, match="no readable trunk"):
+        load(tmp_path / "missing.npz")
+
+
+def test_pieces_of_recordings_are_whole_and_copies_differ() -> None:
+    speech = np.random.default_rng(1).integers(-9000, 9000, PIECE_SAMPLES * 4).astype(np.int16)
+    once, twice = real_pieces(speech, 1, seed=1), real_pieces(speech, 2, seed=1)
+    assert all(len(piece) == PIECE_SAMPLES for piece in twice)
+    assert len(twice) == 2 * len(once) > 0
+    assert np.array_equal(twice[0], once[0])
+    assert not np.array_equal(twice[len(once)], once[0])
+
+
+def test_without_its_package_the_teacher_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "find_spec", lambda name: None)
+    with pytest.raises(ToolMissingError, match="pip install"):
+        teacher.SpeechEmbedding()
