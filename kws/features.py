@@ -238,7 +238,7 @@ def _fft_twiddles(num_points: int) -> npt.NDArray[np.int16]:
     log2_points = num_points.bit_length() - 1
     quarter, passes = 4 >> (log2_points % 2), [np.empty((0, 2), "<i2")]
     while quarter < num_points:
-        turns = np.arange(1, quarter)[:, np.newaxis] * np.array([2, 1, 3])
+        turns = np.arange(1, quarter // 2 + 1)[:, np.newaxis] * np.array([2, 1, 3])
         passes.append(_twiddles(turns, 4 * quarter))
         quarter *= 4
     return np.concatenate(passes)

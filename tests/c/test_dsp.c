@@ -30,7 +30,7 @@ static void make_tables(uint32_t log2_points)
     static const uint32_t order[3] = {2u, 1u, 3u};
     int16_t *pair = twiddles;
     for (uint32_t quarter = 4u >> (log2_points & 1u); quarter < 1u << log2_points; quarter *= 4u) {
-        for (uint32_t k = 1u; k < quarter; ++k) {
+        for (uint32_t k = 1u; k <= quarter / 2u; ++k) {
             for (uint32_t i = 0u; i < 3u; ++i, pair += 2) {
                 set_twiddle(pair, (double)(order[i] * k) / (4.0 * quarter));
             }

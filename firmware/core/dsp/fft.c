@@ -8,21 +8,35 @@ typedef struct {
 } complex_t;
 
 /* point * e^(-j angle) / 2, twiddle = (cos, sin) of the angle. */
-static complex_t turned(const int32_t *point, const int16_t *twiddle)
+static inline complex_t turned(const int32_t *point, int16_t cosine, int16_t sine)
 {
-    const complex_t result = {kws_smulw(point[0], twiddle[0]) + kws_smulw(point[1], twiddle[1]),
-                              kws_smulw(point[1], twiddle[0]) - kws_smulw(point[0], twiddle[1])};
+    const complex_t result = {kws_smulw(point[0], cosine) + kws_smulw(point[1], sine),
+                              kws_smulw(point[1], cosine) - kws_smulw(point[0], sine)};
     return result;
 }
 
-static complex_t halved(const int32_t *point)
+static inline complex_t turned_back(const int32_t *point, int16_t cosine, int16_t sine)
+{
+    const complex_t result = {kws_smulw(point[0], cosine) - kws_smulw(point[1], sine),
+                              kws_smulw(point[1], cosine) + kws_smulw(point[0], sine)};
+    return result;
+}
+
+static inline complex_t negated(complex_t value)
+{
+    const complex_t result = {-value.re, -value.im};
+    return result;
+}
+
+static inline complex_t halved(const int32_t *point)
 {
     const complex_t result = {point[0] >> 1, point[1] >> 1};
     return result;
 }
 
 /* One radix-4 butterfly on points a quarter group apart: bit reversal left them in the order 0, 2, 1, 3. */
-static void butterfly(int32_t *x, uint32_t quarter, complex_t x0, complex_t x2, complex_t x1, complex_t x3)
+static inline void butterfly(int32_t *x, uint32_t quarter, complex_t x0, complex_t x2, complex_t x1,
+                             complex_t x3)
 {
     const complex_t sum02 = {x0.re + x2.re, x0.im + x2.im};
     const complex_t difference02 = {x0.re - x2.re, x0.im - x2.im};
@@ -41,16 +55,27 @@ static void butterfly(int32_t *x, uint32_t quarter, complex_t x0, complex_t x2, 
     x[1] = difference02.im + difference13.re;
 }
 
-/* One pass over one group of 4 * quarter points. */
-static void group_pass(int32_t *x, uint32_t quarter, const int16_t *twiddles)
+/* One pass over one group of 4 * quarter points. Butterfly quarter - k takes the twiddles of k: its angles are 180, 90
+ * and 270 degrees less those of k's points 2, 1 and 3. */
+static inline void group_pass(int32_t *x, uint32_t quarter, const int16_t *twiddles)
 {
     const uint32_t step = 2u * quarter;
     butterfly(x, quarter, halved(x), halved(x + step), halved(x + 2u * step), halved(x + 3u * step));
     for (uint32_t k = 1u; k < quarter; ++k) {
+        complex_t x2, x1, x3;
         x += 2;
-        butterfly(x, quarter, halved(x), turned(x + step, twiddles), turned(x + 2u * step, twiddles + 2),
-                  turned(x + 3u * step, twiddles + 4));
-        twiddles += 6;
+        if (k <= quarter / 2u) {
+            const int16_t *w = twiddles + 6u * (k - 1u);
+            x2 = turned(x + step, w[0], w[1]);
+            x1 = turned(x + 2u * step, w[2], w[3]);
+            x3 = turned(x + 3u * step, w[4], w[5]);
+        } else {
+            const int16_t *w = twiddles + 6u * (quarter - k - 1u);
+            x2 = negated(turned_back(x + step, w[0], w[1]));
+            x1 = turned(x + 2u * step, w[3], w[2]);
+            x3 = negated(turned(x + 3u * step, w[5], w[4]));
+        }
+        butterfly(x, quarter, halved(x), x2, x1, x3);
     }
 }
 
@@ -67,7 +92,7 @@ void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddle
     const uint32_t num_points = 1u << log2_points;
     for (uint32_t quarter = 4u >> (log2_points & 1u); quarter < num_points; quarter *= 4u) {
         kws_dsp_fft_pass(data, num_points, quarter, twiddles_q15);
-        twiddles_q15 += 6u * (quarter - 1u);
+        twiddles_q15 += 3u * quarter;
     }
 }
 #endif
@@ -81,7 +106,7 @@ uint32_t kws_dsp_fft_num_twiddles(uint32_t log2_points)
 {
     uint32_t num_values = 0u;
     for (uint32_t quarter = 4u >> (log2_points & 1u); quarter < 1u << log2_points; quarter *= 4u) {
-        num_values += 6u * (quarter - 1u);
+        num_values += 3u * quarter;
     }
     return num_values;
 }

@@ -4,57 +4,79 @@
 #include "armv7em.h"
 #include "kws_dsp.h"
 
-/* point * e^(-j angle) / 2 in place, w = (cos, sin): 5 instructions. */
-#define TURN(re, im, w)                                                                                      \
-    "smulwt %[t], %[" re "], %[" w "]\n\t"                                                                   \
-    "smulwb %[" re "], %[" re "], %[" w "]\n\t"                                                              \
-    "smlawt %[" re "], %[" im "], %[" w "], %[" re "]\n\t"                                                   \
-    "smulwb %[" im "], %[" im "], %[" w "]\n\t"                                                              \
+/* point * e^(-j angle) / 2 in place, w = (cos, sin), the halves of w being B and T, or the other way round: 5
+ * instructions. */
+#define TURN(re, im, w, cos, sin)                                                                            \
+    "smulw" sin " %[t], %[" re "], %[" w "]\n\t"                                                             \
+    "smulw" cos " %[" re "], %[" re "], %[" w "]\n\t"                                                        \
+    "smlaw" sin " %[" re "], %[" im "], %[" w "], %[" re "]\n\t"                                             \
+    "smulw" cos " %[" im "], %[" im "], %[" w "]\n\t"                                                        \
     "sub %[" im "], %[" im "], %[t]\n\t"
 
+/* point * e^(j angle) / 2. */
+#define TURN_BACK(re, im, w)                                                                                 \
+    "smulwt %[t], %[" im "], %[" w "]\n\t"                                                                   \
+    "smulwb %[" im "], %[" im "], %[" w "]\n\t"                                                              \
+    "smlawt %[" im "], %[" re "], %[" w "], %[" im "]\n\t"                                                   \
+    "smulwb %[" re "], %[" re "], %[" w "]\n\t"                                                              \
+    "sub %[" re "], %[" re "], %[t]\n\t"
+
 /* Points 2, 1 and 3 of a butterfly. */
-#define LOAD                                                                                                 \
-    "ldr %[re2], [%[x], %[step]]\n\t"                                                                        \
-    "ldr %[im2], [%[x], %[step_im]]\n\t"                                                                     \
-    "ldr %[re1], [%[x], %[step2]]\n\t"                                                                       \
-    "ldr %[im1], [%[x], %[step2_im]]\n\t"                                                                    \
-    "ldr %[re3], [%[x], %[step3]]\n\t"                                                                       \
-    "ldr %[im3], [%[x], %[step3_im]]\n\t"
-#define LOAD_0(a, b)                                                                                         \
-    "ldr %[" a "], [%[x]]\n\t"                                                                               \
-    "ldr %[" b "], [%[x], #4]\n\t"
-#define TURN_ALL                                                                                             \
-    TURN("re2", "im2", "w2")                                                                                 \
-    TURN("re1", "im1", "w1")                                                                                 \
-    TURN("re3", "im3", "w3")
+#define LOAD(x)                                                                                              \
+    "ldr %[re2], [%[" x "], %[step]]\n\t"                                                                    \
+    "ldr %[im2], [%[" x "], %[step_im]]\n\t"                                                                 \
+    "ldr %[re1], [%[" x "], %[step2]]\n\t"                                                                   \
+    "ldr %[im1], [%[" x "], %[step2_im]]\n\t"                                                                \
+    "ldr %[re3], [%[" x "], %[step3]]\n\t"                                                                   \
+    "ldr %[im3], [%[" x "], %[step3_im]]\n\t"
+#define LOAD_0(x, re, im)                                                                                    \
+    "ldr %[" re "], [%[" x "]]\n\t"                                                                          \
+    "ldr %[" im "], [%[" x "], #4]\n\t"
 #define HALVE(point) "asr %[" point "], %[" point "], #1\n\t"
 
-/* The rest of it, in place, point 0 in a and b: fft.c says what it computes. */
-#define BUTTERFLY(a, b, next)                                                                                \
-    "rsb %[" a "], %[re2], %[" a "], asr #1\n\t" /* difference02.re */                                       \
-    "rsb %[" b "], %[im2], %[" b "], asr #1\n\t" /* difference02.im */                                       \
-    "add %[re2], %[" a "], %[re2], lsl #1\n\t"   /* sum02.re */                                              \
-    "add %[im2], %[" b "], %[im2], lsl #1\n\t"   /* sum02.im */                                              \
-    "add %[re1], %[re1], %[re3]\n\t"             /* sum13.re */                                              \
-    "add %[im1], %[im1], %[im3]\n\t"             /* sum13.im */                                              \
-    "sub %[re3], %[re1], %[re3], lsl #1\n\t"     /* difference13.re */                                       \
-    "sub %[im3], %[im1], %[im3], lsl #1\n\t"     /* difference13.im */                                       \
-    "add %[re2], %[re2], %[re1]\n\t"                                                                         \
-    "add %[im2], %[im2], %[im1]\n\t"                                                                         \
-    "sub %[re1], %[re2], %[re1], lsl #1\n\t"                                                                 \
-    "sub %[im1], %[im2], %[im1], lsl #1\n\t"                                                                 \
-    "add %[" a "], %[" a "], %[im3]\n\t"                                                                     \
-    "sub %[" b "], %[" b "], %[re3]\n\t"                                                                     \
-    "sub %[im3], %[" a "], %[im3], lsl #1\n\t"                                                               \
-    "add %[re3], %[" b "], %[re3], lsl #1\n\t"                                                               \
-    "str %[im2], [%[x], #4]\n\t"                                                                             \
-    "str %[" a "], [%[x], %[step]]\n\t"                                                                      \
-    "str %[" b "], [%[x], %[step_im]]\n\t"                                                                   \
-    "str %[re1], [%[x], %[step2]]\n\t"                                                                       \
-    "str %[im1], [%[x], %[step2_im]]\n\t"                                                                    \
-    "str %[im3], [%[x], %[step3]]\n\t"                                                                       \
-    "str %[re3], [%[x], %[step3_im]]\n\t"                                                                    \
-    "str %[re2], [%[x]], " next "\n\t"
+/* Butterfly k, and quarter - k with the same twiddles: of the latter points 2 and 3 come out negative. */
+#define TURN_ALL                                                                                             \
+    TURN("re2", "im2", "w2", "b", "t")                                                                       \
+    TURN("re1", "im1", "w1", "b", "t")                                                                       \
+    TURN("re3", "im3", "w3", "b", "t")
+#define TURN_ALL_MIRRORED                                                                                    \
+    TURN_BACK("re2", "im2", "w2")                                                                            \
+    TURN("re1", "im1", "w1", "t", "b")                                                                       \
+    TURN("re3", "im3", "w3", "t", "b")
+
+/* The rest of it, in place, point 0 in re0 and im0: fft.c says what it computes. First the sums and differences of
+ * points 0 and 2, then those of points 1 and 3. */
+#define SUMS(re0, im0)                                                                                       \
+    "rsb %[" re0 "], %[re2], %[" re0 "], asr #1\n\t" /* point 0 - point 2 */                                 \
+    "rsb %[" im0 "], %[im2], %[" im0 "], asr #1\n\t"                                                         \
+    "add %[re2], %[" re0 "], %[re2], lsl #1\n\t" /* point 0 + point 2 */                                     \
+    "add %[im2], %[" im0 "], %[im2], lsl #1\n\t"                                                             \
+    "add %[re1], %[re1], %[re3]\n\t" /* point 1 + point 3 */                                                 \
+    "add %[im1], %[im1], %[im3]\n\t"                                                                         \
+    "sub %[re3], %[re1], %[re3], lsl #1\n\t" /* point 1 - point 3 */                                         \
+    "sub %[im3], %[im1], %[im3], lsl #1\n\t"
+#define SUMS_OF_SUMS(x, next, sum02_re, sum02_im, difference02_re, difference02_im, sum13_re, sum13_im,      \
+                     difference13_re, difference13_im)                                                       \
+    "add %[" sum02_re "], %[" sum02_re "], %[" sum13_re "]\n\t"                                              \
+    "add %[" sum02_im "], %[" sum02_im "], %[" sum13_im "]\n\t"                                              \
+    "sub %[" sum13_re "], %[" sum02_re "], %[" sum13_re "], lsl #1\n\t"                                      \
+    "sub %[" sum13_im "], %[" sum02_im "], %[" sum13_im "], lsl #1\n\t"                                      \
+    "add %[" difference02_re "], %[" difference02_re "], %[" difference13_im "]\n\t"                         \
+    "sub %[" difference02_im "], %[" difference02_im "], %[" difference13_re "]\n\t"                         \
+    "sub %[" difference13_im "], %[" difference02_re "], %[" difference13_im "], lsl #1\n\t"                 \
+    "add %[" difference13_re "], %[" difference02_im "], %[" difference13_re "], lsl #1\n\t"                 \
+    "str %[" sum02_im "], [%[" x "], #4]\n\t"                                                                \
+    "str %[" difference02_re "], [%[" x "], %[step]]\n\t"                                                    \
+    "str %[" difference02_im "], [%[" x "], %[step_im]]\n\t"                                                 \
+    "str %[" sum13_re "], [%[" x "], %[step2]]\n\t"                                                          \
+    "str %[" sum13_im "], [%[" x "], %[step2_im]]\n\t"                                                       \
+    "str %[" difference13_im "], [%[" x "], %[step3]]\n\t"                                                   \
+    "str %[" difference13_re "], [%[" x "], %[step3_im]]\n\t"                                                \
+    "str %[" sum02_re "], [%[" x "]], " next "\n\t"
+#define BUTTERFLY(x, re0, im0, next)                                                                         \
+    SUMS(re0, im0) SUMS_OF_SUMS(x, next, "re2", "im2", re0, im0, "re1", "im1", "re3", "im3")
+#define BUTTERFLY_MIRRORED(x, re0, im0, next)                                                                \
+    SUMS(re0, im0) SUMS_OF_SUMS(x, next, re0, im0, "re2", "im2", "re3", "im3", "re1", "im1")
 
 #define POINTS                                                                                               \
     [re1] "=&r"(re1), [im1] "=&r"(im1), [re2] "=&r"(re2), [im2] "=&r"(im2), [re3] "=&r"(re3), [im3] "=&r"(im3)
@@ -68,61 +90,72 @@
 
 /* clang-format off */
 
-/* The butterflies k = 1 .. quarter - 1 of one group, 56 cycles each. */
+/* The butterflies k = 1 .. quarter - 1 of one group from both ends, 53 cycles each; the middle one is alone. */
 static inline __attribute__((always_inline)) void butterflies_of_group(int32_t *x, const int16_t *twiddles,
                                                                        const uint32_t quarter)
 {
-    const int16_t *const end = twiddles + 6u * (quarter - 1u);
-    const uint32_t step = 8u * quarter; /* bytes */
-    int32_t re1, im1, re2, im2, re3, im3, w1, w2, w3, t;
+    int32_t *mirror = x + 2u * (quarter - 1u);
+    int32_t re1, im1, re2, im2, re3, im3, w1, w2, w3, t, u;
     x += 2;
     __asm__ volatile(
         "1:\n\t"
         "ldr %[w2], [%[twiddles]], #12\n\t"
         "ldr %[w1], [%[twiddles], #-8]\n\t"
         "ldr %[w3], [%[twiddles], #-4]\n\t"
-        LOAD
+        LOAD("x")
+        "cmp %[x], %[mirror]\n\t"
         TURN_ALL
-        LOAD_0("w1", "w2") /* which have done their turn */
-        BUTTERFLY("w1", "w2", "#8")
-        "cmp %[twiddles], %[end]\n\t"
-        "bne 1b\n\t"
-        : [x] "+&r"(x), [twiddles] "+&r"(twiddles), POINTS, [w1] "=&r"(w1), [w2] "=&r"(w2), [w3] "=&r"(w3),
-          [t] "=&r"(t)
-        : [end] "r"(end), OFFSETS(step)
+        LOAD_0("x", "t", "u")
+        BUTTERFLY("x", "t", "u", "#8")
+        "beq 2f\n\t"
+        LOAD("mirror")
+        TURN_ALL_MIRRORED
+        LOAD_0("mirror", "t", "u")
+        BUTTERFLY_MIRRORED("mirror", "t", "u", "#-8")
+        "b 1b\n\t"
+        "2:\n\t"
+        : [x] "+&r"(x), [mirror] "+&r"(mirror), [twiddles] "+&r"(twiddles), POINTS, [w1] "=&r"(w1),
+          [w2] "=&r"(w2), [w3] "=&r"(w3), [t] "=&r"(t), [u] "=&r"(u)
+        : OFFSETS(8u * quarter)
         : "cc", "memory");
 }
 
-/* The butterflies of one k in all groups of 4 * 4 points, 52 cycles each: the twiddles stay. */
-static inline void butterflies_of_k_4(int32_t *x, const int32_t *end, const int16_t *twiddles)
+/* Of all groups of 4 * 4 points: the butterflies of one k, 52 cycles each, because the twiddles stay. */
+#define DEFINE_BUTTERFLIES_OF_4(name, TURNS, THE_BUTTERFLY)                                                  \
+    static __attribute__((noinline)) void name(int32_t *x, const int32_t *end, const int16_t *twiddles)      \
+    {                                                                                                        \
+        const int32_t w2 = kws_load_pair(twiddles), w1 = kws_load_pair(twiddles + 2);                        \
+        const int32_t w3 = kws_load_pair(twiddles + 4);                                                      \
+        int32_t re1, im1, re2, im2, re3, im3, re0, im0, t;                                                   \
+        __asm__ volatile(                                                                                    \
+            "1:\n\t"                                                                                         \
+            LOAD("x")                                                                                        \
+            LOAD_0("x", "re0", "im0")                                                                        \
+            TURNS                                                                                            \
+            THE_BUTTERFLY("x", "re0", "im0", "#128")                                                         \
+            "cmp %[x], %[end]\n\t"                                                                           \
+            "blo 1b\n\t"                                                                                     \
+            : [x] "+&r"(x), POINTS, [re0] "=&r"(re0), [im0] "=&r"(im0), [t] "=&r"(t)                         \
+            : [w1] "r"(w1), [w2] "r"(w2), [w3] "r"(w3), [end] "r"(end), OFFSETS(32u)                         \
+            : "cc", "memory");                                                                               \
+    }
+
+DEFINE_BUTTERFLIES_OF_4(butterflies_of_4, TURN_ALL, BUTTERFLY)
+DEFINE_BUTTERFLIES_OF_4(mirrored_butterflies_of_4, TURN_ALL_MIRRORED, BUTTERFLY_MIRRORED)
+
+/* The butterflies k = 0, which turn nothing: 43 cycles each. */
+static inline void first_butterflies_of_4(int32_t *x, const int32_t *end)
 {
-    const int32_t w2 = kws_load_pair(twiddles), w1 = kws_load_pair(twiddles + 2), w3 = kws_load_pair(twiddles + 4);
-    int32_t re1, im1, re2, im2, re3, im3, a, b, t;
+    int32_t re1, im1, re2, im2, re3, im3, re0, im0;
     __asm__ volatile(
         "1:\n\t"
-        LOAD
-        LOAD_0("a", "b")
-        TURN_ALL
-        BUTTERFLY("a", "b", "#128")
-        "cmp %[x], %[end]\n\t"
-        "blo 1b\n\t"
-        : [x] "+&r"(x), POINTS, [a] "=&r"(a), [b] "=&r"(b), [t] "=&r"(t)
-        : [w1] "r"(w1), [w2] "r"(w2), [w3] "r"(w3), [end] "r"(end), OFFSETS(32u)
-        : "cc", "memory");
-}
-/* The butterflies k = 0, which turn nothing, of all groups of 4 * 4 points: 43 cycles each. */
-static inline void first_butterflies_4(int32_t *x, const int32_t *end)
-{
-    int32_t re1, im1, re2, im2, re3, im3, a, b;
-    __asm__ volatile(
-        "1:\n\t"
-        LOAD
-        LOAD_0("a", "b")
+        LOAD("x")
+        LOAD_0("x", "re0", "im0")
         HALVE("re2") HALVE("im2") HALVE("re1") HALVE("im1") HALVE("re3") HALVE("im3")
-        BUTTERFLY("a", "b", "#128")
+        BUTTERFLY("x", "re0", "im0", "#128")
         "cmp %[x], %[end]\n\t"
         "blo 1b\n\t"
-        : [x] "+&r"(x), POINTS, [a] "=&r"(a), [b] "=&r"(b)
+        : [x] "+&r"(x), POINTS, [re0] "=&r"(re0), [im0] "=&r"(im0)
         : [end] "r"(end), OFFSETS(32u)
         : "cc", "memory");
 }
@@ -152,11 +185,10 @@ static __attribute__((noinline)) void first_butterflies(int32_t *x, const int32_
 
 static void pass_4(int32_t *data, const int32_t *end, const int16_t *twiddles)
 {
-    first_butterflies_4(data, end);
-    for (uint32_t k = 1u; k < 4u; ++k) {
-        butterflies_of_k_4(data + 2u * k, end, twiddles);
-        twiddles += 6;
-    }
+    first_butterflies_of_4(data, end);
+    butterflies_of_4(data + 2, end, twiddles);
+    butterflies_of_4(data + 4, end, twiddles + 6);
+    mirrored_butterflies_of_4(data + 6, end, twiddles);
 }
 
 static void pass_16(int32_t *data, const int32_t *end, const int16_t *twiddles)
@@ -189,7 +221,7 @@ void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddle
             kws_dsp_fft_pass(data, num_points, quarter, twiddles_q15);
             break;
         }
-        twiddles_q15 += 6u * (quarter - 1u);
+        twiddles_q15 += 3u * quarter;
     }
 }
 

@@ -38,7 +38,7 @@ int32_t kws_dsp_fft_load_preemphasis_s16(int32_t *data, uint32_t log2_points, co
 
 /* The passes after the first one: radix 4, decimation in time, in place; input in bit-reversed, output in
  * natural order. Each pass halves. twiddles: for passes of q = 2, 8, 32, ... (odd log2_points) or q = 4, 16,
- * 64, ... (even) butterflies a group, for k = 1 .. q - 1, the angles 2k, k, 3k times 2 pi / (4 q) as pairs
+ * 64, ... (even) butterflies a group, for k = 1 .. q / 2, the angles 2k, k, 3k times 2 pi / (4 q) as pairs
  * (cos, sin) Q15. */
 void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddles_q15);
 

@@ -69,7 +69,7 @@ void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_point
     const uint32_t *const end_alone = bins + num_alone;
     int32_t a0, a1, b0, b1, w, t;
     /* clang-format off */
-    if (num_alone > 0u) { /* two a round; an odd number enters in the middle */
+    if (num_alone > 0u) { /* both loops: two a round; an odd number enters in the middle */
         __asm__ volatile(
             "tst %[num_alone], #1\n\t"
             "bne 2f\n\t"
@@ -85,12 +85,16 @@ void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_point
     }
     if (num_pairs > 0u) {
         __asm__ volatile(
+            "lsls %[t], %[num_pairs], #31\n\t"
+            "bne 2f\n\t"
             "1:\n\t"
+            TWO_BINS
+            "2:\n\t"
             TWO_BINS
             "cmp %[bins], %[end]\n\t"
             "bne 1b\n\t"
             : REGISTERS, [upper_bin] "+&r"(upper_bin)
-            : [end] "r"(end_alone + num_pairs), [table] "r"(sqrt_table)
+            : [end] "r"(end_alone + num_pairs), [table] "r"(sqrt_table), [num_pairs] "r"(num_pairs)
             : "cc", "memory");
     }
     /* clang-format on */
