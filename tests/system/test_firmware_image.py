@@ -37,7 +37,7 @@ def test_image_has_no_heap_and_no_stdio(program: Path) -> None:
 
 def test_application_leaves_room_in_64_kib_flash_and_16_kib_ram(program: Path) -> None:
     sizes = firmware_sizes(program)
-    assert sizes.flash_bytes < 28 * KIB
+    assert sizes.flash_bytes < 29 * KIB
     assert sizes.static_bytes < 6 * KIB
     assert sizes.arena_bytes > 100 * KIB
     assert all(frame < 1024 for _, frame in sizes.deepest_frames)
