@@ -172,6 +172,14 @@ class Bundle:
         return DecisionConfig.from_section(self._sections["DECN"])
 
     @cached_property
+    def gate(self) -> GateConfig | None:
+        """When everything but framing may sleep; None for a spotter that is always on."""
+        from kws.gate import GateConfig
+
+        section = self.section("GATE")
+        return None if section is None else GateConfig.from_section(section)
+
+    @cached_property
     def metadata(self) -> dict[str, Any]:
         """Provenance; empty when there is none."""
         return metadata_of(self._sections, self.name)

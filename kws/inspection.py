@@ -46,6 +46,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         },
         "labels": list(bundle.labels),
         "decision": dataclasses.asdict(bundle.decision),
+        "gate": None if bundle.gate is None else dataclasses.asdict(bundle.gate),
         "metadata": bundle.metadata,
     }
 
@@ -123,11 +124,22 @@ def _figures_table(info: dict[str, Any]) -> Table:
         "decisions": f"every {model['decision_frames']} frames ({model['decisions_per_second']:.4g} a second), each "
         f"over {model['window_frames']} frames",
         "detection": f"mean of {smoothing} decisions, {refractory} frames of silence after an event",
-        "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second, always on",
+        "gate": _gate_text(info["gate"], model["window_frames"], hop_ms),
+        "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second, awake",
     }
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _gate_text(gate: dict[str, Any] | None, window_frames: int, hop_ms: float) -> str:
+    if gate is None:
+        return "none: always on"
+    open_s = (gate["hangover_frames"] + window_frames) * hop_ms / 1000.0
+    return (
+        f"opens {gate['open_margin_db']:.1f} dB above the noise, closes {open_s:.1f} s after the last frame "
+        f"{gate['close_margin_db']:.1f} dB above it; pre-roll {gate['preroll_frames'] * hop_ms:g} ms"
+    )
 
 
 def _points_table(bundle: Bundle) -> Table:

@@ -107,7 +107,7 @@ def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
     before, after = (_run(bundle, board, program, test_signal(s, rate_hz, LOUD)) for s in DURATIONS_S)
     if after.statistics.gated_frames:
         raise ConfigError(f"{bundle.name}: its gate closes in the loud test signal; expected a gate that opens")
-    gated = _gate_runs(bundle, board, program) if "GATE" in bundle.kinds else None
+    gated = None if bundle.gate is None else _gate_runs(bundle, bundle.gate, board, program)
     deepest = after if gated is None else gated[-1]
     return BenchResult(
         board=board,
@@ -123,12 +123,12 @@ def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
     )
 
 
-def _gate_runs(bundle: Bundle, board: str, program: Path) -> tuple[_Run, ...]:
+def _gate_runs(bundle: Bundle, gate: GateConfig, board: str, program: Path) -> tuple[_Run, ...]:
     """Silence until the gate has closed, then sound; the same with more silence; and with one hop more still.
 
     How much of the pre-roll is heard depends on whether a decision is due.
     """
-    gate, features = GateConfig.from_section(bundle.section("GATE") or b""), Features(bundle.section("FEAT") or b"")
+    features = Features(bundle.section("FEAT") or b"")
     hop_s = features.hop_samples / features.sample_rate_hz
     to_close_s = (gate.hangover_frames + Model(bundle).window_frames) * hop_s
     sound = test_signal(WAKING_S, features.sample_rate_hz, LOUD)

@@ -12,6 +12,7 @@ from random_bundles import random_bundle
 from rich.console import Console
 
 from kws.bundle import Bundle
+from kws.gate import GateConfig
 from kws.inspection import describe, print_bundle
 
 
@@ -32,6 +33,18 @@ def test_json_holds_sizes_labels_and_layers(tmp_path: Path) -> None:
     assert info["model"]["macs_per_window"] == sum(layer["macs"] for layer in info["model"]["layers"])
     assert info["model"]["decisions_per_second"] == 25.0
     assert info["decision"]["operating_points"][1]["false_accepts_per_hour"] == 0.5
+
+
+def test_the_gate_is_told_in_words_and_in_numbers() -> None:
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_bundle(random_bundle(seed=1, gate=GateConfig(hangover_frames=11, preroll_frames=4)), console)
+    print_bundle(random_bundle(seed=1), console)
+    text = console.export_text()
+    assert "opens 6.0 dB above the noise, closes 1.2 s after" in text
+    assert "pre-roll 80 ms" in text
+    assert "none: always on" in text
+    assert describe(random_bundle(seed=1, gate=GateConfig()))["gate"]["preroll_frames"] == 3
+    assert describe(random_bundle(seed=1))["gate"] is None
 
 
 @pytest.mark.parametrize("streaming", [True, False])
