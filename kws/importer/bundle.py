@@ -7,6 +7,7 @@ import hashlib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kws.bundle import Bundle, DecisionConfig, OperatingPoint
 from kws.errors import ConfigError, ImportModelError
@@ -41,7 +42,8 @@ def features_from_option(option: str) -> FeaturesConfig:
     known = {field.name for field in dataclasses.fields(FeaturesConfig)}
     if unknown := sorted(set(settings) - known):
         raise ConfigError(f"features: {option}: unknown {', '.join(unknown)}; expected {', '.join(sorted(known))}")
-    return FeaturesConfig(**{key: None if value == "none" else value for key, value in settings.items()})
+    values: dict[str, Any] = {key: None if value == "none" else value for key, value in settings.items()}
+    return FeaturesConfig(**values)
 
 
 def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractory_frames: int = 50) -> DecisionConfig:
