@@ -17,7 +17,8 @@ DOCUMENTS = sorted(
     for path in ROOT.rglob("*.md")
     if not {".venv", "build", "out", "node_modules"} & set(path.relative_to(ROOT).parts)
 )
-FENCE = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELLS = ("", "sh", "bash", "console")
 INLINE = re.compile(r"`((?:kws|make) [^`\n]+)`")
 
 
@@ -25,7 +26,8 @@ def shown_commands() -> list[tuple[str, str]]:
     found = []
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
-        lines = [line for block in FENCE.findall(text) for line in block.replace("\\\n", " ").split("\n")]
+        blocks = [block for shell, block in FENCE.findall(text) if shell in SHELLS]
+        lines = [line for block in blocks for line in block.replace("\\\n", " ").split("\n")]
         for line in [*lines, *INLINE.findall(text)]:
             command = line.split("&&")[-1].split(" #")[0].split("  #")[0].strip().removeprefix("$ ")
             if re.match(r"(kws|make) [a-z]", command):
