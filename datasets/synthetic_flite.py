@@ -25,7 +25,7 @@ from kws.errors import SpeechEngineError, ToolMissingError
 _VOICES = ("awb", "rms", "slt")
 """Flite's fourth, kal, is joined from pairs of phones and audibly a machine."""
 _SPEAK_TIMEOUT_S = 300.0
-_REFERENCE_RATE_WPM = 150
+_REFERENCE_RATE_WPM = 130
 
 # espeak's IPA in Flite's phonemes, two letters before one.
 _TABLE = """

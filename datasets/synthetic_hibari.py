@@ -21,7 +21,7 @@ from kws.errors import SpeechEngineError, ToolMissingError
 
 _VOICE = "heart"
 """The only voice inside the package; others would be downloaded."""
-_REFERENCE_RATE_WPM = 170
+_REFERENCE_RATE_WPM = 153
 
 # Kokoro's own letters for what IPA writes with two, and its way of writing American English.
 _LETTERS = (
