@@ -39,7 +39,7 @@ _NODES_HZ = (0.0, 600.0, 1600.0, 2700.0, 4000.0, 8000.0)
 _HIGHEST_SHARE = 0.92
 """Of the band: above, the engine's own low-pass filter was recorded, not its speaker."""
 _CALIBRATION = "The quick brown fox jumps over the lazy dog, and nobody minds."
-_KEPT_TAKES = 384
+_KEPT_BYTES = 200_000_000
 _PEAK = 0.7
 _TRIM_DB = 38.0
 """Below what is loudest: where an old recording's hiss begins."""
@@ -69,10 +69,10 @@ class _Parts:
 
     pitch_hz: NDArray[np.float64]
     """0 where unvoiced."""
-    log_envelope: NDArray[np.float32]
+    log_envelope: NDArray[np.float16]
     """``[frames, bins]``: natural logarithm of power."""
-    breath: NDArray[np.float32]
-    """``[frames, bins]``: share of noise in the amplitude, 0..1."""
+    breath: NDArray[np.float64]
+    """``[frames, bands]``: share of noise, as WORLD codes it."""
 
 
 class Crowd:
@@ -93,6 +93,7 @@ class Crowd:
         self._engine = engine
         self._world = _import_world()
         self._kept: OrderedDict[Utterance, _Parts] = OrderedDict()
+        self._kept_bytes = 0
         self._ranges_hz: dict[Voice, tuple[float, float, float]] = {}
         self._lock = threading.Lock()
 
@@ -116,21 +117,19 @@ class Crowd:
         rng = np.random.default_rng(_digest(utterance))
         wanted_wpm = float(utterance.rate_wpm)
         pace_wpm = min(_PACES_WPM, key=lambda pace: abs(np.log(pace / wanted_wpm)))
-        plain = Utterance(
-            text=utterance.text, voice=original, rate_wpm=pace_wpm, word_gap_ms=10 * (utterance.word_gap_ms // 40)
-        )
-        parts = self._take_apart(plain)
+        parts = self._take_apart(Utterance(text=utterance.text, voice=original, rate_wpm=pace_wpm))
         if len(parts.pitch_hz) == 0:
             return np.zeros(0, dtype=np.int16)
         places = _draw_timing(len(parts.pitch_hz), wanted_wpm / pace_wpm, rng)
         pitch_hz = _draw_melody(parts.pitch_hz, speaker, utterance.pitch, rng)
         nearest = np.rint(places).astype(int)
         envelope = np.exp(reshape_envelope(parts.log_envelope[nearest].astype(np.float64), speaker))
-        breath = _warp(parts.breath[nearest].astype(np.float64), speaker) ** speaker.breath
+        fft_length = 2 * (envelope.shape[1] - 1)
+        breath = self._world.decode_aperiodicity(parts.breath[nearest], SAMPLE_RATE_HZ, fft_length) ** speaker.breath
         samples = self._world.synthesize(
             np.ascontiguousarray(pitch_hz[nearest]),
             np.ascontiguousarray(envelope),
-            np.ascontiguousarray(np.clip(breath, 0.0, 1.0)),
+            np.clip(breath, 0.0, 1.0),
             SAMPLE_RATE_HZ,
             _FRAME_MS,
         )
@@ -162,23 +161,27 @@ class Crowd:
         samples = self._engine.synthesize(utterance) / 32768.0
         parts = self._analyse(samples, self._pitch_range_hz(utterance.voice))
         with self._lock:
-            self._kept[utterance] = parts
-            while len(self._kept) > _KEPT_TAKES:
-                self._kept.popitem(last=False)
+            if utterance not in self._kept:
+                self._kept[utterance] = parts
+                self._kept_bytes += parts.log_envelope.nbytes
+            while self._kept_bytes > _KEPT_BYTES:
+                self._kept_bytes -= self._kept.popitem(last=False)[1].log_envelope.nbytes
         return parts
 
     def _analyse(self, samples: NDArray[np.float64], range_hz: tuple[float, float, float]) -> _Parts:
         if len(samples) < SAMPLE_RATE_HZ // 50:
-            empty = np.zeros((0, 0), dtype=np.float32)
-            return _Parts(pitch_hz=np.zeros(0), log_envelope=empty, breath=empty)
+            return _Parts(pitch_hz=np.zeros(0), log_envelope=np.zeros((0, 0), np.float16), breath=np.zeros((0, 0)))
         lowest_hz, median_hz, highest_hz = range_hz
         found_hz, times_s = self._world.dio(samples, SAMPLE_RATE_HZ, lowest_hz, highest_hz, frame_period=_FRAME_MS)
         found_hz = self._world.stonemask(samples, found_hz, times_s, SAMPLE_RATE_HZ)
         pitch_hz = mend_pitch(found_hz, _low_level_db(samples, len(found_hz)), median_hz)
         envelope = self._world.cheaptrick(samples, pitch_hz, times_s, SAMPLE_RATE_HZ)
         breath = self._world.d4c(samples, pitch_hz, times_s, SAMPLE_RATE_HZ)
-        log_envelope = np.log(np.maximum(envelope, 1e-12)).astype(np.float32)
-        return _Parts(pitch_hz=pitch_hz, log_envelope=log_envelope, breath=breath.astype(np.float32))
+        return _Parts(
+            pitch_hz=pitch_hz,
+            log_envelope=np.log(np.maximum(envelope, 1e-12)).astype(np.float16),
+            breath=self._world.code_aperiodicity(breath, SAMPLE_RATE_HZ),
+        )
 
 
 def mend_pitch(
