@@ -46,12 +46,7 @@ void kws_gate_reset(kws_gate_t *self)
  * (at most 0.086 below the true log2, which is 0.26 dB). */
 static int32_t log2_q8(uint32_t value)
 {
-    uint32_t exponent = 0u;
-    for (uint32_t step = 16u; step > 0u; step >>= 1) {
-        if ((value >> exponent >> step) != 0u) {
-            exponent += step;
-        }
-    }
+    const uint32_t exponent = 31u - (uint32_t)__builtin_clz(value);
     const uint32_t mantissa = (exponent >= 8u) ? (value >> (exponent - 8u)) : (value << (8u - exponent));
     return (int32_t)(exponent * 256u + mantissa - 256u);
 }
@@ -59,6 +54,9 @@ static int32_t log2_q8(uint32_t value)
 /* value / divisor, divisor < 2^16: digits of 16 bits, which the processor divides itself. */
 static uint64_t divided(uint64_t value, uint32_t divisor)
 {
+    if (value >> 32 == 0u) {
+        return (uint32_t)value / divisor;
+    }
     uint64_t quotient = 0u;
     uint32_t remainder = 0u;
     for (uint32_t i = 0u; i < 4u; ++i) {

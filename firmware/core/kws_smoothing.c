@@ -36,14 +36,16 @@ void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_
     if (!full) {
         ++self->num_rows;
     }
+    uint16_t *sums = self->sums; /* locals: what the loop stores cannot change them */
+    const uint32_t num_rows = self->num_rows;
     for (uint32_t i = 0u; i < num_labels; ++i) {
-        uint32_t sum = (uint32_t)self->sums[i] + posteriors[i];
+        uint32_t sum = (uint32_t)sums[i] + posteriors[i];
         if (full) {
             sum -= row[i]; /* the oldest row leaves the average */
         }
         row[i] = posteriors[i];
-        self->sums[i] = (uint16_t)sum;
-        smoothed[i] = (uint8_t)((sum + (self->num_rows >> 1)) / self->num_rows);
+        sums[i] = (uint16_t)sum;
+        smoothed[i] = (uint8_t)((sum + (num_rows >> 1)) / num_rows);
     }
     self->next_row = (uint16_t)((self->next_row + 1u == capacity) ? 0u : self->next_row + 1u);
 }

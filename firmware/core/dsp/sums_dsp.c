@@ -10,33 +10,44 @@ enum {
     ONE_AND_ONE = 0x00010001
 };
 
-/* Two samples a multiplication, four loads in a row: 17 cycles for 8 samples. */
+typedef struct {
+    int64_t squares;
+    int32_t total;
+} sums_t;
+
+/* Two samples a multiplication, four loads in a row. */
+static inline sums_t with_eight(sums_t sums, const int16_t *samples)
+{
+    const int32_t a = kws_load_pair(samples);
+    const int32_t b = kws_load_pair(samples + 2);
+    const int32_t c = kws_load_pair(samples + 4);
+    const int32_t d = kws_load_pair(samples + 6);
+    sums.squares = __smlald(a, a, sums.squares);
+    sums.squares = __smlald(b, b, sums.squares);
+    sums.squares = __smlald(c, c, sums.squares);
+    sums.squares = __smlald(d, d, sums.squares);
+    sums.total = __smlad(a, ONE_AND_ONE, sums.total);
+    sums.total = __smlad(b, ONE_AND_ONE, sums.total);
+    sums.total = __smlad(c, ONE_AND_ONE, sums.total);
+    sums.total = __smlad(d, ONE_AND_ONE, sums.total);
+    return sums;
+}
+
+/* 30 cycles for 16 samples. */
 int64_t kws_dsp_sums_s16(const int16_t *samples, uint32_t num_samples, int32_t *sum)
 {
-    int64_t squares = 0;
-    int32_t total = 0;
+    sums_t sums = {0, 0};
     const int16_t *const end = samples + num_samples;
-    const int16_t *const end_of_8s = samples + (num_samples & ~7u);
-    for (; samples < end_of_8s; samples += 8) {
-        const int32_t a = kws_load_pair(samples);
-        const int32_t b = kws_load_pair(samples + 2);
-        const int32_t c = kws_load_pair(samples + 4);
-        const int32_t d = kws_load_pair(samples + 6);
-        squares = __smlald(a, a, squares);
-        squares = __smlald(b, b, squares);
-        squares = __smlald(c, c, squares);
-        squares = __smlald(d, d, squares);
-        total = __smlad(a, ONE_AND_ONE, total);
-        total = __smlad(b, ONE_AND_ONE, total);
-        total = __smlad(c, ONE_AND_ONE, total);
-        total = __smlad(d, ONE_AND_ONE, total);
+    const int16_t *const end_of_16s = samples + (num_samples & ~15u);
+    for (; samples < end_of_16s; samples += 16) {
+        sums = with_eight(with_eight(sums, samples), samples + 8);
     }
     for (; samples < end; ++samples) {
-        squares += (int32_t)*samples * *samples;
-        total += *samples;
+        sums.squares += (int32_t)*samples * *samples;
+        sums.total += *samples;
     }
-    *sum = total;
-    return squares;
+    *sum = sums.total;
+    return sums.squares;
 }
 
 #else
