@@ -229,8 +229,8 @@ def draw_speaker(median_hz: float, rng: np.random.Generator) -> Speaker:
         melody=float(rng.uniform(0.5, 1.6)),
         formants=tuple(float(value) for value in np.clip(tract * rng.normal(1.0, 0.025, len(_NODES_HZ)), 0.85, 1.2)),
         breath=float(np.exp(rng.uniform(np.log(0.45), np.log(1.4)))),
-        tilt_db=float(rng.normal(0.0, 4.0)),
-        ripple=tuple(float(value) for value in rng.uniform(0.75, 1.25, 12)),
+        tilt_db=float(rng.normal(0.0, 5.5)),
+        ripple=tuple(float(value) for value in rng.uniform(0.6, 1.25, 12)),
     )
 
 
