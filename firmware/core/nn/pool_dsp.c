@@ -10,24 +10,26 @@ typedef struct {
     int16x2_t odd;
 } sums_t;
 
-static inline sums_t sum_columns(const int8_t *input, uint32_t num_columns, uint32_t step)
+static inline sums_t sum_columns(const int8_t *input, const int8_t *end, uint32_t step)
 {
     sums_t sums = {0, 0};
-    for (uint32_t i = 0u; i < num_columns; ++i) {
+#pragma GCC unroll 4
+    for (; input != end; input += step) {
         const int8x4_t word = kws_load_bytes(input);
         sums.even = __sxtab16(sums.even, word);
         sums.odd = kws_add_odd_bytes(sums.odd, word);
-        input += step;
     }
     return sums;
 }
 
+/* All loads first: they cost least one after the other. */
 static inline void add(int32_t *totals, sums_t sums)
 {
-    totals[0] += (int16_t)sums.even;
-    totals[1] += (int16_t)sums.odd;
-    totals[2] += sums.even >> 16;
-    totals[3] += sums.odd >> 16;
+    const int32_t old[4] = {totals[0], totals[1], totals[2], totals[3]};
+    totals[0] = old[0] + (int16_t)sums.even;
+    totals[1] = old[1] + (int16_t)sums.odd;
+    totals[2] = old[2] + (sums.even >> 16);
+    totals[3] = old[3] + (sums.odd >> 16);
 }
 
 /* One column under each output: the row that leaves lies in `kept` as it came. */
@@ -60,9 +62,11 @@ void kws_nn_pool_row_dsp(const kws_nn_layer_t *layer, uint32_t pad_left, const i
     }
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
-        for (uint32_t c = 0u; c < num_channels; c += 4u) {
-            const int8_t *first = input + columns.first * num_channels + c;
-            add(sums, sum_columns(first, columns.end - columns.first, num_channels));
+        const int8_t *first = input + columns.first * num_channels;
+        const int8_t *end = input + columns.end * num_channels;
+        for (const int8_t *next = first + num_channels; first != next; first += 4) {
+            add(sums, sum_columns(first, end, num_channels));
+            end += 4;
             sums += 4;
         }
     }
