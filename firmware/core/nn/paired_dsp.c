@@ -113,18 +113,12 @@ __attribute__((naked, noinline)) static void two_columns(const job_t *job)
         "bne.w 2b\n\t"
         "ldr r0, [sp, #12]\n\t"
         "ldr r5, [sp, #16]\n\t"
-        "cmp r5, #0\n\t"
-        "beq.w 3f\n\t"
         FINISH_TWO("r6", "r7", "r8", "r9")
         FINISH_TWO("r10", "r11", "r12", "lr")
         "ldr r2, [sp, #20]\n\t"
         "str r0, [sp, #12]\n\t"
         "cmp r1, r2\n\t"
         "bne.w 1b\n\t"
-        "add sp, #24\n\t"
-        "pop {r4-r11, pc}\n"
-        "3:\n\t" /* one block, as it is */
-        "stm r0, {r6, r7, r8, r9, r10, r11, r12, lr}\n\t"
         "add sp, #24\n\t"
         "pop {r4-r11, pc}\n\t");
 }
@@ -240,76 +234,68 @@ static void widen_columns(const kws_nn_layer_t *layer, const int8_t *const *rows
     }
 }
 
-/* Outputs of a block from its raw sums: even and both by turns, two pairs of channels, each for every column. */
+/* A block of one column from its raw sums: even and both, twice. */
 static void finish_block(const kws_nn_layer_t *layer, const uint32_t *raw, const kws_nn_paired_end_t *ends,
-                         uint32_t oc, uint32_t columns, int8_t *output)
+                         uint32_t oc, int8_t *output)
 {
     for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS && oc + i < layer->output_channels; ++i) {
         const kws_nn_paired_end_t *end = &ends[i / 2u];
-        const bool odd = i % 2u != 0u;
-        for (uint32_t x = 0u; x < columns; ++x) {
-            const uint32_t even = raw[i / 2u * 2u * columns + x];
-            const uint32_t both = raw[(i / 2u * 2u + 1u) * columns + x];
-            const uint32_t sum = odd ? both - even : (even << 8) + (uint32_t)end->start_even;
-            const int32_t multiplier = odd ? end->multiplier_odd : end->multiplier_even;
-            output[x * layer->output_channels + oc + i] = kws_nn_finish(layer, oc + i, sum, multiplier);
-        }
+        const uint32_t even = raw[i & ~1u];
+        const uint32_t both = raw[i | 1u];
+        output[oc + i] =
+            (i % 2u == 0u)
+                ? kws_nn_finish(layer, oc + i, (even << 8) + (uint32_t)end->start_even, end->multiplier_even)
+                : kws_nn_finish(layer, oc + i, both - even, end->multiplier_odd);
     }
 }
 
-static void run(const job_t *job, uint32_t columns)
-{
-    if (columns == 2u) {
-        two_columns(job);
-    } else {
-        one_column(job);
-    }
-}
-
-/* The blocks from channel `oc` on: those finished by the channel table, or that have fewer channels. */
-static void run_general(const kws_nn_layer_t *layer, job_t job, uint32_t oc, uint32_t columns, int8_t *output)
+/* The blocks of one column from channel `oc` on: those finished by the channel table, or of fewer channels. */
+static void run_general(const kws_nn_layer_t *layer, job_t job, uint32_t oc, int8_t *output)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
-    uint32_t raw[2 * KWS_NN_PAIRED_CHANNELS];
+    uint32_t raw[KWS_NN_PAIRED_CHANNELS];
     job.output = raw;
     job.output_step = 0u;
     for (; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
         job.block = layer->weights + oc / KWS_NN_PAIRED_CHANNELS * kws_nn_paired_block_bytes(inputs);
-        run(&job, columns);
-        finish_block(layer, raw, kws_nn_paired_ends(job.block, inputs), oc, columns, output);
+        one_column(&job);
+        finish_block(layer, raw, kws_nn_paired_ends(job.block, inputs), oc, output);
     }
 }
 
+/* Two columns at a time where the assembly finishes every block, one at a time where something is left to C. */
 void kws_nn_paired_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                            void *scratch)
 {
     const uint32_t width = layer->output_width;
+    const uint32_t channels = layer->output_channels;
     const uint32_t inputs = kws_nn_paired_inputs(layer);
-    const uint32_t blocks = (layer->channels == NULL) ? layer->output_channels / KWS_NN_PAIRED_CHANNELS : 0u;
-    const uint32_t general = blocks * KWS_NN_PAIRED_CHANNELS; /* the first channel of run_general */
+    const uint32_t blocks = (layer->channels == NULL) ? channels / KWS_NN_PAIRED_CHANNELS : 0u;
+    const bool whole = blocks * KWS_NN_PAIRED_CHANNELS == channels;
     int16x2_t *pairs = scratch;
     job_t job = {.block = layer->weights,
                  .inputs = pairs,
                  .end = pairs + inputs,
                  .skip_bytes = (2u - inputs) % ROUND_INPUTS / 2u * TWO_COLUMNS_CODE,
-                 .output_step = layer->output_channels,
+                 .output_step = channels,
                  .last = layer->weights + blocks * kws_nn_paired_block_bytes(inputs)};
-    uint32_t columns = 2u;
-    for (uint32_t x = 0u; x < width; x += columns) {
-        if (x + 1u == width) {
-            columns = 1u;
-            job.end = pairs + inputs / 2u;
-            job.skip_bytes = (0u - inputs) % ROUND_INPUTS / 4u * ONE_COLUMN_CODE;
-        }
-        widen_columns(layer, rows, x, columns, pairs);
-        job.output = output;
+    uint32_t x = 0u;
+    for (; whole && x + 2u <= width; x += 2u) {
+        widen_columns(layer, rows, x, 2u, pairs);
+        job.output = output + x * channels;
+        two_columns(&job);
+    }
+    job.end = pairs + inputs / 2u;
+    job.skip_bytes = (0u - inputs) % ROUND_INPUTS / 4u * ONE_COLUMN_CODE;
+    for (; x < width; ++x) {
+        widen_columns(layer, rows, x, 1u, pairs);
+        job.output = output + x * channels;
         if (blocks > 0u) {
-            run(&job, columns);
+            one_column(&job);
         }
-        if (general < layer->output_channels) {
-            run_general(layer, job, general, columns, output);
+        if (!whole) {
+            run_general(layer, job, blocks * KWS_NN_PAIRED_CHANNELS, output + x * channels);
         }
-        output += columns * layer->output_channels;
     }
 }
 
