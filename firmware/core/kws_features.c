@@ -218,18 +218,16 @@ kws_status_t kws_features_read(kws_features_config_t *self, kws_span_t section)
     return read_tables(self, &reader) ? check_tables(self) : KWS_ERROR_TRUNCATED;
 }
 
-/* Scratch: the FFT's points, later overlaid by the bands and their logarithms; after them the bins. */
-static uint32_t bins_offset(const kws_features_config_t *config)
+/* Scratch: the FFT's points, where the bins then are; after them the bands and their logarithms. */
+static uint32_t points_bytes(const kws_features_config_t *config)
 {
-    const uint32_t points_bytes = config->fft_length * (uint32_t)sizeof(int32_t);
-    const uint32_t bands_bytes = config->num_mel_bands * (uint32_t)sizeof(uint64_t) +
-                                 (config->num_mel_bands + 1u) * (uint32_t)sizeof(int16_t);
-    return ((bands_bytes > points_bytes ? bands_bytes : points_bytes) + 3u) & ~3u;
+    return config->fft_length * (uint32_t)sizeof(int32_t);
 }
 
 uint32_t kws_features_scratch_bytes(const kws_features_config_t *config)
 {
-    return bins_offset(config) + config->num_bins * (uint32_t)sizeof(uint32_t);
+    return points_bytes(config) + config->num_mel_bands * (uint32_t)sizeof(uint64_t) +
+           (config->num_mel_bands + 1u) * (uint32_t)sizeof(int16_t);
 }
 
 kws_status_t kws_features_init(kws_features_t *self, const kws_features_config_t *config, kws_arena_t *arena,
@@ -254,8 +252,7 @@ int32_t kws_features_band_scale_log2(uint16_t fft_length, kws_spectrum_t spectru
 }
 
 /* Window -> bins. Returns their exponent. */
-static int32_t analyse(const kws_features_config_t *config, const int16_t *window, int32_t *points,
-                       uint32_t *bins)
+static int32_t analyse(const kws_features_config_t *config, const int16_t *window, int32_t *points)
 {
     int32_t exponent;
     if (config->preemphasis_q15 > 0) {
@@ -268,10 +265,10 @@ static int32_t analyse(const kws_features_config_t *config, const int16_t *windo
     }
     kws_dsp_fft_s32(points, config->log2_points, config->fft_twiddles_q15);
     if (config->spectrum == KWS_SPECTRUM_POWER) {
-        return 2 * exponent + kws_dsp_powers(bins, points, config->log2_points, config->first_bin,
-                                             config->num_bins, config->real_twiddles_q15);
+        return 2 * exponent + kws_dsp_powers(points, config->log2_points, config->first_bin, config->num_bins,
+                                             config->real_twiddles_q15);
     }
-    kws_dsp_magnitudes(bins, points, config->log2_points, config->first_bin, config->num_bins,
+    kws_dsp_magnitudes(points, config->log2_points, config->first_bin, config->num_bins,
                        config->real_twiddles_q15, config->sqrt_table);
     return exponent;
 }
@@ -301,11 +298,11 @@ void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *feat
 {
     const kws_features_config_t *config = self->config;
     int32_t *points = self->scratch;
-    uint32_t *bins = (uint32_t *)(void *)((uint8_t *)self->scratch + bins_offset(config));
-    const int32_t exponent = analyse(config, window, points, bins);
+    const int32_t exponent = analyse(config, window, points);
 
     const uint32_t num_bands = config->num_mel_bands;
-    uint64_t *bands = self->scratch; /* the points are not needed any more */
+    const uint32_t *bins = (const uint32_t *)points + 2u * config->first_bin;
+    uint64_t *bands = (uint64_t *)(void *)((uint8_t *)self->scratch + points_bytes(config));
     kws_dsp_mel_bands(bands, bins, config->mel_rise_q15, config->mel_segments, num_bands);
     const kws_dsp_log_t log = log_scale(config, bands, exponent);
     if (config->projection == KWS_PROJECTION_NONE) {

@@ -18,20 +18,19 @@ static uint32_t magnitude(kws_dsp_bin_t bin, const uint16_t *sqrt_table)
     return ((uint32_t)sqrt_table[power >> 22] << 16) >> shift;
 }
 
-void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
-                        uint32_t num_bins, const int16_t *twiddles_q15, const uint16_t *sqrt_table)
+void kws_dsp_magnitudes(int32_t *data, uint32_t log2_points, uint32_t first_bin, uint32_t num_bins,
+                        const int16_t *twiddles_q15, const uint16_t *sqrt_table)
 {
     const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
     uint32_t left = kws_dsp_num_alone(num_pairs, num_bins) + num_pairs;
-    const int32_t *point = data + 2u * first_bin;
-    const int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
-    uint32_t *upper_bin = bins + num_bins;
+    int32_t *point = data + 2u * first_bin;
+    int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
     for (; left > 0u; --left) {
         kws_dsp_bin_t lower, upper;
         kws_dsp_real_bins(point, mirror, twiddles_q15, &lower, &upper);
-        *bins++ = magnitude(lower, sqrt_table);
+        *point = (int32_t)magnitude(lower, sqrt_table);
         if (left <= num_pairs) {
-            *--upper_bin = magnitude(upper, sqrt_table);
+            *mirror = (int32_t)magnitude(upper, sqrt_table);
         }
         point += 2;
         mirror -= 2;

@@ -37,12 +37,16 @@
     "lsl %[" root "], %[" root "], #16\n\t"                                                                  \
     "lsr %[" root "], %[" root "], %[" shift "]\n\t"
 
+/* clang-format off */
 /* 31 cycles */
 #define ONE_BIN                                                                                              \
     EVEN_AND_TURNED_ODD                                                                                      \
     "add %[b0], %[b0], %[a0], asr #1\n\t"                                                                    \
-    "add %[a1], %[a1], %[b1], asr #1\n\t" INDEX("b0", "a1", "t", "w") ROOT("b0")                             \
-        UNSHIFTED("b0", "t") "str %[b0], [%[bins]], #4\n\t"
+    "add %[a1], %[a1], %[b1], asr #1\n\t"                                                                    \
+    INDEX("b0", "a1", "t", "w")                                                                              \
+    ROOT("b0")                                                                                               \
+    UNSHIFTED("b0", "t")                                                                                     \
+    "str %[b0], [%[point], #-8]\n\t"
 
 /* Bin k and its mirror M - k: 46 cycles */
 #define TWO_BINS                                                                                             \
@@ -50,34 +54,41 @@
     "add %[t], %[b0], %[a0], asr #1\n\t"                                                                     \
     "rsb %[b0], %[b0], %[a0], asr #1\n\t"                                                                    \
     "add %[w], %[a1], %[b1], asr #1\n\t"                                                                     \
-    "rsb %[a1], %[a1], %[b1], asr #1\n\t" INDEX("t", "w", "a0", "b1") INDEX("b0", "a1", "w", "b1") ROOT("t") \
-        ROOT("b0") UNSHIFTED("t", "a0") UNSHIFTED("b0", "w") "str %[t], [%[bins]], #4\n\t"                   \
-                                                             "str %[b0], [%[upper_bin], #-4]!\n\t"
+    "rsb %[a1], %[a1], %[b1], asr #1\n\t"                                                                    \
+    INDEX("t", "w", "a0", "b1")                                                                              \
+    INDEX("b0", "a1", "w", "b1")                                                                             \
+    ROOT("t")                                                                                                \
+    ROOT("b0")                                                                                               \
+    UNSHIFTED("t", "a0")                                                                                     \
+    UNSHIFTED("b0", "w")                                                                                     \
+    "str %[t], [%[point], #-8]\n\t"                                                                          \
+    "str %[b0], [%[mirror], #8]\n\t"
+/* clang-format on */
 
 #define REGISTERS                                                                                            \
-    [bins] "+&r"(bins), [point] "+&r"(point), [mirror] "+&r"(mirror), [twiddles] "+&r"(twiddles_q15),        \
-        [a0] "=&r"(a0), [a1] "=&r"(a1), [b0] "=&r"(b0), [b1] "=&r"(b1), [w] "=&r"(w), [t] "=&r"(t)
+    [point] "+&r"(point), [mirror] "+&r"(mirror), [twiddles] "+&r"(twiddles_q15), [a0] "=&r"(a0),            \
+        [a1] "=&r"(a1), [b0] "=&r"(b0), [b1] "=&r"(b1), [w] "=&r"(w), [t] "=&r"(t)
 
-void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
-                        uint32_t num_bins, const int16_t *twiddles_q15, const uint16_t *sqrt_table)
+void kws_dsp_magnitudes(int32_t *data, uint32_t log2_points, uint32_t first_bin, uint32_t num_bins,
+                        const int16_t *twiddles_q15, const uint16_t *sqrt_table)
 {
     const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
     const uint32_t num_alone = kws_dsp_num_alone(num_pairs, num_bins);
-    const int32_t *point = data + 2u * first_bin;
-    const int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
-    uint32_t *upper_bin = bins + num_bins;
-    const uint32_t *const end_alone = bins + num_alone;
+    int32_t *point = data + 2u * first_bin;
+    int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
+    const int32_t *const end_alone = point + 2u * num_alone;
+    const int32_t *const end = end_alone + 2u * num_pairs;
     int32_t a0, a1, b0, b1, w, t;
     /* clang-format off */
     if (num_alone > 0u) { /* both loops: two a round; an odd number enters in the middle */
         __asm__ volatile(
-            "tst %[num_alone], #1\n\t"
+            "lsls %[t], %[num_alone], #31\n\t"
             "bne 2f\n\t"
             "1:\n\t"
             ONE_BIN
             "2:\n\t"
             ONE_BIN
-            "cmp %[bins], %[end]\n\t"
+            "cmp %[point], %[end]\n\t"
             "bne 1b\n\t"
             : REGISTERS
             : [end] "r"(end_alone), [table] "r"(sqrt_table), [num_alone] "r"(num_alone)
@@ -91,10 +102,10 @@ void kws_dsp_magnitudes(uint32_t *bins, const int32_t *data, uint32_t log2_point
             TWO_BINS
             "2:\n\t"
             TWO_BINS
-            "cmp %[bins], %[end]\n\t"
+            "cmp %[point], %[end]\n\t"
             "bne 1b\n\t"
-            : REGISTERS, [upper_bin] "+&r"(upper_bin)
-            : [end] "r"(end_alone + num_pairs), [table] "r"(sqrt_table), [num_pairs] "r"(num_pairs)
+            : REGISTERS
+            : [end] "r"(end), [table] "r"(sqrt_table), [num_pairs] "r"(num_pairs)
             : "cc", "memory");
     }
     /* clang-format on */

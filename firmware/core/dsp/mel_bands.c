@@ -11,7 +11,7 @@ void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *ri
     uint64_t falling = 0u;
     for (uint32_t segment = 0u; segment <= num_bands; ++segment) {
         uint64_t rising = 0u;
-        for (uint32_t left = segments[segment]; left > 0u; --left, ++bins, ++rise_q15) {
+        for (uint32_t left = segments[segment]; left > 0u; --left, bins += 2, ++rise_q15) {
             rising += (uint64_t)*bins * *rise_q15;
             falling += (uint64_t)*bins * (32768u - *rise_q15);
         }

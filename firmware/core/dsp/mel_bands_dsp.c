@@ -5,7 +5,7 @@
 
 /* One bin into the rising band, and whole into the falling one: what rose is taken out of that once per segment. */
 #define ONE_BIN                                                                                              \
-    "ldr %[bin], [%[bins]], #4\n\t"                                                                          \
+    "ldr %[bin], [%[bins]], #8\n\t"                                                                          \
     "ldrh %[rise], [%[rises]], #2\n\t"                                                                       \
     "umlal %[falling_low], %[falling_high], %[bin], %[one]\n\t"                                              \
     "umlal %[rising_low], %[rising_high], %[bin], %[rise]\n\t"
@@ -15,7 +15,8 @@ void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *ri
 {
     uint64_t first = 0u; /* the first segment has no band to fall out of */
     for (uint32_t left = *segments++; left > 0u; --left) {
-        first += (uint64_t)*bins++ * *rise_q15++;
+        first += (uint64_t)*bins * *rise_q15++;
+        bins += 2;
     }
     const uint16_t *const end = segments + num_bands;
     const uint32_t one = 1u << 15;

@@ -21,21 +21,20 @@ static uint32_t power(kws_dsp_bin_t bin, uint32_t shift)
     return (uint32_t)((sum + (1 << (KWS_DSP_POWER_SHIFT - 1))) >> KWS_DSP_POWER_SHIFT);
 }
 
-int32_t kws_dsp_powers(uint32_t *bins, const int32_t *data, uint32_t log2_points, uint32_t first_bin,
-                       uint32_t num_bins, const int16_t *twiddles_q15)
+int32_t kws_dsp_powers(int32_t *data, uint32_t log2_points, uint32_t first_bin, uint32_t num_bins,
+                       const int16_t *twiddles_q15)
 {
     const uint32_t shift = spare_bits(data, 2u << log2_points);
     const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
     uint32_t left = kws_dsp_num_alone(num_pairs, num_bins) + num_pairs;
-    const int32_t *point = data + 2u * first_bin;
-    const int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
-    uint32_t *upper_bin = bins + num_bins;
+    int32_t *point = data + 2u * first_bin;
+    int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
     for (; left > 0u; --left) {
         kws_dsp_bin_t lower, upper;
         kws_dsp_real_bins(point, mirror, twiddles_q15, &lower, &upper);
-        *bins++ = power(lower, shift);
+        *point = (int32_t)power(lower, shift);
         if (left <= num_pairs) {
-            *--upper_bin = power(upper, shift);
+            *mirror = (int32_t)power(upper, shift);
         }
         point += 2;
         mirror -= 2;
