@@ -22,9 +22,9 @@ FULL_SCALE_Q8 = 30 * 256
 class GateConfig:
     """When everything but framing may sleep. What the defaults cost and save: benchmarks/gate.json."""
 
-    open_margin_db: float = 6.0
+    open_margin_db: float = 5.0
     """Level above the noise floor that opens the gate."""
-    close_margin_db: float = 4.0
+    close_margin_db: float = 5.0
     """Level above the noise floor that keeps it open; at most ``open_margin_db``."""
     hangover_frames: int = 20
     """Open for a window of the model, which must not hold a word when it falls asleep, and so long after the last frame

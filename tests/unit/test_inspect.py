@@ -37,7 +37,9 @@ def test_json_holds_sizes_labels_and_layers(tmp_path: Path) -> None:
 
 def test_the_gate_is_told_in_words_and_in_numbers() -> None:
     console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_bundle(random_bundle(seed=1, gate=GateConfig(hangover_frames=11, preroll_frames=4)), console)
+    print_bundle(
+        random_bundle(seed=1, gate=GateConfig(open_margin_db=6.0, hangover_frames=11, preroll_frames=4)), console
+    )
     print_bundle(random_bundle(seed=1), console)
     text = console.export_text()
     assert "opens 6.0 dB above the noise, closes 1.2 s after" in text
