@@ -11,7 +11,7 @@ import pytest
 import pyworld
 
 from datasets.phonetics import english_words
-from datasets.synthetic import SpeechEngine, Utterance, Voice
+from datasets.synthetic import SpeechEngine, Utterance, Voice, synthesize_utterances, vary
 from datasets.synthetic_choir import ENGINES, open_engines
 from datasets.synthetic_crowd import Crowd, Speaker, draw_speaker, mend_pitch, reshape_envelope
 from datasets.synthetic_espeak import EspeakEngine, american_letters
@@ -249,6 +249,14 @@ def test_a_take_of_a_crowd_depends_on_nothing_said_before(crowd: Crowd) -> None:
     afresh = Crowd(HibariEngine())
     backwards = [afresh.synthesize(utterance) for utterance in reversed(utterances)]
     assert all(np.array_equal(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
+
+
+def test_speaking_on_all_cores_changes_nothing() -> None:
+    choir = open_engines({"hibari": 1.0, "piper": 1.0, "flite": 1.0})
+    utterances = vary(["go", "hey nova"], choir.voices(6, seed=3), 12, np.random.default_rng(1))
+    alone = [open_engines({"hibari": 1.0, "piper": 1.0, "flite": 1.0}).synthesize(u) for u in utterances[:3]]
+    together = synthesize_utterances(choir, utterances)
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together[:3], strict=True))
 
 
 def test_engines_are_opened_by_name_and_give_their_shares() -> None:
