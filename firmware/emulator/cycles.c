@@ -55,6 +55,14 @@ static block_t *find_block(uint64_t begin, uint32_t num_instructions)
     return block;
 }
 
+/* Bytes of a Thumb instruction, by its first halfword. QEMU's own figure is too large where it has looked at the
+ * instruction behind, as it does at the end of a page. */
+static uint32_t size_of(const struct qemu_plugin_insn *instruction)
+{
+    const uint8_t *code = qemu_plugin_insn_data(instruction);
+    return code[1] >> 3 >= 0x1Du ? 4u : 2u;
+}
+
 static block_t *make_block(const struct qemu_plugin_tb *translated, uint32_t num_instructions)
 {
     block_t *block = calloc(1, sizeof *block + num_instructions * sizeof block->charges[0]);
@@ -75,7 +83,7 @@ static block_t *make_block(const struct qemu_plugin_tb *translated, uint32_t num
         block->cycles += cycles;
         block->begins_with_load |= i == 0 && cost.is_load;
         block->flow = cost.flow;
-        block->end = qemu_plugin_insn_vaddr(instruction) + qemu_plugin_insn_size(instruction);
+        block->end = qemu_plugin_insn_vaddr(instruction) + size_of(instruction);
         after_load = cost.is_load;
     }
     block->ends_with_load = after_load;

@@ -30,6 +30,9 @@ SEQUENCES = {
     "computed_jump_refills_even_to_the_next": ("adr r0, 1f; mov pc, r0; .balign 4; 1:", 1 + 3),
     "loop_refills_all_but_the_last_time": ("mov r3, #5; 1: subs r3, #1; bne 1b", 1 + 5 * 2 + 4 * 2),
     "call_counts_what_it_calls": ("push {r4, lr}; bl leaf; pop {r4, lr}", 3 + 3 + (1 + BX_LR) + 3),
+    # QEMU ends a block before an instruction that lies on both sides of a page's end, one of which every KiB has.
+    "straight_run_over_pages_is_no_branch": ("nop; .rept 300; add.w r0, r0, #1; .endr", 1 + 300),
+    "loads_in_a_row_over_pages": ("nop; .rept 300; ldr.w r1, [r0]; .endr", 1 + 2 + 299),
     "block_of_conditional_instructions": ("cmp r0, r0; ite eq; moveq r1, #1; movne r1, #2", 4),
     # VFP: the coprocessor is switched on by the start-up code of the test.
     "float_multiply_accumulate_is_three": ("vmla.f32 s0, s1, s2; vfma.f32 s0, s1, s2; vadd.f32 s0, s1, s2", 7),
@@ -83,6 +86,7 @@ function Reset_Handler
     movs r0, #0x18
     ldr r1, =0x20026
     bkpt 0xab
+    .ltorg
 function Fault_Handler
     b .
 function PendSV_Handler
