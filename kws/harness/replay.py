@@ -160,13 +160,15 @@ def replay(
 
 
 def same_bits(one: Heard, other: Heard) -> bool:
-    """Whether two boards said the same: every event, every posterior, every index, every feature both tell."""
+    """Whether two boards said the same: every event, every posterior, every index, every feature both tell,
+    and as long asleep."""
     frames_equal = one.frames is None or other.frames is None or np.array_equal(one.frames, other.frames)
     scores_equal = all(
         np.array_equal(getattr(one.scores, name), getattr(other.scores, name))
         for name in ("sample_index", "frame_index", "posteriors", "smoothed")
     )
-    return one.events == other.events and scores_equal and frames_equal
+    slept_equally = (one.num_frames, one.gated_frames) == (other.num_frames, other.gated_frames)
+    return one.events == other.events and scores_equal and frames_equal and slept_equally
 
 
 def clip_decision(scores: Scores, streamed: Streamed, listening: Listening) -> int | None:

@@ -93,6 +93,12 @@ class ReplayResult:
         return score.false_accepts if score.has_negative_audio else None
 
     @property
+    def asleep(self) -> float:
+        """Share of the frames with the gate closed."""
+        num_frames = sum(outcome.heard.num_frames for outcome in self.outcomes)
+        return sum(outcome.heard.gated_frames for outcome in self.outcomes) / max(num_frames, 1)
+
+    @property
     def equality(self) -> Proportion | None:
         """Recordings whose scores and events equal the host library's bit for bit."""
         compared = [outcome.equals_host for outcome in self.outcomes if outcome.equals_host is not None]
@@ -124,6 +130,7 @@ class ReplayResult:
             "false_accepts_per_hour": _json(self.false_accepts),
             "wrong_words": self.spotting.num_wrong_words,
             "latency_ms": self.spotting.latency_json(),
+            "asleep": round(self.asleep, 4),
             "dropped_samples": self.dropped_samples,
             "equal_to_host": _json(self.equality),
         }

@@ -26,6 +26,7 @@ HOST = "host"
 
 STAGE_FUNCTIONS = {
     "audio": "kws_audio_framer_step",
+    "gate": "kws_gate_step",
     "features": "kws_features_step",
     "model": "kws_model_step",
     "smoothing": "kws_smoothing_step",
@@ -44,6 +45,10 @@ class Heard:
     """Feature frames ``[frames, features]``; None when not asked for."""
     wall_s: float
     """Time from the first sample sent to the last answer received."""
+    num_frames: int
+    """Frames of the recording, heard or slept through."""
+    gated_frames: int
+    """Of them, those with the gate closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +124,8 @@ class HostSession:
             scores=self._pipeline.scores,
             frames=self._pipeline.frames,
             wall_s=time.perf_counter() - started_s,
+            num_frames=self._pipeline.gated_frames + len(self._pipeline.frames),
+            gated_frames=self._pipeline.gated_frames,
         )
 
 
@@ -164,13 +171,16 @@ class BoardSession:
         """Stream the samples over the line; the board forgets what it heard before."""
         self._board.reset(operating_point=self._operating_point, scores=True, features=self._features)
         result = self._board.stream(samples)
-        self._statistics.append(self._board.stats())
+        statistics = self._board.stats()
+        self._statistics.append(statistics)
         self.dropped_samples += result.dropped_samples
         return Heard(
             events=tuple(result.detections),
             scores=result.scores,
             frames=result.frames if self._features else None,
             wall_s=result.seconds,
+            num_frames=statistics.frames,
+            gated_frames=statistics.gated_frames,
         )
 
 

@@ -96,6 +96,8 @@ def _figures(result: ReplayResult) -> Table:
     if result.equality is not None:
         style = "green" if result.equality.count == result.equality.total else "bold red"
         table.add_row("equal to host", f"[{style}]{result.equality.count} of {result.equality.total}[/], bit for bit")
+    if result.asleep > 0.0:
+        table.add_row("gate closed", f"{result.asleep:.0%} of the time")
     speed = result.audio_s / max(result.wall_s, 1e-9)
     table.add_row("streamed", f"{result.audio_s:.1f} s of audio in {result.wall_s:.1f} s ({speed:.1f} x real time)")
     style = "green" if result.dropped_samples == 0 else "bold red"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from random_bundles import speech_like
+from random_bundles import random_bundle, speech_like
 from rich.console import Console
 
 from kws.audio import write_wav
@@ -16,13 +16,14 @@ from kws.errors import AudioError, ConfigError, EvaluationError
 from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Truth, Window, write_truth
+from kws.gate import GateConfig
 from kws.harness.baseline import compare, read_baseline
 from kws.harness.replay import Listening, clip_decision, replay, same_bits, surround
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, listening_of, run_replay
 from kws.harness.session import Heard, HostSession, Listener
 from kws.harness.suite import Expectations, read_suite
-from kws.pipeline import Detection, Scores
+from kws.pipeline import Detection, Pipeline, Scores
 from kws.report.junit import junit_xml
 from kws.report.page import replay_page
 from kws.report.terminal import print_replay
@@ -58,7 +59,7 @@ class Scripted:
             posteriors=posteriors,
             smoothed=posteriors,
         )
-        return Heard(events=self.events, scores=scores, frames=None, wall_s=0.01)
+        return Heard(events=self.events, scores=scores, frames=None, wall_s=0.01, num_frames=2 * count, gated_frames=0)
 
 
 @pytest.fixture
@@ -175,6 +176,7 @@ def test_one_different_bit_is_seen() -> None:
     assert same_bits(heard, replace(heard, wall_s=9.0))
     assert not same_bits(heard, replace(heard, scores=scores))
     assert not same_bits(heard, replace(heard, events=()))
+    assert not same_bits(heard, replace(heard, gated_frames=1))
     assert not same_bits(
         replace(heard, frames=np.zeros((3, 4), np.int8)), replace(heard, frames=np.ones((3, 4), np.int8))
     )
@@ -198,6 +200,21 @@ def test_a_broken_recording_is_named(clips: Path, bundle_path: Path) -> None:
     (clips / "left" / "broken.wav").write_bytes(b"RIFF but nothing else")
     with pytest.raises(AudioError, match=r"broken\.wav"):
         run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path))
+
+
+def test_a_replay_tells_how_long_the_gate_was_closed(tmp_path: Path) -> None:
+    bundle = random_bundle(seed=1, gate=GateConfig(hangover_frames=0))
+    bundle.save(tmp_path / "gated.kws")
+    audio = speech_like(4.0, seed=2, silence=(1.0, 3.5))
+    write_wav(tmp_path / "long.wav", audio)
+    pipeline = Pipeline(bundle)
+    pipeline.feed(audio)
+    replayed = run_replay(ReplayRequest(paths=(tmp_path / "long.wav",), bundle=tmp_path / "gated.kws"))
+    assert replayed.asleep == pipeline.gated_frames / 199 > 0.2
+    assert replayed.summary()["asleep"] == round(replayed.asleep, 4)
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_replay(replayed, console)
+    assert f"{replayed.asleep:.0%} of the time" in console.export_text()
 
 
 def test_streams_are_judged_by_their_truth(tmp_path: Path, bundle_path: Path) -> None:
