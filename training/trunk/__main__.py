@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from kws.errors import KwsError
+from kws.features import FeaturesConfig
 from training.quiet import load_tensorflow
 
 
@@ -23,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", nargs="+", type=Path)
     parser.add_argument("--noise", nargs="*", type=Path, default=[])
-    parser.add_argument("--synthetic-hours", type=float, default=1.5)
+    parser.add_argument("--synthetic-hours", type=float, default=0.5)
     parser.add_argument("--copies", type=int, default=2, help="of the speech, each by people of another size")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=1)
@@ -39,52 +41,43 @@ def main() -> None:
 def make(options: argparse.Namespace) -> None:
     """Carry out what the command line asks for; lessons that are there already are used again."""
     from training.trunk import distil, network
-    from training.trunk.lessons import PIECE_SAMPLES, Lessons, make_lessons, real_pieces, synthetic_pieces
-    from training.wakeword.ambient import read_ambient
+    from training.trunk.lessons import load_lessons
 
     console, config, started_s = Console(), network.TrunkConfig(), time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "lessons.npz"
-    if path.exists():
-        with np.load(path) as file:
-            lessons = Lessons(plain=file["plain"], heard=file["heard"], embeddings=file["embeddings"])
-            num_real = int(file["num_real"])
-    else:
-        with Progress(console=console) as progress:
-            speech = read_ambient(options.speech).training
-            noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)
-            task = progress.add_task("speaking")
-            pieces = real_pieces(speech, options.copies, options.seed)
-            num_real = len(pieces)
-            pieces += synthetic_pieces(
-                options.synthetic_hours, options.seed, lambda done, of: progress.update(task, completed=done, total=of)
-            )
-            asking = progress.add_task("asking the teacher")
-            lessons = make_lessons(
-                pieces,
-                noise,
-                config.features,
-                options.seed,
-                lambda done, of: progress.update(asking, completed=done, total=of),
-            )
-        np.savez(
-            path, plain=lessons.plain, heard=lessons.heard, embeddings=lessons.embeddings, num_real=np.array(num_real)
-        )
+    training, validation = (options.out / f"{side}.npz" for side in ("training", "validation"))
+    if not (training.exists() and validation.exists()):
+        _make_lessons(options, config.features, training, validation, console)
+    lessons = load_lessons(training)
     run = distil.DistilConfig() if options.epochs is None else distil.DistilConfig(epochs=options.epochs)
     model = distil.distil(lessons, config, run, seed=options.seed)
     network.save(model, config, options.out / "speech_trunk.npz")
-    held_out = np.flatnonzero(distil.is_held_out(np.arange(len(lessons.plain))))
-    figures = {
-        "real": distil.explained(model, lessons, config, held_out[held_out < num_real]),
-        "synthetic": distil.explained(model, lessons, config, held_out[held_out >= num_real]),
-        "hours": {
-            "real": num_real * PIECE_SAMPLES / 16000 / 3600,
-            "synthetic": (len(lessons.plain) - num_real) * PIECE_SAMPLES / 16000 / 3600,
-        },
-        "minutes": round((time.monotonic() - started_s) / 60, 1),
-    }
+    shares = distil.explained(model, load_lessons(validation), config, distil.scale_of(lessons))
+    figures = {"explained": shares, "minutes": round((time.monotonic() - started_s) / 60, 1)}
     (options.out / "speech_trunk.json").write_text(json.dumps(figures, indent=1) + "\n")
     console.print(figures)
+
+
+def _make_lessons(
+    options: argparse.Namespace, features: FeaturesConfig, training: Path, validation: Path, console: Console
+) -> None:
+    from training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
+    from training.wakeword.ambient import read_ambient
+
+    speech = read_ambient(options.speech)
+    noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)
+    with Progress(console=console) as progress:
+
+        def step(name: str) -> Callable[[int, int], None]:
+            task = progress.add_task(name)
+            return lambda done, total: progress.update(task, completed=done, total=total)
+
+        pieces = real_pieces(speech.training, options.copies, options.seed)
+        pieces += synthetic_pieces(options.synthetic_hours, options.seed, step("speaking"))
+        unheard = real_pieces(speech.validation, 1, options.seed)
+        for path, chosen in ((training, pieces), (validation, unheard)):
+            made = make_lessons(chosen, noise, features, options.seed, step(f"asking the teacher: {path.stem}"))
+            np.savez(path, plain=made.plain, heard=made.heard, embeddings=made.embeddings)
 
 
 if __name__ == "__main__":

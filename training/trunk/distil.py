@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import SAMPLE_RATE_HZ
 from training.callbacks import RichProgress, WeightAverage
 from training.pipeline import FeatureScale
 from training.train import make_deterministic
@@ -60,7 +59,7 @@ class Clock:
 
 
 def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: int) -> keras.Model:
-    """Train; every tenth piece is left for `explained`.
+    """Train.
 
     Parameters
     ----------
@@ -114,30 +113,36 @@ def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: in
     return averaged
 
 
-def scale_of(lessons: Lessons) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""What to subtract from each number of an embedding, and what to divide it by."""
+
+
+def scale_of(lessons: Lessons) -> Scale:
     """Mean and standard deviation of each number of the teacher's embeddings."""
     embeddings = lessons.embeddings.astype(np.float32)
     return embeddings.mean(axis=(0, 1)), embeddings.std(axis=(0, 1)) + 1e-3
 
 
-def is_held_out(number: int | NDArray[np.int64]) -> bool | NDArray[np.bool_]:
-    """Say whether a piece only measures."""
-    return number % 10 == 9
+def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: Scale) -> dict[str, float]:
+    """Share of the embeddings' variance that the trunk says right, in pieces as spoken and as heard elsewhere.
 
-
-def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, pieces: NDArray[np.int64]) -> dict[str, float]:
-    """Share of the embeddings' variance that the trunk says right, in pieces as spoken and as heard elsewhere."""
-    scale = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point)
-    mean, deviation = scale_of(lessons)
-    wanted = (lessons.embeddings[pieces].astype(np.float32) - mean) / deviation
+    Parameters
+    ----------
+    model : keras.Model
+    lessons : Lessons
+        That it was not trained on.
+    config : TrunkConfig
+    scale : Scale
+        `scale_of` the lessons that it was trained on.
+    """
+    to_real = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point).to_real
+    wanted = (lessons.embeddings.astype(np.float32) - scale[0]) / scale[1]
     clock = Clock(config, lessons.plain.shape[1], wanted.shape[1] + lessons.plain.shape[1])
     numbers = clock.numbers[clock.numbers < wanted.shape[1]]
     rows = clock.rows[: len(numbers)]
     shares = {}
-    for name, features in (("plain", lessons.plain), ("heard", lessons.heard)):
-        said = np.concatenate(
-            [np.asarray(model(scale.to_real(features[piece])[None], training=False)) for piece in pieces]
-        )[:, rows]
+    for name, pieces in (("plain", lessons.plain), ("heard", lessons.heard)):
+        said = np.concatenate([np.asarray(model(to_real(piece)[None], training=False)) for piece in pieces])[:, rows]
         shares[name] = float(1.0 - np.mean((said - wanted[:, numbers]) ** 2) / np.var(wanted[:, numbers]))
     return shares
 
@@ -147,7 +152,6 @@ class _Batches:
 
     def __init__(self, lessons: Lessons, config: TrunkConfig, run: DistilConfig, clock: Clock, seed: int) -> None:
         self._lessons, self._run, self._clock, self._seed = lessons, run, clock, seed
-        self._pieces = np.flatnonzero(~np.asarray(is_held_out(np.arange(len(lessons.plain)))))
         self._scale = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point)
         self._colour = Colour(config.features, run.colour_db)
         self._steps_per_db = np.log(10.0) / 20.0 / config.features.scale
@@ -156,7 +160,7 @@ class _Batches:
     def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         rng = np.random.default_rng([self._seed, _BATCH, int(step)])
         run, lessons, count = self._run, self._lessons, self._run.batch_clips
-        pieces = rng.choice(self._pieces, count)
+        pieces = rng.integers(0, len(lessons.plain), count)
         starts = rng.integers(0, self._clock.num_starts, count)
         frames = np.asarray(self._clock.start_frame(starts))[:, None] + np.arange(run.segment_frames)
         features = lessons.plain[pieces[:, None], frames]
@@ -167,11 +171,3 @@ class _Batches:
         wanted = lessons.embeddings[pieces[:, None], starts[:, None] + self._clock.numbers].astype(np.float32)
         inputs = self._scale.to_real(np.clip(features + np.rint(levels), -128, 127))
         return np.asarray(inputs, np.float32), (wanted - self._mean) / self._deviation
-
-
-def hours(lessons: Lessons) -> float:
-    """Audio in the pieces."""
-    return len(lessons.plain) * 12.0 / 3600.0 if len(lessons.plain) else 0.0
-
-
-assert SAMPLE_RATE_HZ == 16000  # the teacher's

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ _SIZES = (0.85, 1.18)
 _GAP_S = (0.03, 0.6)
 _LONGEST_SENTENCE = 4
 _NUM_VOICES = 400
+_UTTERANCE_S = 1.25
+"""Shorter than the mean, gap included: what is spoken must fill the hours asked for."""
 _NUM_NOISES, _NOISE_S = 60, 8
 _TEXTS, _GAPS, _SCENES, _NOISES = 1, 2, 3, 4
 """Which random stream a generator feeds; part of its seed."""
@@ -45,6 +49,12 @@ class Lessons:
     """The same in a room, with noise, through a microphone."""
     embeddings: NDArray[np.float16]
     """``[pieces, count, 96]``: what the teacher says to the first."""
+
+
+def load_lessons(path: Path) -> Lessons:
+    """Read what the command kept."""
+    with np.load(path, allow_pickle=False) as file:
+        return Lessons(plain=file["plain"], heard=file["heard"], embeddings=file["embeddings"])
 
 
 def real_pieces(speech: Samples, copies: int, seed: int) -> list[Samples]:
@@ -66,7 +76,7 @@ def synthetic_pieces(hours: float, seed: int, on_progress: Callable[[int, int], 
     engine = open_engines(ENGINES)
     rng = np.random.default_rng([seed, _TEXTS])
     words = english_words()
-    count = round(hours * 3600.0)
+    count = math.ceil(hours * 3600.0 / _UTTERANCE_S)
     lengths = rng.integers(1, _LONGEST_SENTENCE + 1, count)
     texts = [" ".join(rng.choice(words, size=int(length))) for length in lengths]
     utterances = vary(texts, engine.voices(_NUM_VOICES, seed=seed), count, rng)
