@@ -63,6 +63,7 @@ def test_sanitized_core_hears_what_the_host_library_hears(
     lines = run([build / "replay_bundle", tmp_path / "test.kws", tmp_path / "audio.raw", str(chunk)]).split("\n")
     pipeline = Pipeline(bundle)
     events = pipeline.feed(audio)
+    assert (pipeline.gated_frames > 10) == ("GATE" in bundle.kinds)
     scores = np.array([line.split()[1:] for line in lines if line.startswith("scores")], np.int64)
     np.testing.assert_array_equal(scores[:, 0], pipeline.scores.sample_index)
     np.testing.assert_array_equal(scores[:, 1:], pipeline.scores.smoothed)
