@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -41,7 +43,11 @@ def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
     )
 
     @app.callback()
-    def _root() -> None:
+    def _root(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        ] = False,
+    ) -> None:
         """Keep verbs as subcommands even while only one is registered."""
 
     for verb, module_name in (VERBS if verbs is None else verbs).items():
@@ -49,6 +55,12 @@ def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
         name = verb.replace("-", "_")
         app.command(verb)(getattr(module, name, None) or getattr(module, f"{name}_"))
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kws {version('kws')}")
+        raise typer.Exit
 
 
 def main(arguments: list[str] | None = None) -> None:
