@@ -46,7 +46,7 @@ def test_a_phrase_becomes_a_bundle_that_listens(finished: word_run.WordResult) -
     assert bundle.labels == ("unknown", "hey nova")
     assert len(bundle.decision.operating_points) == 3
     pipeline = Pipeline(bundle)
-    pipeline.feed(np.zeros(32000, np.int16))
+    pipeline.feed(np.tile(np.int16([0, 300, 0, -300]), 8000) * np.repeat(np.int16([1, 9] * 5), 3200))  # swells: awake
     assert len(pipeline.scores.sample_index) > 10
 
 
