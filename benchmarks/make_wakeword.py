@@ -55,7 +55,7 @@ def main() -> None:
             place.mkdir(exist_ok=True)
             shutil.copy(path, place)
         project = replace(project, name=name, recordings=Path(folder) if teaching else None)
-        result = execute(project, DEFAULT_OUT / name, board="netduinoplus2")
+        result = execute(project, DEFAULT_OUT / "_".join(words), board="netduinoplus2")
     used = os.times()
     made = {
         "made_by": f"python benchmarks/make_wakeword.py {' '.join(sys.argv[1:]).replace(str(options.data), 'DIR')}",

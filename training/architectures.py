@@ -93,7 +93,7 @@ class _LayerMaker:
 
     def stem(self, x: keras.KerasTensor) -> keras.KerasTensor:
         stem = self._config.stem
-        x, padding = self._pad(x, stem.kernel, stem.strides, name="stem")
+        x, padding = self._pad(x, stem.kernel, stem.strides, name="stem", folds=stem.frequency_padding == "valid")
         convolution = layers.Conv2D(
             stem.filters,
             stem.kernel,

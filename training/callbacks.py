@@ -61,7 +61,7 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure."""
-        logits = predict(self._averaged, self._inputs)
+        logits = predict(self._averaged, self._inputs).reshape(len(self._labels), -1)
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_posteriors = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         if logs is not None:

@@ -68,6 +68,8 @@ class StemConfig:
     filters: int = 64
     kernel: tuple[int, int] = (10, 4)
     strides: tuple[int, int] = (2, 2)
+    frequency_padding: Literal["same", "valid"] = "same"
+    """As in `BlockConfig`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,7 @@ def train(
     maker: Batches | None = None,
     build: Callable[[], keras.Model] | None = None,
     start: keras.Model | None = None,
+    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
 ) -> TrainedModel:
     """Train the network a configuration describes.
 
@@ -94,6 +95,8 @@ def train(
         Makes the freshly initialised network, if it is not the one of ``run.model``.
     start : keras.Model, optional
         A network of the same shape to go on from, instead of fresh weights.
+    loss : callable, optional
+        Of (targets, outputs) of a batch; cross-entropy with ``label_smoothing`` when not given.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def train(
     if start is not None:
         model.set_weights(start.get_weights())
         averaged.set_weights(start.get_weights())
-    _compile(model, run.optimizer, maker.steps_per_epoch)
+    _compile(model, run.optimizer, maker.steps_per_epoch, loss)
     path = folder / CHECKPOINT_NAME
     run_digest = digest_of(run, data)
     done = checkpoint.Progress(epochs_done=0, history=())
@@ -154,7 +157,12 @@ def _build(run: RunConfig, maker: Batches, num_labels: int) -> keras.Model:
     return build_logits_model(run.model, input_shape=maker.input_shape, num_labels=num_labels, seed=run.seed)
 
 
-def _compile(model: keras.Model, config: OptimizerConfig, steps_per_epoch: int) -> None:
+def _compile(
+    model: keras.Model,
+    config: OptimizerConfig,
+    steps_per_epoch: int,
+    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
+) -> None:
     warmup = round(config.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else config.learning_rate,
@@ -165,6 +173,7 @@ def _compile(model: keras.Model, config: OptimizerConfig, steps_per_epoch: int) 
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    metrics = [] if loss else ["accuracy"]
+    loss = loss or keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
     optimizer.build(model.trainable_variables)

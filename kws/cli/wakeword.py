@@ -23,7 +23,7 @@ def wakeword(
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
 ) -> None:
-    """Make a wake word from a typed phrase: synthesise, train, mine, calibrate. Rerun to go on after a break."""
+    """Make a wake word from a typed phrase: synthesise, train, calibrate. Rerun to go on after a break."""
     from training.wakeword.config import make_project
 
     project = make_project(

@@ -13,20 +13,26 @@ from kws.errors import TrainingError
 from kws.pipeline import Pipeline
 from training.augment import AcousticsConfig
 from training.config import OptimizerConfig, QuantizeConfig
+from training.trunk import network
+from training.trunk.network import TrunkConfig
 from training.wakeword import run as word_run
-from training.wakeword.config import ExamplesConfig, MiningConfig, NetworkConfig, SpeechConfig, WordConfig, WordProject
+from training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 
 TINY = WordProject(
     name="hey_nova",
     words=(WordConfig(label="hey nova"),),
     speech=SpeechConfig(
-        num_voices=30, takes_per_word=60, near_takes=30, sentences=30, near_words=10, near_mutations=10
+        engines={"espeak-ng": 0.7, "flite": 0.3},
+        num_voices=30,
+        takes_per_word=60,
+        near_takes=30,
+        sentences=30,
+        near_words=10,
+        near_mutations=10,
     ),
     acoustics=AcousticsConfig(num_rooms=2),
-    examples=ExamplesConfig(variants_per_take=1, near=30, other=24, ambient=16, noise=16, per_epoch=256),
-    network=NetworkConfig(channels=8, num_blocks=2),
+    examples=ExamplesConfig(variants_per_take=1, near=30, other=24, noise=16, per_epoch=256),
     optimizer=OptimizerConfig(epochs=2, batch_clips=64, warmup_epochs=0.0),
-    mining=MiningConfig(rounds=1, epochs=1, enough_per_hour=0.0),
     quantize=QuantizeConfig(calibration_clips=20),
 )
 QUIET = Console(quiet=True)
@@ -37,8 +43,17 @@ class PulledPlugError(Exception):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> word_run.WordResult:
-    return word_run.execute(TINY, tmp_path_factory.mktemp("finished"), console=QUIET)
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> WordProject:
+    """Starts from a small trunk that has learned nothing."""
+    path = tmp_path_factory.mktemp("trunk") / "trunk.npz"
+    config = TrunkConfig(channels=8, kernel_frames=(3, 3))
+    network.save(network.build(config, seed=1), config, path)
+    return replace(TINY, trunk=path)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny: WordProject, tmp_path_factory: pytest.TempPathFactory) -> word_run.WordResult:
+    return word_run.execute(tiny, tmp_path_factory.mktemp("finished"), console=QUIET)
 
 
 def test_a_phrase_becomes_a_bundle_that_listens(finished: word_run.WordResult) -> None:
@@ -46,7 +61,7 @@ def test_a_phrase_becomes_a_bundle_that_listens(finished: word_run.WordResult) -
     assert bundle.labels == ("unknown", "hey nova")
     assert len(bundle.decision.operating_points) == 3
     pipeline = Pipeline(bundle)
-    pipeline.feed(np.tile(np.int16([0, 300, 0, -300]), 8000) * np.repeat(np.int16([1, 9] * 5), 3200))  # swells: awake
+    pipeline.feed(np.tile(np.int16([0, 300, 0, -300]), 12800) * np.repeat(np.int16([1, 9] * 8), 3200))  # swells: awake
     assert len(pipeline.scores.sample_index) > 10
 
 
@@ -65,7 +80,7 @@ def test_the_card_states_hours_intervals_and_near_misses(finished: word_run.Word
 
 
 def test_an_interrupted_run_ends_with_the_same_bytes(
-    finished: word_run.WordResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: WordProject, finished: word_run.WordResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def pulled(*_arguments: object, **_options: object) -> None:
         raise PulledPlugError
@@ -73,17 +88,17 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr("training.wakeword.run.make_examples", pulled)
         with pytest.raises(PulledPlugError):
-            word_run.execute(TINY, tmp_path, console=QUIET)
+            word_run.execute(tiny, tmp_path, console=QUIET)
     with monkeypatch.context() as patch:
-        patch.setattr("training.wakeword.learn.mine", pulled)  # after the first round's training
+        patch.setattr("training.wakeword.run.quantize", pulled)  # after the training
         with pytest.raises(PulledPlugError):
-            word_run.execute(TINY, tmp_path, console=QUIET)
-    result = word_run.execute(TINY, tmp_path, console=QUIET)
+            word_run.execute(tiny, tmp_path, console=QUIET)
+    result = word_run.execute(tiny, tmp_path, console=QUIET)
     assert result.bundle_path.read_bytes() == finished.bundle_path.read_bytes()
 
 
-def test_recordings_join_after_the_first_round_and_their_gain_is_shown(
-    finished: word_run.WordResult, tmp_path: Path
+def test_recordings_join_and_held_out_ones_are_recognised_or_not(
+    tiny: WordProject, finished: word_run.WordResult, tmp_path: Path
 ) -> None:
     folder = tmp_path / "takes" / "hey_nova"
     folder.mkdir(parents=True)
@@ -91,15 +106,14 @@ def test_recordings_join_after_the_first_round_and_their_gain_is_shown(
     for number in range(6):
         silence, word = np.zeros(4000, np.int16), rng.integers(-9000, 9000, 9000).astype(np.int16)
         write_wav(folder / f"take{number}.wav", np.concatenate([silence, word, silence]))
-    project = replace(TINY, recordings=tmp_path / "takes", examples=replace(TINY.examples, recording_variants=3))
+    project = replace(tiny, recordings=tmp_path / "takes", examples=replace(tiny.examples, recording_variants=3))
     result = word_run.execute(project, tmp_path / "out", console=QUIET)
-    rounds = Bundle.load(result.bundle_path).metadata["rounds"]
-    assert len(rounds) == 2
-    assert all(0.0 <= report["held_out_recognised"] <= 1.0 for report in rounds)
+    assert 0.0 <= Bundle.load(result.bundle_path).metadata["learned"]["held_out_recognised"] <= 1.0
+    assert Bundle.load(finished.bundle_path).metadata["learned"]["held_out_recognised"] is None
     assert result.bundle_path.read_bytes() != finished.bundle_path.read_bytes()
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tiny: WordProject, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="another folder"):
-        word_run.execute(TINY, tmp_path / "file", console=QUIET)
+        word_run.execute(tiny, tmp_path / "file", console=QUIET)

@@ -1,4 +1,4 @@
-"""Word projects: settings, windows, batches, mining, operating points."""
+"""Word projects: settings, scenes, targets, batches, the loss, the network, operating points."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,11 @@ from kws.features import Features, FeaturesConfig
 from kws.pipeline import Scores
 from training import settings
 from training.augment import AcousticsConfig
-from training.wakeword import calibration, mining, network, sounds, speech
-from training.wakeword import examples as example_windows
+from training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
+from training.wakeword import calibration, network, sounds, speech
+from training.wakeword import examples as example_scenes
 from training.wakeword.ambient import read_ambient
-from training.wakeword.batches import Colour, WordBatches, cut_windows
+from training.wakeword.batches import Surroundings, WordBatches, decision_targets
 from training.wakeword.config import (
     ExamplesConfig,
     SpeechConfig,
@@ -31,17 +32,29 @@ from training.wakeword.config import (
     name_of,
 )
 from training.wakeword.examples import Examples, Material, Order, SceneMaker, WindowShape, make_examples, plan
+from training.wakeword.learn import scene_loss
 
 SMALL = WordProject(
     name="hey_nova",
     words=(WordConfig(label="hey nova"),),
     speech=SpeechConfig(
-        num_voices=30, takes_per_word=30, near_takes=20, sentences=20, near_words=10, near_mutations=10
+        engines={"espeak-ng": 1.0},
+        num_voices=30,
+        takes_per_word=30,
+        near_takes=20,
+        sentences=20,
+        near_words=10,
+        near_mutations=10,
     ),
     acoustics=AcousticsConfig(num_rooms=2),
     examples=ExamplesConfig(variants_per_take=1, near=20, other=16, noise=8),
 )
-SHAPE = WindowShape(window_frames=50, jitter_frames=8, hop_samples=320, window_samples=480, tail_samples=640)
+SHAPE = WindowShape(
+    window_frames=58, scene_frames=98, hop_samples=320, window_samples=480, tail_samples=640, wake_samples=2560
+)
+
+
+TRUNK = TrunkConfig()
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,15 @@ def bank() -> speech.SpeechBank:
 
 def material(bank: speech.SpeechBank, *, validates: bool = False, project: WordProject = SMALL) -> Material:
     nothing = np.zeros(0, np.int16)
-    return Material(project=project, shape=SHAPE, bank=bank, recordings=(), ambient=nothing, validates=validates)
+    return Material(
+        project=project,
+        features=TRUNK.features,
+        shape=SHAPE,
+        bank=bank,
+        recordings=(),
+        ambient=nothing,
+        validates=validates,
+    )
 
 
 def test_a_project_survives_its_toml(tmp_path: Path) -> None:
@@ -117,14 +138,49 @@ def test_a_phrase_of_five_seconds_is_refused(bank: speech.SpeechBank) -> None:
 
 
 def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.SpeechBank) -> None:
-    shape = network.window_shape(SMALL, bank)
+    shape = network.window_shape(SMALL, TRUNK, bank)
     word_s = float(np.quantile(speech.word_durations_s(bank, 1), 0.9))
     assert shape.window_frames * 0.02 >= word_s
     assert shape.window_frames % 2 == 0
-    model = network.model_config(SMALL.network, SMALL.features, shape.window_frames)
-    assert model.time_padding == "valid"
-    with pytest.raises(ConfigError, match="do not fit"):
-        network.model_config(replace(SMALL.network, num_blocks=9), SMALL.features, shape.window_frames)
+    model = network.model_config(TRUNK, shape.window_frames)
+    rows = (shape.window_frames - STEM_FRAMES) // ROW_FRAMES + 1
+    assert sum(block.kernel[0] - 1 for block in model.blocks) == rows - 1  # one row is left
+    assert model.blocks[-1].filters == TRUNK.channels
+
+
+def a_trunk() -> Trunk:
+    rng = np.random.default_rng(0)
+    weights = [
+        (rng.uniform(0.1, 1.0, weight.shape) - 0.5 * (weight.ndim > 1)).astype(np.float32)
+        for weight in build(TRUNK, seed=1).get_weights()
+    ]
+    return Trunk(config=TRUNK, weights=tuple(weights[:-2]), head=tuple(weights[-2:]))
+
+
+def test_the_network_of_a_window_says_what_the_network_of_scenes_says() -> None:
+    run = network.run_config(SMALL, TRUNK, SHAPE)
+    scenes = network.scene_network(run, a_trunk(), anchor=1.0)
+    features = np.random.default_rng(0).standard_normal((3, SHAPE.scene_frames, 40)).astype(np.float32)
+    window = network.window_network(run, scenes, SHAPE.window_frames)
+    logits = scenes(features).numpy()
+    assert logits.shape == (3, len(SHAPE.decision_samples(ROW_FRAMES)), 2)
+    for decision in range(logits.shape[1]):
+        start = ROW_FRAMES * decision
+        cut = features[:, start : start + SHAPE.window_frames, :, None]
+        np.testing.assert_allclose(logits[:, decision], window(cut), rtol=1e-3, atol=1e-3 * np.abs(logits).max())
+
+
+def test_the_anchor_costs_nothing_until_the_trunk_moves() -> None:
+    model = network.scene_network(network.run_config(SMALL, TRUNK, SHAPE), a_trunk(), anchor=2.0)
+    scene = np.random.default_rng(0).standard_normal((1, 60, 40)).astype(np.float32)
+    model(scene)
+    assert float(model.losses[0]) == pytest.approx(0.0, abs=1e-6)
+    kernel, bias = model.get_layer("embedding").get_weights()
+    model.get_layer("embedding").set_weights([kernel, bias + 3.0])
+    model(scene)
+    assert float(model.losses[0]) == pytest.approx(2.0 * 9.0, rel=1e-4)
+    fixed = {id(variable) for variable in model.get_layer("fixed").variables}
+    assert not fixed & {id(variable) for variable in model.trainable_variables}
 
 
 def test_a_word_ends_where_the_window_shape_says(bank: speech.SpeechBank) -> None:
@@ -144,23 +200,25 @@ def test_a_word_ends_where_the_window_shape_says(bank: speech.SpeechBank) -> Non
     )
     without_others = replace(bank, kinds=np.where(bank.kinds == "other", "near", bank.kinds))
     scenes = SceneMaker(material(without_others, project=quiet))
-    for take in without_others.find("word", validates=False)[:5]:
-        scene = scenes.make(Order(source="word", take=int(take), label=1), 0)
-        heard = np.flatnonzero(np.abs(scene.astype(int)) > 1)
-        assert abs(int(heard[-1]) + 1 - SHAPE.word_end) <= 640
-        assert not scene[SHAPE.word_end :].any()
+    first, last = SHAPE.word_ends
+    for number, take in enumerate(without_others.find("word", validates=False)[:5]):
+        scene = scenes.make(Order(source="word", take=int(take), label=1), number)
+        heard = np.flatnonzero(np.abs(scene.samples.astype(int)) > 1)
+        assert first <= scene.end <= last
+        assert abs(int(heard[-1]) + 1 - scene.end) <= 640
+        assert scene.quiet_until < scene.end
 
 
-def test_windows_do_not_depend_on_how_the_work_was_shared(
+def test_scenes_do_not_depend_on_how_the_work_was_shared(
     bank: speech.SpeechBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     side = material(bank)
     orders = plan(side)[::7][:9]
     together = make_examples(side, orders)
-    monkeypatch.setattr(example_windows, "_CHUNK", 3)
-    monkeypatch.setattr(example_windows, "_CHUNKS_PER_PROCESS", 1)
+    monkeypatch.setattr(example_scenes, "_CHUNK", 3)
+    monkeypatch.setattr(example_scenes, "_CHUNKS_PER_PROCESS", 1)
     assert np.array_equal(together.features, make_examples(side, orders).features)
-    assert together.features.shape == (9, SHAPE.num_frames, 10)
+    assert together.features.shape == (9, SHAPE.scene_frames, 40)
 
 
 def test_the_plan_has_every_source_and_validation_is_smaller(bank: speech.SpeechBank) -> None:
@@ -169,60 +227,98 @@ def test_the_plan_has_every_source_and_validation_is_smaller(bank: speech.Speech
     assert 0 < len(validation) < len(training) / 2
 
 
+def test_it_should_wake_after_the_word_and_at_nothing_else() -> None:
+    word = Examples(
+        features=np.zeros((2, 98, 40), np.int8),
+        labels=np.array([2, 0]),
+        ends=np.array([20000, -1]),
+        quiet_until=np.array([17000, SHAPE.num_samples]),
+        sources=np.array(["word", "near"]),
+    )
+    heard = SHAPE.decision_samples(ROW_FRAMES)
+    assert heard[0] == 480 + 57 * 320
+    assert heard[-1] == SHAPE.num_samples == 480 + 97 * 320
+    targets = decision_targets(word, SHAPE, 3)
+    assert (targets[1] == [1, 0, 0]).all()
+    asleep, awake = targets[0, :, 0] == 1, targets[0, :, 2] == 1
+    assert np.array_equal(asleep, heard <= 17000)
+    assert np.array_equal(awake, (heard >= 20640) & (heard <= 23200))
+    assert not targets[0, :, 1].any()
+
+
+def test_the_loss_weighs_the_hardest_of_the_quiet_as_much_as_all_of_it() -> None:
+    """Two labels, logits (0, z): the loss of a quiet decision is ln(1 + e^z), of an awake one ln(1 + e^-z)."""
+    targets = np.zeros((2, 6, 2), np.float32)
+    targets[0, :, 0] = 1.0
+    targets[1, 0, 1] = 1.0
+    logits = np.zeros((2, 6, 2), np.float32)
+    logits[0, :3, 1] = 2.0
+    logits[1, 0, 1] = 1.0
+    easy, hard = np.log(2.0), np.log(1.0 + np.exp(2.0))
+    quiet, hit = scene_loss(targets, logits, smoothing=0.0).numpy()
+    assert quiet == pytest.approx(((easy + hard) / 2 + hard) / 2, rel=1e-5)
+    assert hit == pytest.approx(np.log(1.0 + np.exp(-1.0)), rel=1e-5)
+
+
 def examples(counts: dict[str, int]) -> Examples:
     sources = np.array([source for source, count in counts.items() for _ in range(count)])
-    features = np.arange(len(sources), dtype=np.int8)[:, None, None] * np.ones((1, 58, 10), np.int8)
-    return Examples(features=features, labels=(sources == "word").astype(np.int64), sources=sources)
+    word = sources == "word"
+    return Examples(
+        features=np.arange(len(sources), dtype=np.int8)[:, None, None] * np.ones((1, 98, 40), np.int8),
+        labels=word.astype(np.int64),
+        ends=np.where(word, 20000, -1),
+        quiet_until=np.where(word, 17000, SHAPE.num_samples),
+        sources=sources,
+    )
 
 
 def batches(counts: dict[str, int], mix: dict[str, float]) -> WordBatches:
-    run = network.run_config(SMALL, SHAPE)
+    project = replace(SMALL, examples=replace(SMALL.examples, per_epoch=640))
     return WordBatches(
         examples(counts),
         examples({"word": 2, "near": 2}),
-        run,
+        np.zeros((0, 40), np.int8),
+        network.run_config(project, TRUNK, SHAPE),
+        shape=SHAPE,
+        config=project.examples,
         mix=mix,
-        window_frames=50,
-        epoch_clips=1280,
-        round_number=0,
     )
 
 
 def test_batches_follow_the_mix_and_are_a_function_of_the_step() -> None:
     maker = batches({"word": 5, "near": 50, "noise": 10}, {"word": 0.5, "near": 0.25, "noise": 0.25, "ambient": 0.5})
-    labels = np.concatenate([maker.batch(step)[1] for step in range(20)])
-    assert 0.45 < labels.mean() < 0.55  # ambient has no examples: the others share its part
+    words = np.concatenate([maker.batch(step)[1][..., 1].any(axis=1) for step in range(20)])
+    assert 0.45 < words.mean() < 0.55  # there is no ambient audio: the others share its part
     assert np.array_equal(maker.batch(3)[0], maker.batch(3)[0])
     assert not np.array_equal(maker.batch(3)[0], maker.batch(4)[0])
     assert maker.steps_per_epoch == 10
-    assert maker.validation()[0].shape == (4, 50, 10)
+    assert maker.validation()[0].shape == (4, 58, 40)
 
 
-def test_colour_is_one_curve_for_all_frames_of_a_window() -> None:
-    for config in (FeaturesConfig(), FeaturesConfig(num_coefficients=None, scale=0.1, zero_point=60)):
-        samples = noise(1.5) / 8.0
-        front_end = Features(config)
-        plain = front_end.compute(samples.astype(np.int16))
-        rng = np.random.default_rng(4)
-        coloured = Colour(config, 3.0).bend(plain[None], rng)[0]
-        difference = np.rint((coloured.astype(float) - plain).mean(axis=0))
-        assert np.array_equal(coloured, plain + difference)  # the same in every frame
+def test_colour_and_gain_are_one_curve_for_all_frames_of_a_scene() -> None:
+    for config in (FeaturesConfig(), FeaturesConfig(num_coefficients=None, scale=0.05, zero_point=0)):
+        plain = Features(config).compute((noise(1.5) / 8.0).astype(np.int16))
+        alone = ExamplesConfig(background_probability=0.0, colour_db=2.0)
+        heard = Surroundings(config, plain, alone).surround(plain[None], np.random.default_rng(4))[0]
+        difference = np.rint((heard.astype(float) - plain).mean(axis=0))
+        assert np.abs(heard - (plain + difference)).max() <= 1  # the same in every frame, but for rounding
         assert np.abs(difference).max() >= 3
-    assert np.array_equal(Colour(config, 0.0).bend(plain[None], rng)[0], plain)
+        none = replace(alone, colour_db=0.0, gain_db=0.0)
+        assert np.array_equal(
+            Surroundings(config, plain, none).surround(plain[None], np.random.default_rng(4))[0], plain
+        )
 
 
-def test_a_window_is_cut_from_its_own_start() -> None:
-    features = np.arange(20, dtype=np.int8).reshape(2, 5, 2)
-    cut = cut_windows(features, np.array([0, 2]), 3)
-    assert np.array_equal(cut[0], features[0, 0:3])
-    assert np.array_equal(cut[1], features[1, 2:5])
-
-
-def test_a_burst_is_mined_once_at_its_peak() -> None:
-    scores = np.zeros(100, np.float32)
-    scores[[10, 11, 12, 60]] = 0.4, 0.9, 0.5, 0.31
-    assert mining.peaks(scores, apart=10).tolist() == [11, 60]
-    assert mining.peaks(np.zeros(10, np.float32), apart=10).size == 0
+def test_a_background_adds_its_power_as_the_front_end_would_hear_it() -> None:
+    config = FeaturesConfig(num_coefficients=None, scale=0.05, zero_point=-28)
+    front_end, (speech_like, behind) = Features(config), (noise(1.0, seed) for seed in (1, 2))
+    together = front_end.compute((speech_like.astype(int) + behind).astype(np.int16))
+    mixed = Surroundings(
+        config,
+        front_end.compute(behind),
+        ExamplesConfig(background_probability=1.0, background_snr_db=(0.0, 0.0), colour_db=0.0, gain_db=0.0),
+    ).surround(front_end.compute(speech_like)[None], np.random.default_rng(0))[0]
+    assert abs(float(mixed.mean()) - float(together.mean())) * config.scale < 0.1  # nepers, of the 0.35 that it adds
 
 
 def test_drawn_sounds_have_their_level_and_repeat_with_the_seed() -> None:

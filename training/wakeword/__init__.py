@@ -1,1 +1,1 @@
-"""A wake word from a typed phrase: synthetic speech, near-misses, mining, calibration; one folder per project."""
+"""A wake word from a typed phrase: synthetic speech, near-misses, scenes, calibration; one folder per project."""

@@ -15,7 +15,6 @@ from kws.model import Model
 from kws.pipeline import Pipeline
 from kws.report.figures import det_figure, latency_histogram
 from kws.report.page import Tile, render, trusted, write_page
-from training import settings
 from training.wakeword.calibration import CARD_SNR_DB, CalibrationReport, PointReport
 from training.wakeword.config import WordProject
 from training.wakeword.learn import Learned
@@ -53,9 +52,9 @@ def write_card(
             "negatives": [(name, f"{h:.2f} h") for name, h in report.negative_hours.items()],
             "data": _data_rows(bank, script),
             "near_misses": _nearest(script),
-            "rounds": [vars(r) for r in learned.rounds],
+            "learned": learned,
             "sizes": _sizes(report.bundle) + _cycles(cost),
-            "project": json.dumps(_without_places(project), indent=1),
+            "project": json.dumps(project.without_places(), indent=1),
         },
     )
     write_page(path, page)
@@ -133,11 +132,6 @@ def _sizes(bundle: Bundle) -> list[tuple[str, str]]:
         ("bundle (flash)", f"{len(bundle.data):,} bytes"),
         ("arena (RAM)", f"{bundle.arena_bytes:,} bytes"),
     ]
-
-
-def _without_places(project: WordProject) -> dict[str, object]:
-    """The settings; which folders they were used with is nobody's business."""
-    return {key: value for key, value in settings.to_dict(project).items() if key not in ("ambient", "recordings")}
 
 
 def _cycles(cost: BenchResult | None) -> list[tuple[str, str]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kws.errors import ConfigError
-from kws.features import FeaturesConfig
 from kws.gate import GateConfig
 from training import settings
 from training.augment import AcousticsConfig
@@ -17,6 +15,8 @@ from training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
 
 UNKNOWN = "unknown"
 """Label 0 of every word bundle: anything that is not one of the words, silence included."""
+TRUNK = Path(__file__).parents[2] / "models" / "speech_trunk.npz"
+"""The one that comes with the project."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,73 +38,55 @@ class WordConfig:
 class SpeechConfig:
     """How much is synthesised, and how."""
 
-    engines: dict[str, float] = field(default_factory=lambda: {"espeak-ng": 1.0})
-    """Engines and their shares of the voices: ``espeak-ng``, ``flite``, and ``piper`` with ``piper_voices``."""
+    engines: dict[str, float] = field(
+        default_factory=lambda: {"espeak-ng": 0.25, "piper": 0.3, "flite": 0.3, "hibari": 0.15}
+    )
+    """Engines out of `datasets.synthetic_choir.ENGINES` and their shares of the voices."""
     piper_voices: Path | None = None
-    """Folder of Piper voices."""
+    """Folder of Piper voices; the one that comes as a package when not given."""
     num_voices: int = 900
     """Drawn and stored speakers; about 80 % train, the rest validate."""
     takes_per_word: int = 4000
-    near_words: int = 80
+    near_words: int = 60
     """How many like-sounding English words."""
-    near_mutations: int = 160
+    near_mutations: int = 80
     """How many invented words a phoneme or three away."""
-    near_takes: int = 4000
+    near_takes: int = 3000
     """Takes of like-sounding words, invented words and parts of the phrase, all together."""
-    sentences: int = 3000
+    sentences: int = 1500
     """Takes of a few random English words in a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExamplesConfig:
-    """How many windows of each kind are cut and augmented before training starts."""
+    """How many scenes of each kind are made before training starts, and what is done to them in each batch."""
 
-    variants_per_take: int = 4
-    """Augmented windows per synthetic take of a word."""
-    near: int = 10000
-    other: int = 9000
-    ambient: int = 12000
-    noise: int = 3000
+    variants_per_take: int = 2
+    """Scenes per synthetic take of a word."""
+    near: int = 4000
+    other: int = 2500
+    noise: int = 800
     per_epoch: int = 24000
-    """Windows drawn from all of them in an epoch."""
+    """Scenes drawn from all of them in an epoch."""
     mix: dict[str, float] = field(
-        default_factory=lambda: {"word": 0.35, "near": 0.18, "other": 0.17, "ambient": 0.22, "noise": 0.08}
+        default_factory=lambda: {"word": 0.35, "near": 0.15, "other": 0.1, "ambient": 0.35, "noise": 0.05}
     )
     """Share of each kind in a training batch; kinds without examples give theirs to the rest."""
     recording_share: float = 0.5
     """Of the word's share, once the user's own recordings are there."""
     recording_variants: int = 60
-    """Augmented windows per recording of the user."""
-    colour_db: float = 4.0
-    """Every time a window is drawn its spectrum is tilted and bent by about so much, as by yet another microphone."""
-    jitter_frames: int = 8
-    """The word ends between 0 and this many frames before the earliest moment to wake."""
+    """Scenes per recording of the user."""
+    decisions_per_scene: int = 30
+    wake_frames: int = 8
+    """For so long it should be awake after a word."""
     tail_ms: int = 40
     """Earliest moment to wake: so long after the end of the word."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """Size of the network; its rows follow from the window."""
-
-    channels: int = 48
-    num_blocks: int = 3
-    """Blocks between the first convolution and the one that spans all remaining rows."""
-    kernel_frames: int = 5
-    """Rows each block's depthwise kernel spans."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MiningConfig:
-    """Rounds of hearing long negatives and learning from what woke."""
-
-    rounds: int = 2
-    epochs: int = 6
-    """Of each round."""
-    share: float = 0.28
-    """Of a batch, for what was mined."""
-    enough_per_hour: float = 2.0
-    """Stop when fewer windows than this per hour of negatives still wake."""
+    colour_db: float = 4.0
+    """Every time a scene is drawn its spectrum is tilted and bent by about so much, as by yet another microphone."""
+    gain_db: float = 6.0
+    background_probability: float = 0.7
+    """That a piece of the negatives is heard behind a scene."""
+    background_snr_db: tuple[float, float] = (0.0, 25.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,14 +122,19 @@ class WordProject:
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
     examples: ExamplesConfig = field(default_factory=ExamplesConfig)
-    features: FeaturesConfig = field(default_factory=FeaturesConfig)
-    masks: AugmentConfig = field(default_factory=lambda: AugmentConfig(time_mask_frames=4))
-    """Only its SpecAugment fields are used."""
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    optimizer: OptimizerConfig = field(
-        default_factory=lambda: OptimizerConfig(epochs=15, batch_clips=128, ema_decay=0.995)
+    masks: AugmentConfig = field(
+        default_factory=lambda: AugmentConfig(time_masks=2, time_mask_frames=4, feature_mask_width=6)
     )
-    mining: MiningConfig = field(default_factory=MiningConfig)
+    """Only its SpecAugment fields are used."""
+    trunk: Path = TRUNK
+    """The pretrained layers it starts from; they bring their front end."""
+    anchor: float = 1.0
+    """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
+    optimizer: OptimizerConfig = field(
+        default_factory=lambda: OptimizerConfig(
+            epochs=12, batch_clips=64, learning_rate=3e-3, label_smoothing=0.05, ema_decay=0.997
+        )
+    )
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
     gate: GateConfig | None = field(default_factory=GateConfig)
@@ -168,6 +155,11 @@ class WordProject:
         """Labels of the bundle in order."""
         return (UNKNOWN, *(word.label for word in self.words))
 
+    def without_places(self) -> dict[str, Any]:
+        """The settings as plain values; which folders they were used with is nobody's business."""
+        plain = settings.to_dict(self)
+        return {key: value for key, value in plain.items() if key not in ("recordings", "ambient", "trunk")}
+
 
 def load_project(path: Path) -> WordProject:
     """Read and check a project's TOML file; paths in it are relative to its folder.
@@ -183,11 +175,6 @@ def load_project(path: Path) -> WordProject:
 def name_of(words: tuple[str, ...]) -> str:
     """Project name for some phrases: ``hey nova`` becomes ``hey_nova``."""
     return "_".join(re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_") or "word" for word in words)
-
-
-def free_engines() -> dict[str, float]:
-    """Return the engines to use where none are named: espeak-ng, and Flite's few real voices where it is installed."""
-    return {"espeak-ng": 0.88, "flite": 0.12} if shutil.which("flite") else {"espeak-ng": 1.0}
 
 
 def make_project(
@@ -212,8 +199,7 @@ def make_project(
         raise ConfigError(f"--say belongs to a single phrase, got {len(phrases)}; use a TOML file for several")
     if config is None:
         words = [{"label": phrase.strip(), "say": list(say)} for phrase in phrases]
-        values: dict[str, object] = {"name": name_of(phrases), "words": words, "speech": {"engines": free_engines()}}
-        project = settings.parse(WordProject, values, where="wake word")
+        project = settings.parse(WordProject, {"name": name_of(phrases), "words": words}, where="wake word")
     else:
         project = load_project(config)
     given: dict[str, Any] = {"recordings": recordings, "ambient": ambient, "seed": seed}

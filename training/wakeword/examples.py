@@ -1,8 +1,8 @@
-"""Stage 2 of a word project: takes and negatives become augmented windows of features.
+"""Stage 2 of a word project: takes become augmented scenes of features.
 
-A window ends where a decision would be made. The word ends shortly before, at a place that varies by a few
-frames, with silence or other speech around it: what the stream looks like at the moment to wake. Stored windows
-are longer than the network's by the jitter, and every batch cuts its own piece out of them.
+A scene is a few seconds of what a microphone might hear: a word or a near-miss somewhere in it, silence or other
+speech around, a room, noise. It is longer than the network's window, so it holds dozens of decisions: some should
+wake, some must not, and those in between do not count.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
-from kws.features import Features
+from kws.features import Features, FeaturesConfig
 from training.augment import Acoustics, Waveform
 from training.wakeword.config import WordProject
 from training.wakeword.sounds import draw_sound
 from training.wakeword.speech import SpeechBank
 
-Source = Literal["word", "recording", "near", "other", "ambient", "noise"]
+Source = Literal["word", "recording", "near", "other", "noise"]
 Progress = Callable[[int, int], None]
 
 _CHUNK = 64
@@ -35,41 +35,51 @@ _NUM_NOISES = 60
 _NOISE_S = 8
 _NOISES, _EXAMPLES = 11, 12
 _WITH_SPEECH_BEFORE = 0.5
-_WITH_SPEECH_BEHIND = 0.3
+_WITH_SPEECH_BEHIND = 0.4
+_MAY_WAKE_EARLY_S = 0.3
+"""Waking this long before the end of a word, or in the second half of a short one, is neither asked for nor wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowShape:
-    """The audio behind one stored window."""
+    """Lengths of windows and scenes."""
 
     window_frames: int
     """What the network sees."""
-    jitter_frames: int
-    """Stored beyond that."""
+    scene_frames: int
+    """What is stored."""
     hop_samples: int
     window_samples: int
     """Of one frame."""
     tail_samples: int
-
-    @property
-    def num_frames(self) -> int:
-        """Stored."""
-        return self.window_frames + self.jitter_frames
+    """Earliest moment to wake: so long after the end of a word."""
+    wake_samples: int
+    """Length of the time in which it should be awake."""
 
     @property
     def num_samples(self) -> int:
-        """Of the scene behind a stored window."""
-        return self.window_samples + (self.num_frames - 1) * self.hop_samples
+        """Of the scene behind a stored example."""
+        return self._samples(self.scene_frames)
 
     @property
-    def word_end(self) -> int:
-        """Where a word ends in a scene: the earliest piece cut out ends `tail_samples` later."""
-        return self.num_samples - self.jitter_frames * self.hop_samples - self.tail_samples
+    def word_ends(self) -> tuple[int, int]:
+        """First and last place where a word may end in a scene: every decision that should wake lies in it."""
+        return self._samples(self.window_frames) - self.tail_samples, (
+            self.num_samples - self.tail_samples - self.wake_samples
+        )
+
+    def decision_samples(self, decision_frames: int) -> NDArray[np.int64]:
+        """One past the last sample that each decision of a scene has heard."""
+        frames = np.arange(self.window_frames, self.scene_frames + 1, decision_frames)
+        return (frames - 1) * self.hop_samples + self.window_samples
+
+    def _samples(self, frames: int) -> int:
+        return self.window_samples + (frames - 1) * self.hop_samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One window to make."""
+    """One scene to make."""
 
     source: Source
     take: int
@@ -79,9 +89,10 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Everything windows are made from."""
+    """Everything scenes are made from."""
 
     project: WordProject
+    features: FeaturesConfig
     shape: WindowShape
     bank: SpeechBank
     recordings: tuple[NDArray[np.int16], ...]
@@ -91,8 +102,19 @@ class Material:
     """Which side of every split this is."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What a microphone hears, and what should be made of it."""
+
+    samples: NDArray[np.int16]
+    end: int
+    """Where the word ends; -1 without one."""
+    quiet_until: int
+    """Nothing may wake at decisions that have heard less than this many samples."""
+
+
 class SceneMaker:
-    """Makes windows of samples; every one is a function of (project seed, side, its number)."""
+    """Makes scenes of samples; every one is a function of (project seed, side, its number)."""
 
     def __init__(self, material: Material) -> None:
         self._material = material
@@ -104,31 +126,32 @@ class SceneMaker:
         self._acoustics = Acoustics(material.project.acoustics, noises, seed=material.project.seed)
         self._others = material.bank.find("other", validates=material.validates)
 
-    def make(self, order: Order, number: int) -> NDArray[np.int16]:
-        """Return one window ``[num_samples]``."""
+    def make(self, order: Order, number: int) -> Scene:
+        """Return one scene."""
         rng = np.random.default_rng([self._material.project.seed, _EXAMPLES, self._material.validates, number])
-        return self._acoustics.record(self._scene(order, rng), rng)
+        dry, end, quiet_until = self._dry(order, rng)
+        return Scene(samples=self._acoustics.record(dry, rng), end=end, quiet_until=quiet_until)
 
-    def _scene(self, order: Order, rng: np.random.Generator) -> Waveform:
+    def _dry(self, order: Order, rng: np.random.Generator) -> tuple[Waveform, int, int]:
+        """Return samples, where the word ends (-1 without one), and until when nothing may wake."""
         num_samples = self._shape.num_samples
         if order.source == "noise":
-            return draw_sound(num_samples, rng)
-        if order.source == "ambient":
-            return self._ambient(num_samples, rng)
+            return draw_sound(num_samples, rng), -1, num_samples
         if order.source == "other":
-            return self._piece(_float(self._material.bank.take(order.take)), rng)
-        if order.source == "recording":
-            take = _float(self._material.recordings[order.take])
-        else:
-            take = _float(self._material.bank.take(order.take))
+            return self._piece(_float(self._material.bank.take(order.take)), rng), -1, num_samples
+        takes = self._material.recordings if order.source == "recording" else None
+        take = _float(takes[order.take] if takes is not None else self._material.bank.take(order.take))
         take = self._acoustics.another_speaker(take, rng)
-        end = self._shape.word_end
+        first, last = self._shape.word_ends
         if order.source == "near":  # it may also be cut off, or be over for a while
-            end += int(rng.integers(-num_samples // 3, self._shape.tail_samples * 4))
+            first, last = first // 2, last + take.size // 2
+        end = int(rng.integers(first, last + 1))
         scene = np.zeros(num_samples, dtype=np.float32)
         _put(scene, take, end - take.size)
         self._surround(scene, end - take.size, end, rng)
-        return scene
+        if order.label == 0:
+            return scene, -1, num_samples
+        return scene, end, end - min(round(_MAY_WAKE_EARLY_S * SAMPLE_RATE_HZ), take.size // 2)
 
     def _surround(self, scene: Waveform, start: int, end: int, rng: np.random.Generator) -> None:
         """Other speech before and behind the take, so that quiet around it is no sign of anything."""
@@ -161,7 +184,7 @@ class SceneMaker:
 
 
 def plan(material: Material) -> list[Order]:
-    """List the windows of one side; validation gets an eighth of what training gets."""
+    """List the scenes of one side; validation gets an eighth of what training gets."""
     config, bank, validates = material.project.examples, material.bank, material.validates
     share = 8 if validates else 1
     orders: list[Order] = []
@@ -172,14 +195,12 @@ def plan(material: Material) -> list[Order]:
         takes = bank.find(source, validates=validates)  # type: ignore[arg-type]
         chosen = [int(takes[i % takes.size]) for i in range(count // share if takes.size else 0)]
         orders += [Order(source=source, take=take, label=0) for take in chosen]  # type: ignore[arg-type]
-    if material.ambient.size:
-        orders += [Order(source="ambient", take=-1, label=0)] * (config.ambient // share)
     orders += [Order(source="noise", take=-1, label=0)] * (config.noise // share)
     return orders
 
 
 def plan_recordings(labels: Sequence[int], variants: int) -> list[Order]:
-    """List the windows made from the user's own takes."""
+    """List the scenes made from the user's own takes."""
     return [
         Order(source="recording", take=take, label=label) for take, label in enumerate(labels) for _ in range(variants)
     ]
@@ -187,11 +208,14 @@ def plan_recordings(labels: Sequence[int], variants: int) -> list[Order]:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Stored windows of features."""
+    """Stored scenes."""
 
     features: NDArray[np.int8]
-    """``[examples, frames + jitter, num_features]``."""
+    """``[examples, scene_frames, num_features]``."""
     labels: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    """As in `Scene`."""
+    quiet_until: NDArray[np.int64]
     sources: NDArray[np.str_]
 
     def __len__(self) -> int:
@@ -211,31 +235,23 @@ class Examples:
     @classmethod
     def join(cls, sets: Sequence[Examples]) -> Examples:
         """Put sets together."""
-        return cls(
-            features=np.concatenate([examples.features for examples in sets]),
-            labels=np.concatenate([examples.labels for examples in sets]),
-            sources=np.concatenate([examples.sources for examples in sets]),
-        )
+        return cls(**{name: np.concatenate([vars(examples)[name] for examples in sets]) for name in vars(sets[0])})
 
 
 def make_examples(
     material: Material, orders: Sequence[Order], *, first_number: int = 0, on_progress: Progress | None = None
 ) -> Examples:
-    """Make every window that is ordered, in order, on all cores."""
+    """Make every scene that is ordered, in order, on all cores."""
     chunks = [(first_number + start, list(orders[start : start + _CHUNK])) for start in range(0, len(orders), _CHUNK)]
-    features: list[NDArray[np.int8]] = []
-    for batch in _map_chunks(material, chunks):
-        features.append(batch)
+    made: list[Examples] = []
+    for examples in _map_chunks(material, chunks):
+        made.append(examples)
         if on_progress is not None:
-            on_progress(min(len(features) * _CHUNK, len(orders)), len(orders))
-    return Examples(
-        features=np.concatenate(features),
-        labels=np.array([order.label for order in orders], dtype=np.int64),
-        sources=np.array([order.source for order in orders]),
-    )
+            on_progress(min(len(made) * _CHUNK, len(orders)), len(orders))
+    return Examples.join(made)
 
 
-def _map_chunks(material: Material, chunks: Sequence[tuple[int, list[Order]]]) -> Iterator[NDArray[np.int8]]:
+def _map_chunks(material: Material, chunks: Sequence[tuple[int, list[Order]]]) -> Iterator[Examples]:
     """Processes, not threads: most of the work is Python. Spawned, because TensorFlow does not survive a fork."""
     workers = min(os.cpu_count() or 1, len(chunks) // _CHUNKS_PER_PROCESS)
     if workers < 2:
@@ -253,15 +269,21 @@ _worker: tuple[SceneMaker, Features] | None = None
 
 def _start_worker(material: Material) -> None:
     global _worker
-    _worker = SceneMaker(material), Features(material.project.features)
+    _worker = SceneMaker(material), Features(material.features)
 
 
-def _make_chunk(chunk: tuple[int, list[Order]]) -> NDArray[np.int8]:
+def _make_chunk(chunk: tuple[int, list[Order]]) -> Examples:
     assert _worker is not None
-    scenes, features = _worker
+    maker, features = _worker
     first, orders = chunk
-    audio = np.stack([scenes.make(order, first + i) for i, order in enumerate(orders)])
-    return features.compute_batch(audio)
+    scenes = [maker.make(order, first + i) for i, order in enumerate(orders)]
+    return Examples(
+        features=features.compute_batch(np.stack([scene.samples for scene in scenes])),
+        labels=np.array([order.label for order in orders], dtype=np.int64),
+        ends=np.array([scene.end for scene in scenes], dtype=np.int64),
+        quiet_until=np.array([scene.quiet_until for scene in scenes], dtype=np.int64),
+        sources=np.array([order.source for order in orders]),
+    )
 
 
 def _float(samples: NDArray[np.int16]) -> Waveform:

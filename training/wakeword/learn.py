@@ -1,160 +1,151 @@
-"""Stage 3 of a word project: rounds of training, each on what the round before got wrong."""
+"""Stage 3 of a word project: one network learns from whole scenes, most from the decisions it finds hardest."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
+from training.callbacks import predict
 from training.config import RunConfig
 from training.dataset import ClipSet, TrainingData
 from training.quantize import choose_calibration
 from training.train import train
-from training.wakeword.batches import WordBatches, cut_windows
+from training.trunk.network import Trunk
+from training.wakeword import network
+from training.wakeword.batches import WordBatches
 from training.wakeword.config import WordProject
 from training.wakeword.examples import Examples, WindowShape
-from training.wakeword.mining import MINED, Mined, mine, posteriors
 
 Say = Callable[[str], None]
 
-_LATER_LEARNING_RATE = 0.25
-"""Rounds after the first start from a trained network: gentler, without warm-up."""
 _RECOGNISED_AT = 0.5
+_HARDEST = 3
+"""Decisions of a scene that count as much as all its others together: what would wake in a stream is a peak."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lessons:
-    """Everything the rounds learn from."""
+    """Everything there is to learn from."""
 
     training: Examples
-    """Synthetic words, near-misses, other speech, ambient, noise."""
+    """Synthetic words, near-misses, other speech, noise."""
     validation: Examples
     recordings: Examples | None
-    """Windows of the user's own takes; they join after the first round."""
+    """Scenes of the user's own takes."""
     held_out: Examples | None
-    """Windows of takes that only measure."""
-    negatives: NDArray[np.int16]
-    """Long audio to mine."""
+    """Scenes of takes that only measure."""
+    negatives: NDArray[np.int8]
+    """Features of long audio ``[frames, num_features]`` without the words."""
     sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundReport:
-    """What one round achieved."""
-
-    validation_accuracy: float
-    held_out_recognised: float | None
-    """Share of held-out recordings whose word posterior reaches 0.5 in some position."""
-    mined: int
-    mined_hours: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Learned:
-    """The network after the last round."""
+    """The trained network."""
 
     model: keras.Model
-    rounds: tuple[RoundReport, ...]
+    """For one window."""
+    validation_accuracy: float
+    held_out_recognised: float | None
+    """Share of held-out recordings whose word posterior reaches 0.5 in some decision."""
     calibration: NDArray[np.int8]
     """Windows ``[clips, frames, num_features]`` that set the ranges of the int8 network."""
 
 
 def learn(
-    project: WordProject, lessons: Lessons, run: RunConfig, shape: WindowShape, folder: Path, say: Say
+    project: WordProject,
+    lessons: Lessons,
+    run: RunConfig,
+    shape: WindowShape,
+    trunk: Trunk,
+    folder: Path,
+    say: Say,
 ) -> Learned:
-    """Train, mine, train on, until mining finds nothing worth a round.
-
-    Every round keeps its checkpoint in its own folder and goes on where it was interrupted; a finished round is
-    only read back.
-    """
-    mined: list[Examples] = []
-    reports: list[RoundReport] = []
-    model: keras.Model | None = None
-    for number in range(project.mining.rounds + 1):
-        examples, mix = _lesson(project, lessons, mined, number)
-        batches = WordBatches(
-            examples,
-            lessons.validation,
-            run,
-            mix=mix,
-            window_frames=shape.window_frames,
-            epoch_clips=project.examples.per_epoch,
-            round_number=number,
-            colour_db=project.examples.colour_db,
-        )
-        round_run = run if number == 0 else _gentler(run, project.mining.epochs)
-        round_folder = folder / f"round{number}"
-        round_folder.mkdir(exist_ok=True)
-        trained = train(_names(project, lessons), round_run, round_folder, resume=True, maker=batches, start=model)
-        model = trained.model
-        found = mine(model, lessons.negatives, project.features, shape)
-        recognised = _recognised(model, lessons.held_out, batches)
-        accuracy = trained.history[-1].get("val_accuracy", 0.0)
-        reports.append(
-            RoundReport(
-                validation_accuracy=accuracy,
-                held_out_recognised=recognised,
-                mined=len(found.examples),
-                mined_hours=found.hours,
-            )
-        )
-        say(_sentence(number, reports[-1]))
-        mined.append(found.examples)
-        if _pays_no_more(project, lessons, found, number):
-            break
-    assert model is not None
-    positions = choose_calibration(len(lessons.training), run.quantize.calibration_clips, project.seed)
-    return Learned(model=model, rounds=tuple(reports), calibration=batches.plain_features(positions))
-
-
-def _lesson(
-    project: WordProject, lessons: Lessons, mined: list[Examples], number: int
-) -> tuple[Examples, dict[str, float]]:
-    """Examples of a round and the share of each kind in its batches."""
-    mix = dict(project.examples.mix)
-    sets = [lessons.training]
-    if number and lessons.recordings is not None:
-        sets.append(lessons.recordings)
-        mix["recording"] = mix["word"] * project.examples.recording_share
-        mix["word"] -= mix["recording"]
-    found = [examples for examples in mined if len(examples)]
-    if found:
-        sets += found
-        mix = {kind: share * (1.0 - project.mining.share) for kind, share in mix.items()}
-        mix[MINED] = project.mining.share
-    return Examples.join(sets), mix
-
-
-def _gentler(run: RunConfig, epochs: int) -> RunConfig:
-    optimizer = dataclasses.replace(
-        run.optimizer,
-        epochs=epochs,
-        learning_rate=run.optimizer.learning_rate * _LATER_LEARNING_RATE,
-        warmup_epochs=0.0,
+    """Train; a checkpoint in the folder lets an interrupted training go on."""
+    examples, mix = _lesson(project, lessons)
+    batches = WordBatches(
+        examples,
+        lessons.validation,
+        lessons.negatives,
+        run,
+        shape=shape,
+        config=project.examples,
+        mix=mix,
     )
-    return dataclasses.replace(run, optimizer=optimizer)
+    trained = train(
+        _names(project, lessons),
+        run,
+        folder,
+        resume=True,
+        maker=batches,
+        build=partial(network.scene_network, run, trunk, project.anchor),
+        loss=partial(scene_loss, smoothing=run.optimizer.label_smoothing),
+    )
+    learned = Learned(
+        model=network.window_network(run, trained.model, shape.window_frames),
+        validation_accuracy=trained.history[-1]["val_accuracy"],
+        held_out_recognised=_recognised(trained.model, lessons.held_out, batches),
+        calibration=batches.plain_features(
+            choose_calibration(len(lessons.training), run.quantize.calibration_clips, project.seed)
+        ),
+    )
+    say(_sentence(learned))
+    return learned
 
 
-def _pays_no_more(project: WordProject, lessons: Lessons, found: Mined, number: int) -> bool:
-    waiting_for_recordings = number == 0 and lessons.recordings is not None
-    return found.per_hour < project.mining.enough_per_hour and not waiting_for_recordings
+def scene_loss(targets: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
+    """Loss of a batch of scenes, whose decisions are not alike.
+
+    Those that should wake count by their mean. Those that must not count by their mean and, just as much, by the
+    mean of the hardest few: a false accept is one bad moment in an hour.
+
+    Parameters
+    ----------
+    targets : [clips, decisions, labels]
+        Of `batches.decision_targets`.
+    logits : [clips, decisions, labels]
+    smoothing : float
+        Of the labels.
+
+    Returns
+    -------
+    [clips]
+    """
+    counts = tf.reduce_max(targets, axis=-1)
+    asleep = targets[..., 0]
+    soft = targets * (1.0 - smoothing) + counts[..., None] * smoothing / tf.cast(tf.shape(targets)[-1], tf.float32)
+    losses = -tf.reduce_sum(soft * tf.nn.log_softmax(logits), axis=-1)
+    awake = counts - asleep
+    hit = tf.math.divide_no_nan(tf.reduce_sum(losses * awake, axis=1), tf.reduce_sum(awake, axis=1))
+    quiet = tf.math.divide_no_nan(tf.reduce_sum(losses * asleep, axis=1), tf.reduce_sum(asleep, axis=1))
+    hardest = tf.reduce_mean(tf.math.top_k(losses * asleep, _HARDEST).values, axis=1)
+    return hit + (quiet + hardest) / 2.0
+
+
+def _lesson(project: WordProject, lessons: Lessons) -> tuple[Examples, dict[str, float]]:
+    """All examples and the share of each kind in a batch."""
+    mix = dict(project.examples.mix)
+    if lessons.recordings is None:
+        return lessons.training, mix
+    mix["recording"] = mix["word"] * project.examples.recording_share
+    mix["word"] -= mix["recording"]
+    return Examples.join([lessons.training, lessons.recordings]), mix
 
 
 def _recognised(model: keras.Model, held_out: Examples | None, batches: WordBatches) -> float | None:
     if held_out is None or not len(held_out):
         return None
-    window_frames = batches.input_shape[0]
-    best = np.zeros(len(held_out), dtype=np.float32)
-    for start in range(held_out.features.shape[1] - window_frames + 1):
-        starts = np.full(len(held_out), start)
-        inputs = batches.scale.to_real(cut_windows(held_out.features, starts, window_frames))[..., None]
-        scores = posteriors(model, inputs)[np.arange(len(held_out)), held_out.labels]
-        best = np.maximum(best, scores)
+    logits = predict(model, batches.scale.to_real(held_out.features))
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    posteriors = raised / raised.sum(axis=-1, keepdims=True)
+    best = posteriors[np.arange(len(held_out)), :, held_out.labels].max(axis=1)
     return float((best >= _RECOGNISED_AT).mean())
 
 
@@ -164,8 +155,8 @@ def _names(project: WordProject, lessons: Lessons) -> TrainingData:
     return TrainingData(labels=project.labels, training=none, validation=none, noise=(), sha256=lessons.sha256)
 
 
-def _sentence(number: int, report: RoundReport) -> str:
-    text = f"round {number}: validation {report.validation_accuracy:.2%}"
-    if report.held_out_recognised is not None:
-        text += f", held-out recordings recognised {report.held_out_recognised:.0%}"
-    return f"{text}; {report.mined} windows of {report.mined_hours:.2f} h negatives still wake"
+def _sentence(learned: Learned) -> str:
+    text = f"validation {learned.validation_accuracy:.2%}"
+    if learned.held_out_recognised is not None:
+        text += f", held-out recordings recognised {learned.held_out_recognised:.0%}"
+    return text

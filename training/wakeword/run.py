@@ -6,6 +6,7 @@ working folder. Whatever lies there is whole and belongs to this project, so an 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,15 @@ from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import KwsError, TrainingError
+from kws.features import Features, FeaturesConfig
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
-from training import checkpoint, settings
+from training import checkpoint
 from training.architectures import count_macs
 from training.config import RunConfig
 from training.pipeline import FeatureScale
 from training.quantize import quantize
+from training.trunk.network import load
 from training.wakeword import calibration, card, network, speech
 from training.wakeword.ambient import Ambient, in_a_row, read_ambient
 from training.wakeword.config import WordProject
@@ -90,13 +93,14 @@ def execute(
     show_pronunciation(project, engine, console)
     script = speech.write_script(project, engine)
     given = _read_given(project, console)
+    trunk = load(project.trunk)
     work = _work_folder(out, project, engine.name, given)
-    bank = _speak(script, engine, work, console)
+    bank = _speak(script, engine, _speech_path(out, project, engine.name), console)
     speech.check_length(bank, project.labels, longest_s=network.LONGEST_WORD_S)
-    shape = network.window_shape(project, bank)
-    run = network.run_config(project, shape)
-    lessons = _make_lessons(project, shape, bank, given, work, console)
-    learned = learn(project, lessons, run, shape, work, console.print)
+    shape = network.window_shape(project, trunk.config, bank)
+    run = network.run_config(project, trunk.config, shape)
+    lessons = _make_lessons(project, run.features, shape, bank, given, work, console)
+    learned = learn(project, lessons, run, shape, trunk, work, console.print)
     draft = _export(learned, project, run, given, work)
     console.print("hearing validation streams, choosing thresholds ...")
     held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
@@ -133,10 +137,11 @@ def _read_given(project: WordProject, console: Console) -> Given:
 
 
 def _work_folder(out: Path, project: WordProject, engine: str, given: Given) -> Path:
-    plain = settings.to_dict(project)
-    for place in ("recordings", "ambient", "gate"):  # what they hold counts, not where it lies; and nothing learns of
-        plain.pop(place, None)  # the gate
-    name = checkpoint.digest(plain, engine, recordings.digest(given.takes), given.ambient.sha256)
+    plain = project.without_places()
+    plain.pop("gate")  # nothing learns of it
+    name = checkpoint.digest(
+        plain, engine, _trunk_sha256(project), recordings.digest(given.takes), given.ambient.sha256
+    )
     work = out / "work" / name[:12]
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -146,20 +151,38 @@ def _work_folder(out: Path, project: WordProject, engine: str, given: Given) -> 
     return work
 
 
-def _speak(script: speech.Script, engine: SpeechEngine, work: Path, console: Console) -> SpeechBank:
+def _trunk_sha256(project: WordProject) -> str:
+    return hashlib.sha256(project.trunk.read_bytes()).hexdigest()
+
+
+def _speech_path(out: Path, project: WordProject, engine: str) -> Path:
+    """Where the takes lie: other recordings, negatives or settings of training need none spoken again."""
+    plain = project.without_places()
+    name = checkpoint.digest([plain[key] for key in ("words", "speech", "seed")], engine)
+    return out / "work" / f"speech-{name[:12]}.npz"
+
+
+def _speak(script: speech.Script, engine: SpeechEngine, path: Path, console: Console) -> SpeechBank:
     def make() -> SpeechBank:
         with _progress(console, "speaking") as step:
             return speech.speak(script, engine, step)
 
-    return _once(work / "speech.npz", SpeechBank, make)
+    return _once(path, SpeechBank, make)
 
 
 def _make_lessons(
-    project: WordProject, shape: WindowShape, bank: SpeechBank, given: Given, work: Path, console: Console
+    project: WordProject,
+    features: FeaturesConfig,
+    shape: WindowShape,
+    bank: SpeechBank,
+    given: Given,
+    work: Path,
+    console: Console,
 ) -> Lessons:
     sides = {
         validates: Material(
             project=project,
+            features=features,
             shape=shape,
             bank=bank,
             recordings=tuple(take.samples for take in given.takes),
@@ -169,9 +192,9 @@ def _make_lessons(
         for validates in (False, True)
     }
 
-    def windows(name: str, material: Material, orders: list[Order], first: int = 0) -> Examples:
+    def scenes(name: str, material: Material, orders: list[Order], first: int = 0) -> Examples:
         def make() -> Examples:
-            with _progress(console, f"{name} windows") as step:
+            with _progress(console, f"{name} scenes") as step:
                 return make_examples(material, orders, first_number=first, on_progress=step)
 
         return _once(work / f"{name}.npz", Examples, make)
@@ -179,11 +202,11 @@ def _make_lessons(
     own, kept = _recording_orders(project, given)
     sentences = [bank.take(int(take)) for take in bank.find("other", validates=False)]
     return Lessons(
-        training=windows("training", sides[False], plan(sides[False])),
-        validation=windows("validation", sides[True], plan(sides[True])),
-        recordings=windows("recording", sides[False], own, _RECORDINGS_FROM) if own else None,
-        held_out=windows("held-out", sides[True], kept, _RECORDINGS_FROM) if kept else None,
-        negatives=in_a_row([given.ambient.training, *sentences]),
+        training=scenes("training", sides[False], plan(sides[False])),
+        validation=scenes("validation", sides[True], plan(sides[True])),
+        recordings=scenes("recording", sides[False], own, _RECORDINGS_FROM) if own else None,
+        held_out=scenes("held-out", sides[True], kept, _RECORDINGS_FROM) if kept else None,
+        negatives=Features(features).compute(in_a_row([given.ambient.training, *sentences])),
         sha256=work.name,
     )
 
@@ -218,12 +241,10 @@ def _export(learned: Learned, project: WordProject, run: RunConfig, given: Given
 
 
 def _provenance(learned: Learned, project: WordProject, given: Given) -> dict[str, Any]:
-    plain = settings.to_dict(project)
-    plain.pop("recordings", None)
-    plain.pop("ambient", None)
     return {
         "name": project.name,
-        "project": plain,
+        "project": project.without_places(),
+        "trunk": {"sha256": _trunk_sha256(project)},
         "recordings": {"takes": len(given.takes), "sha256": recordings.digest(given.takes)},
         "ambient": {
             "files": given.ambient.num_files,
@@ -231,7 +252,10 @@ def _provenance(learned: Learned, project: WordProject, given: Given) -> dict[st
             "validation_hours": round(given.ambient.validation_hours, 4),
             "sha256": given.ambient.sha256,
         },
-        "rounds": [vars(report) for report in learned.rounds],
+        "learned": {
+            "validation_accuracy": learned.validation_accuracy,
+            "held_out_recognised": learned.held_out_recognised,
+        },
         "macs_per_window": count_macs(learned.model),
     }
 

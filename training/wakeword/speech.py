@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import phonetics
-from datasets.synthetic import SpeechEngine, Utterance, Voice, synthesize_utterances, vary
-from datasets.synthetic_choir import Choir
+from datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
+from datasets.synthetic_choir import open_engines
 from datasets.synthetic_espeak import EspeakEngine
-from datasets.synthetic_flite import FliteEngine
-from datasets.synthetic_piper import PiperEngine
-from kws.errors import ConfigError, SpeechEngineError
+from kws.errors import SpeechEngineError
 from training.wakeword.config import SpeechConfig, WordProject
 
 Kind = Literal["word", "near", "other"]
@@ -81,29 +79,8 @@ class Script:
 
 
 def open_engine(config: SpeechConfig) -> SpeechEngine:
-    """Return the engine a project asks for, several as one.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such engine, or Piper lacks its folder of voices.
-    ToolMissingError
-        If an engine is not installed.
-    """
-    engines = {name: _open(name, config) for name in config.engines}
-    if not engines:
-        raise ConfigError("speech: expected at least one engine, such as espeak-ng, and got none")
-    return Choir(engines, config.engines) if len(engines) > 1 else next(iter(engines.values()))
-
-
-def _open(name: str, config: SpeechConfig) -> SpeechEngine:
-    if name == "espeak-ng":
-        return EspeakEngine()
-    if name == "flite":
-        return FliteEngine()
-    if name == "piper" and config.piper_voices is not None:
-        return PiperEngine(config.piper_voices)
-    raise ConfigError(f"speech: expected engines espeak-ng, flite, or piper with piper_voices = FOLDER; got {name!r}")
+    """Return the engines a project asks for as one; raises what `open_engines` does."""
+    return open_engines(config.engines, piper_voices=config.piper_voices)
 
 
 def write_script(project: WordProject, engine: SpeechEngine) -> Script:
@@ -128,14 +105,14 @@ def write_script(project: WordProject, engine: SpeechEngine) -> Script:
     script: list[tuple[Utterance, Kind, int]] = []
     for label, word in enumerate(project.words, start=1):
         rng = np.random.default_rng([seed, _TEXTS, label])
-        for spoken in _cast(_intoned(word.texts), voices, config.takes_per_word, rng):
+        for spoken in vary(_intoned(word.texts), voices, config.takes_per_word, rng):
             script.append((spoken, "word", label))
     rng = np.random.default_rng([seed, _MISSES])
     near_texts = [miss.text for miss in misses]
-    script += [(spoken, "near", 0) for spoken in _cast(near_texts, voices, config.near_takes, rng)]
+    script += [(spoken, "near", 0) for spoken in vary(near_texts, voices, config.near_takes, rng)]
     rng = np.random.default_rng([seed, _SENTENCES])
     sentences = _sentences([miss.text for miss in ranked], config.sentences, rng)
-    script += [(spoken, "other", 0) for spoken in _cast(sentences, voices, config.sentences, rng)]
+    script += [(spoken, "other", 0) for spoken in vary(sentences, voices, config.sentences, rng)]
     utterances, kinds, labels = zip(*script, strict=True)
     return Script(utterances=utterances, kinds=kinds, labels=labels, near_misses=tuple(misses))
 
@@ -189,15 +166,3 @@ def _sentences(words: Sequence[str], count: int, rng: np.random.Generator) -> li
         length = int(rng.integers(2, 7))
         chosen.append(" ".join(str(word) for word in rng.choice(words, size=length)))
     return chosen
-
-
-def _cast(texts: Sequence[str], voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list[Utterance]:
-    """Give every text its voices; texts in espeak's phonemes go to the voices that understand them."""
-    spelled = [text for text in texts if "[[" in text]
-    able = [voice for voice in voices if voice.engine == "espeak-ng"]
-    if len(able) == len(voices) or not spelled:
-        return vary(texts, voices, count, rng)
-    words = [text for text in texts if "[[" not in text]
-    num_spelled = round(count * len(spelled) / len(texts)) if able else 0
-    cast = vary(words, voices, count - num_spelled, rng) if words else []
-    return cast + (vary(spelled, able, num_spelled, rng) if able else [])
