@@ -104,6 +104,12 @@ def _row(point: DetPoint) -> dict[str, Any]:
     }
 
 
+def drawn(data: Path, word: str, count: int) -> list[Path]:
+    """Choose recordings of a word that teach, by a hash of their names: the same ones in every run."""
+    paths = sorted((data / "wake_words" / word).glob("*.flac"))
+    return sorted(paths, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())[:count]
+
+
 def report(bundle: Bundle, data: Path, teaching: Sequence[Path] = ()) -> dict[str, Any]:
     """Figures of every word of a bundle that has recordings in ``DIR/wake_words``."""
     split, figures = split_data(data), []
@@ -127,7 +133,9 @@ def main() -> None:
         bundle = Bundle.load(path)
         figures = Path(__file__).with_name(f"{path.stem}.json")
         made = json.loads(figures.read_text()) if figures.exists() else {}
-        measured = report(bundle, data)
+        count = made.get("recordings_per_word", 0)
+        taught = [recording for word in keywords_of(bundle) for recording in drawn(data, word, count)]
+        measured = report(bundle, data, taught)
         figures.write_text(json.dumps(made | measured, indent=1) + "\n")
         for word in measured["words"]:
             print(path.name, word["word"], json.dumps(word[BEST]))

@@ -9,7 +9,6 @@ user's own takes and are not tested. Writes the bundle below ``build/words`` and
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -19,15 +18,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from eval_wakeword import report, split_data
+from eval_wakeword import drawn, report, split_data
 
 from training.wakeword.config import make_project
 from training.wakeword.run import DEFAULT_OUT, execute
-
-
-def draw(paths: list[Path], count: int) -> list[Path]:
-    """Choose recordings by a hash of their names: the same ones in every run."""
-    return sorted(paths, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())[:count]
 
 
 def main() -> None:
@@ -40,11 +34,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     words, name = options.words, "_".join(options.words) + (f"_{options.recordings}" if options.recordings else "")
-    teaching = [
-        path
-        for word in words
-        for path in draw(sorted((options.data / "wake_words" / word).glob("*.flac")), options.recordings)
-    ]
+    teaching = [path for word in words for path in drawn(options.data, word, options.recordings)]
     phrases = () if options.config else tuple(words)
     ambient = split_data(options.data).teaching
     project = make_project(phrases, config=options.config, ambient=ambient, seed=options.seed)
