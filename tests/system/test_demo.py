@@ -13,7 +13,7 @@ from training.demo import Demo, demo_config
 from training.demo_data import DemoSize, make_demo_data
 
 SMALL = DemoSize(
-    voices=80, phrase_clips=160, other_clips=4, near_words=6, near_mutations=4, noise_recordings=6, held_out=(3, 2, 1)
+    voices=80, phrase_clips=320, other_clips=4, near_words=6, near_mutations=4, noise_recordings=6, held_out=(3, 2, 1)
 )
 
 
