@@ -59,7 +59,7 @@ def test_segments_start_where_embeddings_do() -> None:
 
 def test_a_trunk_learns_what_its_teacher_says_and_the_same_twice() -> None:
     lessons = tiny_lessons()
-    run = DistilConfig(epochs=6, steps_per_epoch=40, batch_clips=16, segment_frames=72, colour_db=0.0, level_db=0.0)
+    run = DistilConfig(epochs=6, steps_per_epoch=40, batch_clips=16, segment_frames=72, colour_db=0.0, gain_db=0.0)
     heard, unheard = (
         Lessons(plain=lessons.plain[part], heard=lessons.heard[part], embeddings=lessons.embeddings[part])
         for part in (slice(0, PIECES - 12), slice(PIECES - 12, PIECES))

@@ -14,7 +14,8 @@ from training.train import make_deterministic
 from training.trunk.lessons import Lessons
 from training.trunk.network import ROW_FRAMES, TrunkConfig, build
 from training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
-from training.wakeword.batches import Colour
+from training.wakeword.batches import Surroundings
+from training.wakeword.config import ExamplesConfig
 
 _BATCH = 31
 """Which random stream a generator feeds; part of its seed."""
@@ -34,7 +35,7 @@ class DistilConfig:
     heard_share: float = 0.6
     """Of the clips, that come from the other room; the rest as spoken."""
     colour_db: float = 4.0
-    level_db: float = 6.0
+    gain_db: float = 6.0
 
 
 class Clock:
@@ -153,8 +154,9 @@ class _Batches:
     def __init__(self, lessons: Lessons, config: TrunkConfig, run: DistilConfig, clock: Clock, seed: int) -> None:
         self._lessons, self._run, self._clock, self._seed = lessons, run, clock, seed
         self._scale = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point)
-        self._colour = Colour(config.features, run.colour_db)
-        self._steps_per_db = np.log(10.0) / 20.0 / config.features.scale
+        changes = ExamplesConfig(colour_db=run.colour_db, gain_db=run.gain_db, background_probability=0.0)
+        nothing = np.zeros((0, config.features.num_features), np.int8)
+        self._surroundings = Surroundings(config.features, nothing, changes)
         self._mean, self._deviation = scale_of(lessons)
 
     def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -166,8 +168,6 @@ class _Batches:
         features = lessons.plain[pieces[:, None], frames]
         elsewhere = rng.random(count) < run.heard_share
         features[elsewhere] = lessons.heard[pieces[elsewhere, None], frames[elsewhere]]
-        features = self._colour.bend(features, rng)
-        levels = rng.uniform(-run.level_db, run.level_db, (count, 1, 1)) * self._steps_per_db
         wanted = lessons.embeddings[pieces[:, None], starts[:, None] + self._clock.numbers].astype(np.float32)
-        inputs = self._scale.to_real(np.clip(features + np.rint(levels), -128, 127))
+        inputs = self._scale.to_real(self._surroundings.surround(features, rng))
         return np.asarray(inputs, np.float32), (wanted - self._mean) / self._deviation
