@@ -33,7 +33,8 @@ from kws.model import Model
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 Int8Array = npt.NDArray[np.int8]
-CLIP_SAMPLES = 16000
+CLIP_SAMPLES = 4 * 16000
+"""Clips are padded to more than any window; its frames are taken from the beginning."""
 NUM_CLIPS = 300
 NUM_RANDOM = 300
 STREAM_CLIPS = 10

@@ -13,8 +13,9 @@ static uint32_t spare_bits(const int32_t *data, uint32_t num_values)
     return (leading > 4u) ? leading - 4u : 0u;
 }
 
-static uint32_t power(kws_dsp_bin_t bin, uint32_t shift)
+static uint32_t power(kws_dsp_bin_t bin, const void *how)
 {
+    const uint32_t shift = *(const uint32_t *)how;
     const int32_t re = kws_shift_left(bin.re, shift);
     const int32_t im = kws_shift_left(bin.im, shift);
     const int64_t sum = (int64_t)re * re + (int64_t)im * im;
@@ -25,20 +26,6 @@ int32_t kws_dsp_powers(int32_t *data, uint32_t log2_points, uint32_t first_bin, 
                        const int16_t *twiddles_q15)
 {
     const uint32_t shift = spare_bits(data, 2u << log2_points);
-    const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
-    uint32_t left = kws_dsp_num_alone(num_pairs, num_bins) + num_pairs;
-    int32_t *point = data + 2u * first_bin;
-    int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
-    for (; left > 0u; --left) {
-        kws_dsp_bin_t lower, upper;
-        kws_dsp_real_bins(point, mirror, twiddles_q15, &lower, &upper);
-        *point = (int32_t)power(lower, shift);
-        if (left <= num_pairs) {
-            *mirror = (int32_t)power(upper, shift);
-        }
-        point += 2;
-        mirror -= 2;
-        twiddles_q15 += 2;
-    }
+    kws_dsp_replace_bins(data, log2_points, first_bin, num_bins, twiddles_q15, power, &shift);
     return 2 * (int32_t)shift;
 }

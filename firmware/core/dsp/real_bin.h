@@ -40,4 +40,28 @@ static inline uint32_t kws_dsp_num_alone(uint32_t num_pairs, uint32_t num_bins)
     return (num_pairs > 0u) ? num_bins + 1u - 2u * num_pairs : num_bins;
 }
 
+/* Turn the FFT's points into sizes of bins first_bin .. first_bin + num_bins - 1, in place: bin k at data[2 k]. Compilers
+ * put size_of where it is called. */
+static inline void kws_dsp_replace_bins(int32_t *data, uint32_t log2_points, uint32_t first_bin,
+                                        uint32_t num_bins, const int16_t *twiddles_q15,
+                                        uint32_t (*size_of)(kws_dsp_bin_t bin, const void *how),
+                                        const void *how)
+{
+    const uint32_t num_pairs = kws_dsp_num_pairs(log2_points, first_bin, num_bins);
+    uint32_t left = kws_dsp_num_alone(num_pairs, num_bins) + num_pairs;
+    int32_t *point = data + 2u * first_bin;
+    int32_t *mirror = data + 2u * ((1u << log2_points) - first_bin);
+    for (; left > 0u; --left) {
+        kws_dsp_bin_t lower, upper;
+        kws_dsp_real_bins(point, mirror, twiddles_q15, &lower, &upper);
+        *point = (int32_t)size_of(lower, how);
+        if (left <= num_pairs) {
+            *mirror = (int32_t)size_of(upper, how);
+        }
+        point += 2;
+        mirror -= 2;
+        twiddles_q15 += 2;
+    }
+}
+
 #endif

@@ -154,8 +154,9 @@ typedef void run_tile_t(const job_t *job);
     "strb r6, [r2], #1\n\t"                                                                                  \
     "str r2, [sp]\n\t"
 
-/* A channel of four columns: sums r6-r9; r2 start, r3-r5 weights, the others inputs. */
-#define CHANNEL_FOUR(UNPACK)                                                                                 \
+/* What tiles of four and five columns begin with, the upper two rows of the first six input columns: sums r6-r9; r2 start,
+ * r3-r5 weights, the others inputs. */
+#define FIRST_COLUMNS(UNPACK)                                                                                \
     "ldm r1!, {r2, r3, r4, r5}\n\t"                                                                          \
     LOAD("r11", "0") LOAD("r12", "4") LOAD("lr", "8")                                                        \
     UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
@@ -163,7 +164,11 @@ typedef void run_tile_t(const job_t *job);
     DUAL("r7", "r12", "r3", "r2") DUAL("r7", "lr", "r4", "r7") DUAL("r8", "lr", "r3", "r2")                  \
     LOAD("r11", "12") LOAD("r12", "16") LOAD("lr", "20")                                                     \
     UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r7", "r11", "r5", "r7") DUAL("r8", "r11", "r4", "r8") DUAL("r9", "r11", "r3", "r2")                \
+    DUAL("r7", "r11", "r5", "r7") DUAL("r8", "r11", "r4", "r8") DUAL("r9", "r11", "r3", "r2")
+
+/* A channel of four columns. */
+#define CHANNEL_FOUR(UNPACK)                                                                                 \
+    FIRST_COLUMNS(UNPACK)                                                                                    \
     DUAL("r8", "r12", "r5", "r8") DUAL("r9", "r12", "r4", "r9") DUAL("r9", "lr", "r5", "r9")                 \
     LOAD("r12", LOWER) LOAD("lr", LOWER " + 4") LOAD("r2", LOWER " + 8")                                     \
     "ldm r1!, {r3, r4, r11}\n\t"                                                                             \
@@ -176,14 +181,7 @@ typedef void run_tile_t(const job_t *job);
 
 /* Five columns: sums r6-r10. */
 #define CHANNEL_FIVE(UNPACK)                                                                                 \
-    "ldm r1!, {r2, r3, r4, r5}\n\t"                                                                          \
-    LOAD("r11", "0") LOAD("r12", "4") LOAD("lr", "8")                                                        \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r6", "r11", "r3", "r2") DUAL("r6", "r12", "r4", "r6") DUAL("r6", "lr", "r5", "r6")                 \
-    DUAL("r7", "r12", "r3", "r2") DUAL("r7", "lr", "r4", "r7") DUAL("r8", "lr", "r3", "r2")                  \
-    LOAD("r11", "12") LOAD("r12", "16") LOAD("lr", "20")                                                     \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r7", "r11", "r5", "r7") DUAL("r8", "r11", "r4", "r8") DUAL("r9", "r11", "r3", "r2")                \
+    FIRST_COLUMNS(UNPACK)                                                                                    \
     DUAL("r8", "r12", "r5", "r8") DUAL("r9", "r12", "r4", "r9") DUAL("r10", "r12", "r3", "r2")               \
     DUAL("r9", "lr", "r5", "r9") DUAL("r10", "lr", "r4", "r10")                                              \
     LOAD("r11", "24") LOAD("r12", LOWER) LOAD("lr", LOWER " + 4") LOAD("r2", LOWER " + 8")                   \
