@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from rich.progress import (
     BarColumn,
@@ -36,6 +35,8 @@ class WeightAverage(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Pair the variables once."""
+        import tensorflow as tf
+
         pairs = list(zip(self.averaged.weights, self.model.weights, strict=True))
 
         @tf.function

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kws.errors import EvaluationError
 from kws.evaluation.det import ALL_THRESHOLDS, det_curve, score_tracks
 from kws.evaluation.metrics import Rate, StreamScore
@@ -13,6 +16,8 @@ from kws.evaluation.tracks import ScoreTrack
 
 LOWEST_THRESHOLD = 64
 """Never choose less than this (0.25), however quiet the negative audio was: it would fire on the next noise."""
+TAIL_MOMENTS = 20
+"""How many of the loudest moments an estimate rests on; the scale it finds is good to 1 / sqrt(20), 22 %."""
 RULE_OF_THREE = -math.log(0.05)
 """No event in n hours bounds the rate below 3 / n per hour with 95 % confidence."""
 
@@ -100,6 +105,76 @@ def calibrate(
         f"{fa_per_hour} false accepts per hour are out of reach: {score.false_accepts} even at the highest "
         "thresholds; train with these recordings as negatives, or ask for a higher rate"
     )
+
+
+def estimate(
+    tracks: Sequence[ScoreTrack], keywords: Sequence[str], refractory_frames: int, *, fa_per_hour: float
+) -> tuple[int, ...]:
+    """Estimate thresholds for a rate that the audio is too short to show; no promise.
+
+    Peaks over threshold: the log odds of the loudest moments lie above those of the one after them as an exponential
+    distribution does, and its scale says how far above lie moments that are rarer than the audio is long.
+
+    Parameters
+    ----------
+    tracks : sequence of ScoreTrack
+        Recordings in which no keyword is said.
+    keywords : sequence of str
+        Labels that may fire; each gets the same share of the rate.
+    refractory_frames : int
+        Of the bundle's decision settings: moments are at least so far apart.
+    fa_per_hour : float
+        For all keywords together.
+
+    Returns
+    -------
+    tuple of int
+        One threshold per label, `LOWEST_THRESHOLD` to 255; 0 for labels that never fire.
+
+    Raises
+    ------
+    EvaluationError
+        If there is no audio.
+
+    References
+    ----------
+    S. Coles, "An Introduction to Statistical Modeling of Extreme Values", 2001, chapter 4 (with shape 0).
+    """
+    hours = sum(track.truth.negative_hours for track in tracks)
+    if not hours > 0.0:
+        raise EvaluationError("no audio without the keyword, and so nothing to choose a threshold on; add some")
+    share = fa_per_hour / len(keywords)
+    return tuple(
+        _beyond(_loudest_moments(tracks, index, refractory_frames), hours * share) if label in keywords else 0
+        for index, label in enumerate(tracks[0].labels)
+    )
+
+
+def _beyond(moments: NDArray[np.float64], events: float) -> int:
+    """Threshold that so many moments of the same audio, less than one perhaps, would be expected to reach."""
+    if len(moments) < 2:
+        return ALL_THRESHOLDS[-1]
+    odds = np.log((moments + 0.5) / (255.5 - moments))
+    scale = float(np.mean(odds[:-1] - odds[-1]))
+    wanted = odds[-1] + scale * math.log((len(moments) - 1) / events)
+    threshold = math.ceil(255.0 / (1.0 + math.exp(-wanted)))
+    heard = int(moments[min(int(events), len(moments) - 1)]) + 1  # what the audio itself shows is no matter of opinion
+    return min(max(threshold, heard, LOWEST_THRESHOLD), ALL_THRESHOLDS[-1])
+
+
+def _loudest_moments(tracks: Sequence[ScoreTrack], label: int, refractory_frames: int) -> NDArray[np.float64]:
+    """The `TAIL_MOMENTS` + 1 highest scores of a label, refractory time apart, highest first."""
+    found: list[int] = []
+    for track in tracks:
+        scores, frames = track.scores.smoothed[:, label], track.scores.frame_index.astype(np.int64)
+        times: list[int] = []
+        for decision in np.argsort(-scores.astype(np.int64), kind="stable"):
+            if len(times) > TAIL_MOMENTS:
+                break
+            if all(abs(frames[decision] - time) > refractory_frames for time in times):
+                times.append(int(frames[decision]))
+                found.append(int(scores[decision]))
+    return np.array(sorted(found, reverse=True)[: TAIL_MOMENTS + 1], dtype=np.float64)
 
 
 def _check_hours(hours: float, fa_per_hour: float) -> None:

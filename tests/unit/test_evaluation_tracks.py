@@ -12,7 +12,7 @@ from kws.decision import DecisionConfig
 from kws.errors import EvaluationError
 from kws.evaluation.calibration import calibrate_bundle
 from kws.evaluation.det import det_curve, score_tracks
-from kws.evaluation.operating_point import calibrate, hours_needed
+from kws.evaluation.operating_point import calibrate, estimate, hours_needed
 from kws.evaluation.tracks import ScoreTrack, detect, score_recording
 from kws.evaluation.truth import Truth, Window
 from kws.pipeline import Pipeline, Scores
@@ -138,6 +138,50 @@ def test_allowed_false_accepts_go_where_they_lower_a_threshold_most() -> None:
 
 def test_no_threshold_falls_below_the_lowest_however_quiet_the_audio() -> None:
     assert calibrate([track([])], ["go"], 50, fa_per_hour=3.0).thresholds == (0, 64, 0)
+
+
+def exponential_moments(count: int, hours: float, scale: float, seed: int) -> ScoreTrack:
+    """Moments whose log odds lie above -2 as an exponential distribution of the given scale does."""
+    rng = np.random.default_rng(seed)
+    odds = -2.0 + rng.exponential(scale, count)
+    scores = np.rint(255.0 / (1.0 + np.exp(-odds))).astype(int)
+    seconds = rng.permutation(np.arange(2, round(3600 * hours) - 2, 3))[:count]
+    return track([(int(t), "go", int(score)) for t, score in zip(seconds, scores, strict=True)], hours=hours)
+
+
+def test_an_estimate_by_hand() -> None:
+    # 21 moments: one at even odds and, above it, 20 whose log odds are 1 on average; in half an hour 20 exceed 0.
+    score = round(255 / (1 + np.exp(-1.0)))
+    peaks = [(60 * i, "go", score) for i in range(1, 21)] + [(1500, "go", 127)]
+    (_, threshold, other) = estimate([track(peaks, hours=0.5)], ["go"], 50, fa_per_hour=4.0)
+    wanted = np.log(20 / 2.0)  # two events in half an hour: log(10) scales above even odds
+    assert threshold == pytest.approx(255 / (1 + np.exp(-wanted)), abs=1.5)
+    assert other == 0
+
+
+@pytest.mark.parametrize("wanted", [0.5, 2.0])
+def test_estimates_from_half_an_hour_hold_over_a_hundred(wanted: float) -> None:
+    thresholds = [
+        estimate([exponential_moments(300, 0.5, 0.7, seed)], ["go"], 50, fa_per_hour=wanted)[1] for seed in range(12)
+    ]
+    # 600 moments an hour exceed -2 by this distribution; so many of them exceed the typical threshold.
+    odds = np.log((np.array(thresholds) - 0.5) / (255.5 - np.array(thresholds)))
+    rates = 600.0 * np.exp(-(odds + 2.0) / 0.7)
+    assert wanted / 3.0 < np.median(rates) < wanted * 3.0, rates
+
+
+def test_words_share_the_rate_of_an_estimate() -> None:
+    moments = exponential_moments(300, 0.5, 0.7, 1)
+    alone = estimate([moments], ["go"], 50, fa_per_hour=1.0)[1]
+    shared = estimate([moments], ["go", "stop"], 50, fa_per_hour=2.0)
+    assert shared[1] == alone
+    assert shared[2] == 64  # nothing was ever heard of it
+
+
+def test_an_estimate_needs_audio() -> None:
+    everything = Window(label="go", start_sample=0, end_sample=HOUR)
+    with pytest.raises(EvaluationError, match="no audio without the keyword"):
+        estimate([track([], windows=[everything])], ["go"], 50, fa_per_hour=5.0)
 
 
 def test_a_rate_out_of_reach_is_refused() -> None:

@@ -405,8 +405,9 @@ def test_points_are_promised_only_as_far_as_the_audio_reaches() -> None:
     (strict, strict_why), (middle, middle_why), (loose, loose_why) = rows
     assert not loose_why
     assert loose[1] <= 151  # 2 per hour of 2 h: four of the five may wake it
-    assert middle[1] == 241  # no promise: above everything that was heard
-    assert strict[1] > middle[1]
+    assert loose[1] < middle[1] < strict[1]  # no promise: from the tail of what was heard ...
+    assert middle[1] > 220  # ... and above it: one of the five in 2 h
+    assert strict[1] > 240
     assert "needs 6.0 h" in middle_why
     assert "had 2.00 h" in strict_why
     assert all(row[0] == 0 for row, _ in rows)

@@ -1,14 +1,16 @@
 """Makes ``models/speech_trunk.npz``: ``python -m training.trunk SPEECH... --noise NOISE... --out FOLDER``.
 
 SPEECH and NOISE are files and folders of recordings. The teacher must be installed (``pip install 'kws[trunk]'``).
+``KERAS_BACKEND=jax`` trains with JAX, on a GPU if it has one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +21,23 @@ from kws.errors import KwsError
 from kws.features import FeaturesConfig
 from training.quiet import load_tensorflow
 
+_ELSEWHERE = 0.65
+"""Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken."""
+
 
 def main() -> None:
     """Speak, ask the teacher, train, save, measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", nargs="+", type=Path)
     parser.add_argument("--noise", nargs="*", type=Path, default=[])
-    parser.add_argument("--synthetic-hours", type=float, default=0.5)
-    parser.add_argument("--copies", type=int, default=2, help="of the speech, each by people of another size")
+    parser.add_argument("--synthetic-hours", type=float, default=4.5)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-clips", type=int, help="segments in a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build") / "trunk")
     options = parser.parse_args()
-    load_tensorflow()
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        load_tensorflow()
     try:
         make(options)
     except KwsError as error:
@@ -45,23 +51,27 @@ def make(options: argparse.Namespace) -> None:
 
     console, config, started_s = Console(), network.TrunkConfig(), time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
-    training, validation = (options.out / f"{side}.npz" for side in ("training", "validation"))
-    if not (training.exists() and validation.exists()):
-        _make_lessons(options, config.features, training, validation, console)
-    lessons = load_lessons(training)
-    run = distil.DistilConfig() if options.epochs is None else distil.DistilConfig(epochs=options.epochs)
+    paths = [options.out / f"{side}.npz" for side in ("training", "plain", "heard")]
+    if not all(path.exists() for path in paths):
+        _make_lessons(options, config.features, paths, console)
+    lessons, plain, heard = (load_lessons(path) for path in paths)
+    asked = {name: getattr(options, name) for name in ("epochs", "batch_clips")}
+    run = distil.DistilConfig(**{name: value for name, value in asked.items() if value is not None})
     model = distil.distil(lessons, config, run, seed=options.seed)
     network.save(model, config, options.out / "speech_trunk.npz")
-    shares = distil.explained(model, load_lessons(validation), config, distil.scale_of(lessons))
+    scale = distil.scale_of(lessons)
+    shares = {
+        name: distil.explained(model, unheard, config, scale) for name, unheard in (("plain", plain), ("heard", heard))
+    }
     figures = {"explained": shares, "minutes": round((time.monotonic() - started_s) / 60, 1)}
     (options.out / "speech_trunk.json").write_text(json.dumps(figures, indent=1) + "\n")
     console.print(figures)
 
 
 def _make_lessons(
-    options: argparse.Namespace, features: FeaturesConfig, training: Path, validation: Path, console: Console
+    options: argparse.Namespace, features: FeaturesConfig, paths: Sequence[Path], console: Console
 ) -> None:
-    from training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
+    from training.trunk.lessons import RealSpeech, make_lessons, real_pieces, synthetic_pieces
     from training.wakeword.ambient import read_ambient
 
     speech = read_ambient(options.speech)
@@ -72,12 +82,13 @@ def _make_lessons(
             task = progress.add_task(name)
             return lambda done, total: progress.update(task, completed=done, total=total)
 
-        pieces = real_pieces(speech.training, options.copies, options.seed)
+        pieces = real_pieces(speech.training, RealSpeech(), options.seed)
         pieces += synthetic_pieces(options.synthetic_hours, options.seed, step("speaking"))
-        unheard = real_pieces(speech.validation, 1, options.seed)
-        for path, chosen in ((training, pieces), (validation, unheard)):
-            made = make_lessons(chosen, noise, features, options.seed, step(f"asking the teacher: {path.stem}"))
-            np.savez(path, plain=made.plain, heard=made.heard, embeddings=made.embeddings)
+        unheard = real_pieces(speech.validation, RealSpeech(as_spoken=1, by_others=0, in_scraps=0), options.seed)
+        for path, chosen, elsewhere in zip(paths, (pieces, unheard, unheard), (_ELSEWHERE, 0.0, 1.0), strict=True):
+            say = step(f"asking the teacher: {path.stem}")
+            made = make_lessons(chosen, noise, features, options.seed, elsewhere, say)
+            np.savez(path, **vars(made))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,28 @@
-"""Trains the trunk to say what the teacher says, whatever lies between mouth and microphone."""
+"""Trains the trunk to say what the teacher says, whatever lies between mouth and microphone.
+
+Everything that happens to a segment happens in the network that trains, so that an accelerator is never kept waiting:
+it is cut out of its lesson, another microphone bends its spectrum, noise is heard behind it. Runs on any backend of
+Keras: TensorFlow here, JAX on a machine with a GPU.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
-from training.callbacks import RichProgress, WeightAverage
-from training.pipeline import FeatureScale
-from training.train import make_deterministic
+from kws.features import FeaturesConfig, dct_matrix
+from training.callbacks import RichProgress
 from training.trunk.lessons import Lessons
 from training.trunk.network import ROW_FRAMES, TrunkConfig, build
 from training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
-from training.wakeword.batches import Surroundings
-from training.wakeword.config import ExamplesConfig
 
-_BATCH = 31
+_COLOUR_ORDERS = 6
+_PLACES = 31
 """Which random stream a generator feeds; part of its seed."""
 
 
@@ -32,10 +37,11 @@ class DistilConfig:
     learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     ema_decay: float = 0.998
-    heard_share: float = 0.6
-    """Of the clips, that come from the other room; the rest as spoken."""
     colour_db: float = 4.0
     gain_db: float = 6.0
+    noise_share: float = 0.4
+    """Of the segments, that have noise behind them beside what their lesson has."""
+    snr_db: tuple[float, float] = (0.0, 30.0)
 
 
 class Clock:
@@ -74,44 +80,137 @@ def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: in
     keras.Model
         Its outputs are embeddings in units of `scale_of`.
     """
-    import tensorflow as tf
-
-    make_deterministic(seed)
-    model, averaged = build(config, seed=seed), build(config, seed=seed)
+    _make_deterministic(seed)
+    trunk = build(config, seed=seed)
     clock = Clock(config, run.segment_frames, lessons.embeddings.shape[1])
+    places = keras.Input((2,), dtype="int32", name="places")
+    heard, wanted = Listener(lessons, config.features, run, clock, seed)(places)
+    pupil = keras.Model(places, Distance(clock.rows)([trunk(heard), wanted]))
     steps = run.epochs * run.steps_per_epoch
+    warm_up = max(1, steps // run.epochs)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - run.steps_per_epoch, 0.01, warmup_target=run.learning_rate, warmup_steps=run.steps_per_epoch
+        0.0, steps - warm_up, 0.01, warmup_target=run.learning_rate, warmup_steps=warm_up
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=run.weight_decay)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=run.weight_decay, use_ema=True, ema_momentum=run.ema_decay
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    rows = tf.constant(clock.rows)
-
-    def loss(wanted: tf.Tensor, said: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_mean(tf.square(tf.gather(said, rows, axis=1) - wanted))
-
-    model.compile(optimizer, loss, jit_compile=False)
-    batches = _Batches(lessons, config, run, clock, seed)
-
-    def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, wanted = tf.numpy_function(batches.batch, [step], [tf.float32, tf.float32], stateful=False)
-        inputs = tf.ensure_shape(inputs, (None, run.segment_frames, config.features.num_features))
-        return inputs, tf.ensure_shape(wanted, (None, len(clock.rows), lessons.embeddings.shape[2]))
-
-    dataset = tf.data.Dataset.range(steps).map(load, num_parallel_calls=1, deterministic=True).prefetch(4)
+    pupil.compile(optimizer, loss=None, jit_compile=keras.backend.backend() == "jax")
     progress = RichProgress(run.epochs, run.steps_per_epoch, 0)
     try:
-        model.fit(
-            dataset,
-            epochs=run.epochs,
-            steps_per_epoch=run.steps_per_epoch,
-            callbacks=[WeightAverage(averaged, run.ema_decay), progress],
-            shuffle=False,
-            verbose=0,
-        )
+        pupil.fit(_Places(lessons, run, clock, seed), epochs=run.epochs, callbacks=[progress], shuffle=False, verbose=0)
     finally:
         progress.close()
-    return averaged
+    return trunk
+
+
+class _Places(keras.utils.PyDataset):
+    """A batch is a function of (seed, step): which pieces, and which of their embeddings come first."""
+
+    def __init__(self, lessons: Lessons, run: DistilConfig, clock: Clock, seed: int) -> None:
+        super().__init__()
+        self._pieces, self._starts, self._run, self._seed = len(lessons.heard), clock.num_starts, run, seed
+        self._epoch = 0
+
+    @property
+    def num_batches(self) -> int:
+        return self._run.steps_per_epoch
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+
+    def __getitem__(self, step: int) -> tuple[NDArray[np.int32]]:
+        rng = np.random.default_rng([self._seed, _PLACES, self._epoch, step])
+        limits = (self._pieces, self._starts)
+        return (np.stack([rng.integers(0, limit, self._run.batch_clips, np.int32) for limit in limits], axis=1),)
+
+
+class Listener(keras.layers.Layer):
+    """Takes places ``[clips, 2]`` (piece, embedding) to features ``[clips, frames, bands]`` and what to say to them.
+
+    A filter multiplies the spectrum, so it adds to the logarithm of every band alike in every frame; powers of
+    independent sounds add.
+    """
+
+    def __init__(self, lessons: Lessons, features: FeaturesConfig, run: DistilConfig, clock: Clock, seed: int) -> None:
+        super().__init__(name="listener", trainable=False)
+        self._run, self._clock, self._features = run, clock, features
+        self._random = keras.random.SeedGenerator(seed)
+        self._frames, self._count = lessons.heard.shape[1], lessons.embeddings.shape[1]
+        self._heard = self._keep(lessons.heard.reshape(-1, features.num_features), "heard")
+        self._said = self._keep(lessons.embeddings.reshape(-1, lessons.embeddings.shape[2]), "said")
+        self._noise = self._keep(lessons.noise, "noise")
+        self._has_noise = len(lessons.noise) > run.segment_frames and run.noise_share > 0.0
+        self._mean, self._deviation = scale_of(lessons)
+        self._to_log_power = (2.0 if features.spectrum == "magnitude" else 1.0) / features.log_scale
+        orders = np.arange(1, _COLOUR_ORDERS + 1)
+        cosines = dct_matrix(_COLOUR_ORDERS + 1, features.num_mel_bands, "orthonormal")[1:]
+        self._curves = (cosines * np.sqrt(features.num_mel_bands / 2.0) / np.sqrt(orders)[:, None]).astype(np.float32)
+
+    def _keep(self, values: NDArray[np.generic], name: str) -> keras.Variable:
+        return keras.Variable(values, dtype=values.dtype.name, trainable=False, name=name)
+
+    def call(self, places: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Cut, bend, mix."""
+        run, clock = self._run, self._clock
+        pieces, starts = places[:, :1], places[:, 1:]
+        frames = pieces * self._frames + clock.start_frame(starts) + np.arange(run.segment_frames, dtype=np.int32)
+        powers = self._real(ops.take(self._heard, frames, axis=0)) + self._colour(places)
+        if self._has_noise:
+            powers = self._with_noise(powers, places)
+        numbers = pieces * self._count + starts + clock.numbers.astype(np.int32)
+        said = ops.cast(ops.take(self._said, numbers, axis=0), "float32")
+        return self._as_stored(powers), (said - self._mean) / self._deviation
+
+    def _real(self, stored: keras.KerasTensor) -> keras.KerasTensor:
+        """Logarithms of power."""
+        real = (ops.cast(stored, "float32") - self._features.zero_point) * self._features.scale
+        return real * self._to_log_power
+
+    def _as_stored(self, powers: keras.KerasTensor) -> keras.KerasTensor:
+        """Round and limit as the front end does."""
+        scale, zero_point = self._features.scale, self._features.zero_point
+        steps = ops.round(powers / (self._to_log_power * scale))
+        return ops.clip(steps, -128.0 - zero_point, 127.0 - zero_point) * scale
+
+    def _colour(self, places: keras.KerasTensor) -> keras.KerasTensor:
+        """A smooth curve over the bands and a gain, for every clip its own, ``[clips, 1, bands]``."""
+        clips = ops.shape(places)[0]
+        curves_db = ops.matmul(
+            keras.random.normal((clips, _COLOUR_ORDERS), seed=self._random) * self._run.colour_db, self._curves
+        )
+        gain_db = keras.random.uniform((clips, 1), -self._run.gain_db, self._run.gain_db, seed=self._random)
+        return ((curves_db + gain_db) * (math.log(10.0) / 10.0))[:, None, :]
+
+    def _with_noise(self, powers: keras.KerasTensor, places: keras.KerasTensor) -> keras.KerasTensor:
+        clips, frames = ops.shape(places)[0], self._run.segment_frames
+        starts = keras.random.randint((clips, 1), 0, self._noise.shape[0] - frames, seed=self._random)
+        behind = self._real(ops.take(self._noise, starts + np.arange(frames, dtype=np.int32), axis=0))
+        behind = behind + self._colour(places)
+        snr = keras.random.uniform((clips, 1, 1), *self._run.snr_db, seed=self._random) * (math.log(10.0) / 10.0)
+        mixed = keras.random.uniform((clips, 1, 1), seed=self._random) < self._run.noise_share
+        shift = ops.where(mixed, _level(powers) - _level(behind) - snr, -1e3)
+        return ops.logaddexp(powers, behind + shift)
+
+
+def _level(powers: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean power of clips."""
+    return ops.logsumexp(powers, axis=(1, 2), keepdims=True)
+
+
+class Distance(keras.layers.Layer):
+    """Passes on what was said; adds how far it is from what was wanted to the loss."""
+
+    def __init__(self, rows: NDArray[np.int64]) -> None:
+        super().__init__(name="distance")
+        self._rows = rows.astype(np.int32)
+
+    def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
+        """Take rows said and embeddings wanted."""
+        said, wanted = inputs
+        said = ops.take(said, self._rows, axis=1)
+        self.add_loss(ops.mean(ops.square(said - wanted)))
+        return said
 
 
 Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -124,8 +223,8 @@ def scale_of(lessons: Lessons) -> Scale:
     return embeddings.mean(axis=(0, 1)), embeddings.std(axis=(0, 1)) + 1e-3
 
 
-def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: Scale) -> dict[str, float]:
-    """Share of the embeddings' variance that the trunk says right, in pieces as spoken and as heard elsewhere.
+def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: Scale) -> float:
+    """Share of the embeddings' variance that the trunk says right.
 
     Parameters
     ----------
@@ -136,38 +235,20 @@ def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: 
     scale : Scale
         `scale_of` the lessons that it was trained on.
     """
-    to_real = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point).to_real
+    features = config.features
     wanted = (lessons.embeddings.astype(np.float32) - scale[0]) / scale[1]
-    clock = Clock(config, lessons.plain.shape[1], wanted.shape[1] + lessons.plain.shape[1])
+    clock = Clock(config, lessons.heard.shape[1], wanted.shape[1] + lessons.heard.shape[1])
     numbers = clock.numbers[clock.numbers < wanted.shape[1]]
     rows = clock.rows[: len(numbers)]
-    shares = {}
-    for name, pieces in (("plain", lessons.plain), ("heard", lessons.heard)):
-        said = np.concatenate([np.asarray(model(to_real(piece)[None], training=False)) for piece in pieces])[:, rows]
-        shares[name] = float(1.0 - np.mean((said - wanted[:, numbers]) ** 2) / np.var(wanted[:, numbers]))
-    return shares
+    real = (lessons.heard.astype(np.float32) - features.zero_point) * features.scale
+    said = np.concatenate([ops.convert_to_numpy(model(piece[None], training=False)) for piece in real])[:, rows]
+    return float(1.0 - np.mean((said - wanted[:, numbers]) ** 2) / np.var(wanted[:, numbers]))
 
 
-class _Batches:
-    """A batch is a function of (seed, step)."""
+def _make_deterministic(seed: int) -> None:
+    if keras.backend.backend() == "tensorflow":
+        from training.train import make_deterministic
 
-    def __init__(self, lessons: Lessons, config: TrunkConfig, run: DistilConfig, clock: Clock, seed: int) -> None:
-        self._lessons, self._run, self._clock, self._seed = lessons, run, clock, seed
-        self._scale = FeatureScale(scale=config.features.scale, zero_point=config.features.zero_point)
-        changes = ExamplesConfig(colour_db=run.colour_db, gain_db=run.gain_db, background_probability=0.0)
-        nothing = np.zeros((0, config.features.num_features), np.int8)
-        self._surroundings = Surroundings(config.features, nothing, changes)
-        self._mean, self._deviation = scale_of(lessons)
-
-    def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rng = np.random.default_rng([self._seed, _BATCH, int(step)])
-        run, lessons, count = self._run, self._lessons, self._run.batch_clips
-        pieces = rng.integers(0, len(lessons.plain), count)
-        starts = rng.integers(0, self._clock.num_starts, count)
-        frames = np.asarray(self._clock.start_frame(starts))[:, None] + np.arange(run.segment_frames)
-        features = lessons.plain[pieces[:, None], frames]
-        elsewhere = rng.random(count) < run.heard_share
-        features[elsewhere] = lessons.heard[pieces[elsewhere, None], frames[elsewhere]]
-        wanted = lessons.embeddings[pieces[:, None], starts[:, None] + self._clock.numbers].astype(np.float32)
-        inputs = self._scale.to_real(self._surroundings.surround(features, rng))
-        return np.asarray(inputs, np.float32), (wanted - self._mean) / self._deviation
+        make_deterministic(seed)
+    else:
+        keras.utils.set_random_seed(seed)

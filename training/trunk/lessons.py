@@ -19,21 +19,21 @@ from datasets.synthetic import synthesize_utterances, vary
 from datasets.synthetic_choir import open_engines
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.features import Features, FeaturesConfig
-from training.augment import Acoustics, AcousticsConfig, resize
+from training import retell
+from training.augment import Acoustics, AcousticsConfig, Waveform
 from training.trunk.teacher import SpeechEmbedding
 from training.wakeword.sounds import draw_sound
 
 PIECE_SAMPLES = 12 * SAMPLE_RATE_HZ
 ENGINES = {"espeak-ng": 0.25, "hibari": 0.25, "piper": 0.25, "flite": 0.25}
 
-_SIZES = (0.85, 1.18)
 _GAP_S = (0.03, 0.6)
 _LONGEST_SENTENCE = 4
-_NUM_VOICES = 400
+_NUM_VOICES = 2000
 _UTTERANCE_S = 1.25
 """Shorter than the mean, gap included: what is spoken must fill the hours asked for."""
 _NUM_NOISES, _NOISE_S = 60, 8
-_TEXTS, _GAPS, _SCENES, _NOISES = 1, 2, 3, 4
+_TEXTS, _GAPS, _RETOLD, _NOISES, _ELSEWHERE = 1, 2, 3, 4, 5
 """Which random stream a generator feeds; part of its seed."""
 
 Samples = NDArray[np.int16]
@@ -43,32 +43,38 @@ Samples = NDArray[np.int16]
 class Lessons:
     """All pieces."""
 
-    plain: NDArray[np.int8]
-    """``[pieces, frames, bands]``: as it was spoken."""
     heard: NDArray[np.int8]
-    """The same in a room, with noise, through a microphone."""
+    """``[pieces, frames, bands]``: as it was spoken, or in a room, with noise, through a microphone."""
     embeddings: NDArray[np.float16]
-    """``[pieces, count, 96]``: what the teacher says to the first."""
+    """``[pieces, count, 96]``: what the teacher says to each as it was spoken."""
+    noise: NDArray[np.int8]
+    """``[frames, bands]``: what is heard behind them while the trunk learns; may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealSpeech:
+    """How often recordings are heard, and how."""
+
+    as_spoken: int = 2
+    by_others: int = 4
+    """By people of another size."""
+    in_scraps: int = 1
+    """In another order."""
 
 
 def load_lessons(path: Path) -> Lessons:
     """Read what the command kept."""
     with np.load(path, allow_pickle=False) as file:
-        return Lessons(plain=file["plain"], heard=file["heard"], embeddings=file["embeddings"])
+        return Lessons(**{name: file[name] for name in file.files})
 
 
-def real_pieces(speech: Samples, copies: int, seed: int) -> list[Samples]:
-    """Cut recordings into pieces; copies beyond the first are spoken by people of another size."""
-    pieces = []
-    for copy in range(copies):
-        rng = np.random.default_rng([seed, _SCENES, copy])
-        for start in range(0, len(speech) - 2 * PIECE_SAMPLES, PIECE_SAMPLES):
-            piece = speech[start : start + PIECE_SAMPLES]
-            if copy:
-                longer = speech[start : start + 2 * PIECE_SAMPLES].astype(np.float32) / 32768.0
-                piece = to_int16(resize(longer, rng.uniform(*_SIZES))[:PIECE_SAMPLES])
-            pieces.append(piece)
-    return pieces
+def real_pieces(speech: Samples, plan: RealSpeech, seed: int) -> list[Samples]:
+    """Cut recordings, and what can be told again of them, into pieces."""
+    rng = np.random.default_rng([seed, _RETOLD])
+    told = [speech] * plan.as_spoken
+    told += [retell.by_others(speech, rng) for _ in range(plan.by_others)]
+    told += [retell.in_scraps(speech, len(speech), rng) for _ in range(plan.in_scraps)]
+    return [piece for version in told for piece in _cut(version)]
 
 
 def synthetic_pieces(hours: float, seed: int, on_progress: Callable[[int, int], None]) -> list[Samples]:
@@ -85,6 +91,10 @@ def synthetic_pieces(hours: float, seed: int, on_progress: Callable[[int, int], 
     gaps = [np.zeros(int(rng.uniform(*_GAP_S) * SAMPLE_RATE_HZ), np.int16) for _ in spoken]
     stream = np.concatenate([part for pair in zip(spoken, gaps, strict=True) for part in pair])
     stream = stream[: round(hours * 3600.0 * SAMPLE_RATE_HZ)]
+    return _cut(stream)
+
+
+def _cut(stream: Samples) -> list[Samples]:
     return [stream[i : i + PIECE_SAMPLES] for i in range(0, len(stream) - PIECE_SAMPLES + 1, PIECE_SAMPLES)]
 
 
@@ -93,9 +103,10 @@ def make_lessons(
     noise: Samples,
     features: FeaturesConfig,
     seed: int,
+    elsewhere_share: float,
     on_progress: Callable[[int, int], None],
 ) -> Lessons:
-    """Ask the teacher about every piece and compute both versions of its features, on all cores.
+    """Ask the teacher about every piece, and compute the features of how it sounds here or elsewhere, on all cores.
 
     Parameters
     ----------
@@ -105,18 +116,22 @@ def make_lessons(
     features : FeaturesConfig
         Of the network that learns.
     seed : int
+    elsewhere_share : float
+        Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken.
     on_progress : callable
         Called with (done, total).
     """
+    elsewhere = np.random.default_rng([seed, _ELSEWHERE]).random(len(pieces)) < elsewhere_share
     work = partial(_lesson, noise=noise, features=features, seed=seed)
     rows = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        for row in pool.map(work, range(len(pieces)), pieces, chunksize=16):
+        for row in pool.map(work, range(len(pieces)), pieces, elsewhere.tolist(), chunksize=16):
             rows.append(row)
             on_progress(len(rows), len(pieces))
-    plain, heard, embeddings = zip(*rows, strict=True)
-    return Lessons(plain=np.stack(plain), heard=np.stack(heard), embeddings=np.stack(embeddings))
+    heard, embeddings = zip(*rows, strict=True)
+    behind = [Features(features).compute(to_int16(sound)) for sound in _noises(noise, seed)]
+    return Lessons(heard=np.stack(heard), embeddings=np.stack(embeddings), noise=np.concatenate(behind))
 
 
 _workshop: tuple[SpeechEmbedding, Acoustics, Features] | None = None
@@ -124,21 +139,24 @@ _workshop: tuple[SpeechEmbedding, Acoustics, Features] | None = None
 
 
 def _lesson(
-    number: int, piece: Samples, *, noise: Samples, features: FeaturesConfig, seed: int
-) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float16]]:
+    number: int, piece: Samples, elsewhere: bool, *, noise: Samples, features: FeaturesConfig, seed: int
+) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     global _workshop
     if _workshop is None:
-        _workshop = SpeechEmbedding(), _acoustics(noise, seed), Features(features)
+        acoustics = Acoustics(AcousticsConfig(), _noises(noise, seed), seed=seed)
+        _workshop = SpeechEmbedding(), acoustics, Features(features)
     teacher, acoustics, front_end = _workshop
-    heard = acoustics.record(piece.astype(np.float32) / 32768.0, np.random.default_rng([seed, _SCENES, 99, number]))
-    return front_end.compute(piece), front_end.compute(heard), teacher.embed(piece).astype(np.float16)
+    heard = piece
+    if elsewhere:
+        heard = acoustics.record(piece.astype(np.float32) / 32768.0, np.random.default_rng([seed, _ELSEWHERE, number]))
+    return front_end.compute(heard), teacher.embed(piece).astype(np.float16)
 
 
-def _acoustics(noise: Samples, seed: int) -> Acoustics:
+def _noises(noise: Samples, seed: int) -> list[Waveform]:
     rng = np.random.default_rng([seed, _NOISES])
     length = _NOISE_S * SAMPLE_RATE_HZ
     noises = [draw_sound(length, rng) for _ in range(_NUM_NOISES)]
     if len(noise) > length:
         starts = rng.integers(0, len(noise) - length, _NUM_NOISES)
         noises += [noise[start : start + length].astype(np.float32) / 32768.0 for start in starts]
-    return Acoustics(AcousticsConfig(), noises, seed=seed)
+    return noises

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from kws.errors import ToolMissingError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SIZE = 96
 """Numbers in an embedding."""
@@ -44,6 +47,8 @@ class SpeechEmbedding:
         spec = find_spec(_PACKAGE)
         if spec is None or spec.origin is None:
             raise ToolMissingError("the speech embedding is not installed; run: pip install 'kws[trunk]'")
+        import tensorflow as tf
+
         models = Path(spec.origin).parent / "models"
         self._spectrum = tf.lite.Interpreter(str(models / "melspectrogram.tflite"), num_threads=1)
         self._embedding = tf.lite.Interpreter(str(models / "embedding_model.tflite"), num_threads=1)

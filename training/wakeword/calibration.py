@@ -18,7 +18,7 @@ from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import EvaluationError
 from kws.evaluation.det import DetPoint, det_curve, score_tracks
 from kws.evaluation.metrics import Proportion, StreamScore
-from kws.evaluation.operating_point import calibrate, hours_needed
+from kws.evaluation.operating_point import calibrate, estimate, hours_needed
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.pipeline import Pipeline
@@ -33,8 +33,6 @@ CARD_SNR_DB = 10.0
 _WORDS_PER_STREAM = 200
 _NOISE_S = 60
 _STREAMS = 41
-_PLAIN_THRESHOLDS = 128
-"""Where nothing was measured, thresholds rise from here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,40 +151,24 @@ def choose_thresholds(
 ) -> list[tuple[tuple[int, ...], str]]:
     """Thresholds for every wanted rate, and why they are no promise (empty when they are).
 
-    Rates that the audio cannot support get the thresholds without a single false accept on it, and then a third
-    of the way to certainty for every stricter one.
+    Rates that the audio cannot support are estimated from its loudest moments.
     """
     chosen: dict[float, tuple[tuple[int, ...], str]] = {}
-    stricter = 0
     hours = sum(track.truth.negative_hours for track in negative)
+    looser = (0,) * len(negative[0].labels)
     for rate in sorted(config.fa_per_hour, reverse=True):
         try:
-            chosen[rate] = calibrate(negative, keywords, config.refractory_frames, fa_per_hour=rate).thresholds, ""
-            continue
+            thresholds, remark = (
+                calibrate(negative, keywords, config.refractory_frames, fa_per_hour=rate).thresholds,
+                "",
+            )
         except EvaluationError as error:
             needed = hours_needed(rate)
             remark = f"needs {needed:.1f} h without the words, had {hours:.2f} h" if hours < needed else str(error)
-        base = _without_false_accept(negative, keywords, config)
-        chosen[rate] = tuple(t and round(t + (255 - t) * min(stricter, 2) / 3) for t in base), remark
-        stricter += 1
+            thresholds = estimate(negative, keywords, config.refractory_frames, fa_per_hour=rate)
+        looser = tuple(max(pair) for pair in zip(thresholds, looser, strict=True))
+        chosen[rate] = looser, remark
     return [chosen[rate] for rate in config.fa_per_hour]
-
-
-def _without_false_accept(
-    negative: Sequence[ScoreTrack], keywords: Sequence[str], config: WordDecisionConfig
-) -> tuple[int, ...]:
-    """Return the lowest thresholds from `_PLAIN_THRESHOLDS` on at which nothing in the negatives wakes a word."""
-    row = []
-    for label in negative[0].labels:
-        threshold = 0
-        if label in keywords:
-            alone = [track.only(label) for track in negative]
-            candidates = range(_PLAIN_THRESHOLDS, 256)
-            curve = det_curve(alone, [label], config.refractory_frames, thresholds=candidates)
-            loud = [point.threshold for point in curve if point.score.false_accepts.count > 0]
-            threshold = min(max(loud, default=candidates[0] - 1) + 1, candidates[-1])
-        row.append(threshold)
-    return tuple(row)
 
 
 def _operating_point(point: PointReport, negative: Sequence[ScoreTrack], config: WordDecisionConfig) -> OperatingPoint:
