@@ -71,7 +71,7 @@ def make(options: argparse.Namespace) -> None:
 def _make_lessons(
     options: argparse.Namespace, features: FeaturesConfig, paths: Sequence[Path], console: Console
 ) -> None:
-    from training.trunk.lessons import RealSpeech, make_lessons, real_pieces, synthetic_pieces
+    from training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
     from training.wakeword.ambient import read_ambient
 
     speech = read_ambient(options.speech)
@@ -82,9 +82,9 @@ def _make_lessons(
             task = progress.add_task(name)
             return lambda done, total: progress.update(task, completed=done, total=total)
 
-        pieces = real_pieces(speech.training, RealSpeech(), options.seed)
+        pieces = real_pieces(speech.training, options.seed)
         pieces += synthetic_pieces(options.synthetic_hours, options.seed, step("speaking"))
-        unheard = real_pieces(speech.validation, RealSpeech(as_spoken=1, by_others=0, in_scraps=0), options.seed)
+        unheard = real_pieces(speech.validation, options.seed, as_spoken=1, by_others=0)
         for path, chosen, elsewhere in zip(paths, (pieces, unheard, unheard), (_ELSEWHERE, 0.0, 1.0), strict=True):
             say = step(f"asking the teacher: {path.stem}")
             made = make_lessons(chosen, noise, features, options.seed, elsewhere, say)

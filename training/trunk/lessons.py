@@ -19,21 +19,21 @@ from datasets.synthetic import synthesize_utterances, vary
 from datasets.synthetic_choir import open_engines
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.features import Features, FeaturesConfig
-from training import retell
-from training.augment import Acoustics, AcousticsConfig, Waveform
+from training.augment import Acoustics, AcousticsConfig, Waveform, resize
 from training.trunk.teacher import SpeechEmbedding
 from training.wakeword.sounds import draw_sound
 
 PIECE_SAMPLES = 12 * SAMPLE_RATE_HZ
 ENGINES = {"espeak-ng": 0.25, "hibari": 0.25, "piper": 0.25, "flite": 0.25}
 
+_SIZES = (0.82, 1.22)
 _GAP_S = (0.03, 0.6)
 _LONGEST_SENTENCE = 4
 _NUM_VOICES = 2000
 _UTTERANCE_S = 1.25
 """Shorter than the mean, gap included: what is spoken must fill the hours asked for."""
 _NUM_NOISES, _NOISE_S = 60, 8
-_TEXTS, _GAPS, _RETOLD, _NOISES, _ELSEWHERE = 1, 2, 3, 4, 5
+_TEXTS, _GAPS, _OTHERS, _NOISES, _ELSEWHERE = 1, 2, 3, 4, 5
 """Which random stream a generator feeds; part of its seed."""
 
 Samples = NDArray[np.int16]
@@ -51,30 +51,24 @@ class Lessons:
     """``[frames, bands]``: what is heard behind them while the trunk learns; may be empty."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RealSpeech:
-    """How often recordings are heard, and how."""
-
-    as_spoken: int = 2
-    by_others: int = 4
-    """By people of another size."""
-    in_scraps: int = 1
-    """In another order."""
-
-
 def load_lessons(path: Path) -> Lessons:
     """Read what the command kept."""
     with np.load(path, allow_pickle=False) as file:
         return Lessons(**{name: file[name] for name in file.files})
 
 
-def real_pieces(speech: Samples, plan: RealSpeech, seed: int) -> list[Samples]:
-    """Cut recordings, and what can be told again of them, into pieces."""
-    rng = np.random.default_rng([seed, _RETOLD])
-    told = [speech] * plan.as_spoken
-    told += [retell.by_others(speech, rng) for _ in range(plan.by_others)]
-    told += [retell.in_scraps(speech, len(speech), rng) for _ in range(plan.in_scraps)]
-    return [piece for version in told for piece in _cut(version)]
+def real_pieces(speech: Samples, seed: int, *, as_spoken: int = 2, by_others: int = 4) -> list[Samples]:
+    """Cut recordings into pieces: so often as spoken, and so often by people of another size.
+
+    Another person is the same piece resampled by 0.82 to 1.22: pitch, formants and tempo.
+    """
+    rng = np.random.default_rng([seed, _OTHERS])
+    told = _cut(speech) * as_spoken
+    for _ in range(by_others):
+        for start in range(0, len(speech) - 2 * PIECE_SAMPLES + 1, PIECE_SAMPLES):
+            longer = speech[start : start + 2 * PIECE_SAMPLES].astype(np.float32) / 32768.0
+            told.append(to_int16(resize(longer, rng.uniform(*_SIZES))[:PIECE_SAMPLES]))
+    return told
 
 
 def synthetic_pieces(hours: float, seed: int, on_progress: Callable[[int, int], None]) -> list[Samples]:

@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 
 from datasets.speech_commands import which_set
 from kws.audio import SAMPLE_RATE_HZ, find_audio, read_audio
-from training import retell
 
 _GAP_SAMPLES = SAMPLE_RATE_HZ // 10
 _LONG_RECORDING_S = 60.0
 _TRAINING_SHARE = 0.75
-_RETOLD = 41
-"""Which random stream a generator feeds; part of its seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +79,3 @@ def in_a_row(recordings: Sequence[NDArray[np.int16]]) -> NDArray[np.int16]:
     gap = np.zeros(_GAP_SAMPLES, dtype=np.int16)
     parts = [part for recording in recordings for part in (recording, gap)]
     return np.concatenate([*parts, np.zeros(0, dtype=np.int16)])
-
-
-def retold(speech: NDArray[np.int16], times: int, seed: int) -> list[NDArray[np.int16]]:
-    """Return so many versions by people of another size, and as many in scraps in another order; none of silence."""
-    if len(speech) < SAMPLE_RATE_HZ:
-        return []
-    rng = np.random.default_rng([seed, _RETOLD])
-    versions = [retell.by_others(speech, rng) for _ in range(times)]
-    return versions + [retell.in_scraps(speech, len(speech), rng) for _ in range(times)]

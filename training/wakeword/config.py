@@ -84,8 +84,6 @@ class ExamplesConfig:
     colour_db: float = 4.0
     """Every time a scene is drawn its spectrum is tilted and bent by about so much, as by yet another microphone."""
     gain_db: float = 6.0
-    ambient_retold: int = 2
-    """How often the long negatives are heard once more by people of another size, and as often in scraps."""
     background_probability: float = 0.7
     """That a piece of the negatives is heard behind a scene."""
     background_snr_db: tuple[float, float] = (0.0, 25.0)
@@ -130,7 +128,7 @@ class WordProject:
     """Only its SpecAugment fields are used."""
     trunk: Path = TRUNK
     """The pretrained layers it starts from; they bring their front end."""
-    anchor: float = 1.0
+    anchor: float = 0.1
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(

@@ -35,7 +35,7 @@ from training.pipeline import FeatureScale
 from training.quantize import quantize
 from training.trunk.network import load
 from training.wakeword import calibration, card, network, speech
-from training.wakeword.ambient import Ambient, in_a_row, read_ambient, retold
+from training.wakeword.ambient import Ambient, in_a_row, read_ambient
 from training.wakeword.config import WordProject
 from training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
 from training.wakeword.learn import Learned, Lessons, learn
@@ -201,14 +201,12 @@ def _make_lessons(
 
     own, kept = _recording_orders(project, given)
     sentences = [bank.take(int(take)) for take in bank.find("other", validates=False)]
-    ambient = given.ambient.training
-    negatives = [ambient, *retold(ambient, project.examples.ambient_retold, project.seed), *sentences]
     return Lessons(
         training=scenes("training", sides[False], plan(sides[False])),
         validation=scenes("validation", sides[True], plan(sides[True])),
         recordings=scenes("recording", sides[False], own, _RECORDINGS_FROM) if own else None,
         held_out=scenes("held-out", sides[True], kept, _RECORDINGS_FROM) if kept else None,
-        negatives=Features(features).compute(in_a_row(negatives)),
+        negatives=Features(features).compute(in_a_row([given.ambient.training, *sentences])),
         sha256=work.name,
     )
 
