@@ -34,7 +34,7 @@ class TrunkConfig:
     features: FeaturesConfig = field(
         default_factory=lambda: FeaturesConfig(mel_high_hz=7600.0, num_coefficients=None, scale=0.05, zero_point=-28)
     )
-    channels: int = 80
+    channels: int = 96
     kernel_frames: tuple[int, ...] = (4, 4, 4, 4, 3, 3)
     """Rows each block's depthwise kernel spans."""
 

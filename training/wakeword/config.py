@@ -128,11 +128,16 @@ class WordProject:
     """Only its SpecAugment fields are used."""
     trunk: Path = TRUNK
     """The pretrained layers it starts from; they bring their front end."""
-    anchor: float = 0.1
+    anchor: float = 0.3
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(
-            epochs=12, batch_clips=64, learning_rate=3e-3, label_smoothing=0.05, ema_decay=0.997
+            epochs=12,
+            batch_clips=64,
+            learning_rate=3e-3,
+            final_learning_rate=1e-3,
+            label_smoothing=0.05,
+            ema_decay=0.9993,
         )
     )
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
