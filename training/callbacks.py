@@ -129,7 +129,9 @@ class RichProgress(keras.callbacks.Callback):
         self._bar.stop()
 
     def _text(self) -> str:
-        text = f"loss {self._figures.get('loss', 0.0):.3f}  train {self._figures.get('accuracy', 0.0):6.2%}"
+        text = f"loss {self._figures.get('loss', 0.0):.3f}"
+        if "accuracy" in self._figures:
+            text += f"  train {self._figures['accuracy']:6.2%}"
         if "val_accuracy" in self._figures:
             text += f"  validation [bold green]{self._figures['val_accuracy']:.2%}[/]"
         return text

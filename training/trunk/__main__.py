@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("speech", nargs="+", type=Path)
     parser.add_argument("--noise", nargs="*", type=Path, default=[])
     parser.add_argument("--synthetic-hours", type=float, default=4.5)
-    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--epochs", type=int, help="of 400 steps")
     parser.add_argument("--batch-clips", type=int, help="segments in a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build") / "trunk")
