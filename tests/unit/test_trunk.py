@@ -10,7 +10,7 @@ import pytest
 
 from kws.errors import ToolMissingError, TrainingError
 from training.trunk import teacher
-from training.trunk.distil import Clock, DistilConfig, distil, explained, scale_of
+from training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
 from training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
 from training.trunk.network import STEM_FRAMES, TrunkConfig, build, load, save
 from training.trunk.teacher import SIZE, STEP_SAMPLES, WINDOW_SAMPLES
@@ -56,6 +56,44 @@ def test_a_row_has_heard_all_of_its_embedding_and_not_two_rows_more() -> None:
 
 def test_segments_start_where_embeddings_do() -> None:
     assert Clock(TrunkConfig(), 118, 145).start_frame(3) * TrunkConfig().features.hop_samples == 3 * STEP_SAMPLES
+
+
+def listen(lessons: Lessons, **changes: object) -> tuple[np.ndarray, np.ndarray, DistilConfig]:
+    """What two places give, as stored, and what is to be said to them."""
+    quiet: dict[str, object] = {"segment_frames": 72, "colour_db": 0.0, "gain_db": 0.0, "noise_share": 0.0}
+    run = DistilConfig(**(quiet | changes))  # type: ignore[arg-type]
+    clock = Clock(TINY, run.segment_frames, lessons.embeddings.shape[1])
+    heard, wanted = Listener(lessons, TINY.features, run, clock, seed=1)(np.array([[5, 0], [7, 3]], np.int32))
+    return np.rint(heard / TINY.features.scale) + TINY.features.zero_point, np.asarray(wanted), run
+
+
+def test_a_place_gives_its_frames_and_its_embeddings() -> None:
+    lessons = tiny_lessons()
+    heard, wanted, run = listen(lessons)
+    clock = Clock(TINY, run.segment_frames, lessons.embeddings.shape[1])
+    mean, deviation = scale_of(lessons)
+    for i, (piece, start) in enumerate([(5, 0), (7, 3)]):
+        frame = clock.start_frame(start)
+        assert np.array_equal(heard[i], lessons.heard[piece, frame : frame + run.segment_frames])
+        said = lessons.embeddings[piece, start + clock.numbers].astype(np.float32)
+        assert np.allclose(wanted[i], (said - mean) / deviation, atol=1e-5)
+
+
+def test_noise_adds_its_power_at_the_ratio_asked_for() -> None:
+    lessons = tiny_lessons()
+    flat = replace(lessons, heard=np.full_like(lessons.heard, 20), noise=np.full_like(lessons.noise, -90))
+    heard, _, _ = listen(flat, noise_share=1.0, snr_db=(10.0, 10.0))
+    per_step = TINY.features.scale * (2.0 if TINY.features.spectrum == "magnitude" else 1.0) / TINY.features.log_scale
+    assert np.all(np.abs(heard - (20 + np.log(1.1) / per_step)) <= 0.5 + 1e-3)
+
+
+def test_colour_is_one_curve_for_all_frames_of_a_segment() -> None:
+    lessons = tiny_lessons()
+    flat = replace(lessons, heard=np.full_like(lessons.heard, 0))
+    heard, _, _ = listen(flat, colour_db=4.0, gain_db=6.0)
+    assert np.ptp(heard, axis=1).max() == 0
+    assert np.ptp(heard[:, 0], axis=1).min() > 5
+    assert not np.array_equal(heard[0], heard[1])
 
 
 def test_a_trunk_learns_what_its_teacher_says_and_the_same_twice() -> None:

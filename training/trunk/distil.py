@@ -15,13 +15,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from kws.features import FeaturesConfig, dct_matrix
+from kws.features import FeaturesConfig
 from training.callbacks import RichProgress
 from training.trunk.lessons import Lessons
 from training.trunk.network import ROW_FRAMES, TrunkConfig, build
 from training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
+from training.wakeword.batches import colour_curves
 
-_COLOUR_ORDERS = 6
 _PLACES = 31
 """Which random stream a generator feeds; part of its seed."""
 
@@ -143,9 +143,7 @@ class Listener(keras.layers.Layer):
         self._has_noise = len(lessons.noise) > run.segment_frames and run.noise_share > 0.0
         self._mean, self._deviation = scale_of(lessons)
         self._to_log_power = (2.0 if features.spectrum == "magnitude" else 1.0) / features.log_scale
-        orders = np.arange(1, _COLOUR_ORDERS + 1)
-        cosines = dct_matrix(_COLOUR_ORDERS + 1, features.num_mel_bands, "orthonormal")[1:]
-        self._curves = (cosines * np.sqrt(features.num_mel_bands / 2.0) / np.sqrt(orders)[:, None]).astype(np.float32)
+        self._curves = colour_curves(features.num_mel_bands).astype(np.float32)
 
     def _keep(self, values: NDArray[np.generic], name: str) -> keras.Variable:
         return keras.Variable(values, dtype=values.dtype.name, trainable=False, name=name)
@@ -177,7 +175,7 @@ class Listener(keras.layers.Layer):
         """A smooth curve over the bands and a gain, for every clip its own, ``[clips, 1, bands]``."""
         clips = ops.shape(places)[0]
         curves_db = ops.matmul(
-            keras.random.normal((clips, _COLOUR_ORDERS), seed=self._random) * self._run.colour_db, self._curves
+            keras.random.normal((clips, len(self._curves)), seed=self._random) * self._run.colour_db, self._curves
         )
         gain_db = keras.random.uniform((clips, 1), -self._run.gain_db, self._run.gain_db, seed=self._random)
         return ((curves_db + gain_db) * (math.log(10.0) / 10.0))[:, None, :]

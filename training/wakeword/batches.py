@@ -142,6 +142,13 @@ def decision_targets(examples: Examples, shape: WindowShape, num_labels: int) ->
     return targets
 
 
+def colour_curves(num_mel_bands: int) -> NDArray[np.float64]:
+    """Curves ``[6, bands]`` over the bands of which a microphone's colour is made: cosines, the quicker the weaker."""
+    orders = np.arange(1, _COLOUR_ORDERS + 1)
+    cosines = dct_matrix(_COLOUR_ORDERS + 1, num_mel_bands, "orthonormal")[1:]
+    return np.asarray(cosines * np.sqrt(num_mel_bands / 2.0) / np.sqrt(orders)[:, None])
+
+
 class Surroundings:
     """Another microphone, another level, something else to hear: drawn anew every time, on features, at little cost.
 
@@ -163,9 +170,7 @@ class Surroundings:
         self._powers = 2.0 if features.spectrum == "magnitude" else 1.0
         self._log_scale = features.log_scale
         self._step_per_db = features.log_scale * np.log(10.0) / 10.0 / self._powers
-        orders = np.arange(1, _COLOUR_ORDERS + 1)
-        cosines = dct_matrix(_COLOUR_ORDERS + 1, features.num_mel_bands, "orthonormal")[1:]
-        self._curves = cosines * np.sqrt(features.num_mel_bands / 2.0) / np.sqrt(orders)[:, None]
+        self._curves = colour_curves(features.num_mel_bands)
         self._to_bands = np.eye(features.num_mel_bands, dtype=np.float32)
         self._to_features = self._to_bands
         if features.num_coefficients is not None:
@@ -188,7 +193,7 @@ class Surroundings:
 
     def _colour(self, clips: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """A smooth curve over the bands and a gain, for every clip its own, ``[clips, 1, bands]``."""
-        curves_db = rng.standard_normal((clips, _COLOUR_ORDERS)) * self._config.colour_db @ self._curves
+        curves_db = rng.standard_normal((clips, len(self._curves))) * self._config.colour_db @ self._curves
         curves_db += rng.uniform(-self._config.gain_db, self._config.gain_db, (clips, 1))
         return (curves_db * self._step_per_db).astype(np.float32)[:, None, :]
 
