@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from kws.datasets.speech_commands import open_folder
 
-from datasets.speech_commands import open_folder
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
 from kws.errors import DatasetError

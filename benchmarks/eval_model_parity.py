@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from kws.datasets.speech_commands import open_folder
 
-from datasets.speech_commands import open_folder
 from kws.audio import read_audio
 from kws.bundle import Bundle
 from kws.evaluation.clips import fit_clip

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from kws.datasets.speech_commands import open_folder
+from kws.training.config import DataConfig
+from kws.training.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
+from kws.training.recipe.sources import continuous_speech
 
-from datasets.speech_commands import open_folder
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
 from kws.evaluation.endpoints import speech_bounds
 from kws.evaluation.tracks import ScoreTrack, detect, score_recording
 from kws.pipeline import Pipeline
-from training.config import DataConfig
-from training.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
-from training.recipe.sources import continuous_speech
 
 MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"
 REQUIRED_HEARD = 0.85

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets.speech_commands import speaker_of
+from kws.datasets.speech_commands import speaker_of
+
 from kws.bundle import Bundle
 from kws.errors import DatasetError
 from kws.evaluation.det import DetPoint, det_curve

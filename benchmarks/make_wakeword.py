@@ -19,9 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from eval_wakeword import drawn, report, split_data
-
-from training.wakeword.config import make_project
-from training.wakeword.run import DEFAULT_OUT, execute
+from kws.training.wakeword.config import make_project
+from kws.training.wakeword.run import DEFAULT_OUT, execute
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from kws.datasets.corpus import Corpus
 from numpy.typing import NDArray
 from rich.progress import track
 
-from datasets.corpus import Corpus
 from kws.audio import read_audio
 from kws.errors import DatasetError
 

@@ -17,8 +17,9 @@ import re
 from pathlib import Path
 from typing import cast, get_args
 
-from datasets.corpus import Clip, Corpus, Split
-from datasets.download import Archive, download, extract
+from kws.datasets.corpus import Clip, Corpus, Split
+from kws.datasets.download import Archive, download, extract
+
 from kws.audio import AUDIO_SUFFIXES
 from kws.errors import DatasetError
 

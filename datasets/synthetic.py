@@ -1,7 +1,7 @@
 """Synthetic speech: words in, labelled clips of many speakers out; engines are plug-ins.
 
-espeak-ng (`datasets.synthetic_espeak`) has speakers without number; neural and recorded voices sound like people
-(`datasets.synthetic_choir` opens all of them by name). Everything is deterministic: the same words, seed and engine
+espeak-ng (`kws.datasets.synthetic_espeak`) has speakers without number; neural and recorded voices sound like people
+(`kws.datasets.synthetic_choir` opens all of them by name). Everything is deterministic: the same words, seed and engine
 version give the same samples. Speakers are split between training, validation and testing by the rule of Speech
 Commands (a hash of the speaker's name), so no voice that trained a model also judges it.
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from kws.datasets.corpus import Split
+from kws.datasets.speech_commands import which_set
 from numpy.typing import NDArray
 
-from datasets.corpus import Split
-from datasets.speech_commands import which_set
 from kws.audio import SAMPLE_RATE_HZ, write_wav
 from kws.errors import AudioError, DatasetError, SpeechEngineError
 
@@ -112,7 +112,7 @@ class SpeechClip:
 
 def default_engine() -> SpeechEngine:
     """Return the espeak-ng engine; `ToolMissingError` with what to install if there is none."""
-    from datasets.synthetic_espeak import EspeakEngine
+    from kws.datasets.synthetic_espeak import EspeakEngine
 
     return EspeakEngine()
 

@@ -18,10 +18,10 @@ from types import ModuleType
 
 import numpy as np
 import soxr
+from kws.datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice, trim_silence
+from kws.datasets.synthetic_espeak import REFERENCE_ACCENT
 from numpy.typing import NDArray
 
-from datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice, trim_silence
-from datasets.synthetic_espeak import REFERENCE_ACCENT
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.errors import SpeechEngineError, ToolMissingError
 

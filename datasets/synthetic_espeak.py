@@ -17,9 +17,9 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
+from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
 from numpy.typing import NDArray
 
-from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
 from kws.errors import SpeechEngineError, ToolMissingError
 

@@ -1,7 +1,8 @@
 """hibari as a speech engine: a small neural voice that comes whole in a package (``pip install hibari-tts``).
 
 One American woman, natural enough to be taken for a recording, at about 90 takes a second on one core. Alone it is
-one speaker; `datasets.synthetic_crowd` makes many of it. Everything needed is in the package: nothing is downloaded.
+one speaker; `kws.datasets.synthetic_crowd` makes many of it. Everything needed is in the package: nothing is
+downloaded.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
+from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from numpy.typing import NDArray
 
-from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
 from kws.errors import SpeechEngineError, ToolMissingError
 

@@ -16,10 +16,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
+from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from numpy.typing import NDArray
 
-from datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
 from kws.errors import ToolMissingError
 

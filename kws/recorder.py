@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import recordings
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
+from kws.datasets import recordings
 from kws.errors import DatasetError, ToolMissingError
 
 BLOCK_S = 0.05

@@ -19,9 +19,9 @@ import math
 
 import keras
 from keras import layers
+from kws.training.config import BlockConfig, ModelConfig
 
 from kws.errors import ConfigError
-from training.config import BlockConfig, ModelConfig
 
 _MAX_SEEDS = 1000
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from kws.training import checkpoint
 from numpy.typing import NDArray
 from rich.progress import (
     BarColumn,
@@ -15,8 +16,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-
-from training import checkpoint
 
 _PREDICT_CLIPS = 256
 

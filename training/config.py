@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from kws.training import settings
+from kws.training.recipe.config import RecipeConfig
+
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
-from training import settings
-from training.recipe.config import RecipeConfig
 
 LABELS_12 = ("silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """Labels of the Speech Commands task, in the order of the shipped model."""

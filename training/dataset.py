@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from kws.datasets import audio_cache
+from kws.datasets.corpus import Corpus, Split
+from kws.training.config import DataConfig
 from numpy.typing import NDArray
 
-from datasets import audio_cache
-from datasets.corpus import Corpus, Split
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.errors import DatasetError
-from training.config import DataConfig
 
 SILENCE = "silence"
 UNKNOWN = "unknown"
@@ -71,11 +71,11 @@ def from_corpus(corpus: Corpus, config: DataConfig, *, cache: Path | None = None
     Parameters
     ----------
     corpus : Corpus
-        Opened by ``datasets.speech_commands``.
+        Opened by ``kws.datasets.speech_commands``.
     config : DataConfig
         Labels and proportions.
     cache : Path, optional
-        Folder for decoded audio; default: ``datasets.audio_cache.default_folder()``.
+        Folder for decoded audio; default: ``kws.datasets.audio_cache.default_folder()``.
     seed : int
         Of the silence clips in the validation set.
 

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kws.training.config import RunConfig, load_run
+from kws.training.demo_data import DemoData, DemoSize, make_demo_data, write_held_out
+from kws.training.run import RunResult, train_and_export
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,9 +22,6 @@ from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
-from training.config import RunConfig, load_run
-from training.demo_data import DemoData, DemoSize, make_demo_data, write_held_out
-from training.run import RunResult, train_and_export
 
 CONFIG = Path(__file__).parent / "configs" / "demo.toml"
 DEFAULT_FOLDER = Path("build") / "demo"

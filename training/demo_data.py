@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from kws.datasets import phonetics
+from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
+from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.training.config import AugmentConfig, RunConfig
+from kws.training.dataset import SILENCE, UNKNOWN, TrainingData, clip_set, silence_clips, split_noise, with_silence
+from kws.training.mixing import augment_speech
+from kws.training.wakeword.sounds import draw_sound
 from numpy.typing import NDArray
 
-from datasets import phonetics
-from datasets.synthetic import SpeechClip, place_in_window, synthesize_words
-from datasets.synthetic_espeak import EspeakEngine
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
-from training.config import AugmentConfig, RunConfig
-from training.dataset import SILENCE, UNKNOWN, TrainingData, clip_set, silence_clips, split_noise, with_silence
-from training.mixing import augment_speech
-from training.wakeword.sounds import draw_sound
 
 COMMON_PHRASES = (
     "hello", "hey", "hey you", "good morning", "what time is it", "never mind", "no", "over", "lights on",

@@ -8,16 +8,16 @@ from typing import Any
 
 import keras
 import numpy as np
+from kws.training.callbacks import predict
+from kws.training.config import RunConfig
+from kws.training.dataset import ClipSet
+from kws.training.pipeline import FeatureScale, compute_features
+from kws.training.quantize import run_tflite
 from numpy.typing import NDArray
 from rich.table import Table
 
 from kws.bundle import Bundle
 from kws.evaluation.clips import ClipScore, evaluate_clips
-from training.callbacks import predict
-from training.config import RunConfig
-from training.dataset import ClipSet
-from training.pipeline import FeatureScale, compute_features
-from training.quantize import run_tflite
 
 
 @dataclass(frozen=True, kw_only=True)

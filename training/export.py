@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kws.training.config import DecisionSettings, RunConfig
+
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
-from training.config import DecisionSettings, RunConfig
 
 
 def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]) -> Bundle:
@@ -19,7 +20,7 @@ def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]
     Parameters
     ----------
     tflite_path : Path
-        Made by ``training.quantize``.
+        Made by ``kws.training.quantize``.
     run : RunConfig
         For the front end, the labels, the decision settings and the gate.
     metadata : mapping

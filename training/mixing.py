@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from kws.training.config import AugmentConfig
 from numpy.typing import NDArray
-
-from training.config import AugmentConfig
 
 _LOUD_SHARE = 0.5
 """Speech level is measured over the loudest half of the 25 ms pieces of a clip: pauses do not count."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from kws.training import mixing
+from kws.training.config import RunConfig
+from kws.training.dataset import SILENCE, ClipSet, TrainingData
 from numpy.typing import NDArray
 
 from kws.features import Features
-from training import mixing
-from training.config import RunConfig
-from training.dataset import SILENCE, ClipSet, TrainingData
 
 if TYPE_CHECKING:
     import tensorflow as tf

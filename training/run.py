@@ -10,23 +10,23 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from kws.datasets import speech_commands
+from kws.training import settings
+from kws.training.architectures import count_macs
+from kws.training.config import RunConfig, load_run
+from kws.training.dataset import TrainingData, from_corpus
+from kws.training.evaluate import Comparison, compare, plot_confusion
+from kws.training.export import export_bundle
+from kws.training.pipeline import BatchMaker
+from kws.training.quantize import choose_calibration, quantize
+from kws.training.recipe.batches import RecipeBatches
+from kws.training.recipe.polish import before_polish, polish
+from kws.training.recipe.prepare import recipe_batches
+from kws.training.train import CHECKPOINT_NAME, Batches, TrainedModel, train
 from rich.console import Console
 
-from datasets import speech_commands
 from kws.bundle import Bundle
 from kws.errors import TrainingError
-from training import settings
-from training.architectures import count_macs
-from training.config import RunConfig, load_run
-from training.dataset import TrainingData, from_corpus
-from training.evaluate import Comparison, compare, plot_confusion
-from training.export import export_bundle
-from training.pipeline import BatchMaker
-from training.quantize import choose_calibration, quantize
-from training.recipe.batches import RecipeBatches
-from training.recipe.polish import before_polish, polish
-from training.recipe.prepare import recipe_batches
-from training.train import CHECKPOINT_NAME, Batches, TrainedModel, train
 
 DEFAULT_RUNS = Path("build") / "runs"
 
@@ -56,7 +56,7 @@ def execute(
     config_path : Path
         See ``training/configs``.
     data_folder : Path
-        Either layout ``datasets.speech_commands`` knows.
+        Either layout ``kws.datasets.speech_commands`` knows.
     out : Path, optional
         Folder for everything made; default ``build/runs/NAME``.
     resume, restart : bool
@@ -100,7 +100,7 @@ def train_and_export(
     Parameters
     ----------
     data, run, resume, maker
-        See ``training.train.train``.
+        See ``kws.training.train.train``.
     out : Path
         Gets ``NAME.kws``, ``model.tflite``, ``calibration.json``, ``evaluation.json``, ``confusion.png``,
         ``run.json`` beside the checkpoint and the TensorBoard logs.

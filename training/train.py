@@ -11,15 +11,15 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
+from kws.training import checkpoint, settings
+from kws.training.architectures import build_logits_model
+from kws.training.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
+from kws.training.config import OptimizerConfig, RunConfig
+from kws.training.dataset import TrainingData
+from kws.training.pipeline import BatchMaker, FeatureScale
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
-from training import checkpoint, settings
-from training.architectures import build_logits_model
-from training.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
-from training.config import OptimizerConfig, RunConfig
-from training.dataset import TrainingData
-from training.pipeline import BatchMaker, FeatureScale
 
 CHECKPOINT_NAME = "checkpoint.npz"
 _TEACHING = ("seed", "data", "features", "augment", "model", "optimizer", "recipe")

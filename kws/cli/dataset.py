@@ -17,8 +17,8 @@ def dataset(
     version: Annotated[str, typer.Option(help="Speech Commands version to download: 0.01 or 0.02.")] = "0.02",
 ) -> None:
     """Download Speech Commands (resumes, verifies, unpacks), or show what a folder holds."""
-    from datasets import speech_commands
-    from datasets.corpus import Split
+    from kws.datasets import speech_commands
+    from kws.datasets.corpus import Split
     from kws.errors import ConfigError
 
     if action not in ("download", "show"):

@@ -18,10 +18,10 @@ def demo(
     """Synthesise, train, quantise, build, emulate, replay, report: the whole chain in minutes."""
     from rich.console import Console
 
-    from training.quiet import load_tensorflow
+    from kws.training.quiet import load_tensorflow
 
     load_tensorflow()
-    from training.demo import DEFAULT_FOLDER, Demo, demo_config
+    from kws.training.demo import DEFAULT_FOLDER, Demo, demo_config
 
     if not Demo(Console(), out or DEFAULT_FOLDER).run(demo_config(word), board=board):
         raise typer.Exit(1)

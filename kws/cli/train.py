@@ -16,9 +16,9 @@ def train(
     restart: Annotated[bool, typer.Option("--restart", help="Throw an unfinished run away.")] = False,
 ) -> None:
     """Train, quantise, evaluate and export one model."""
-    from training.quiet import load_tensorflow
+    from kws.training.quiet import load_tensorflow
 
     load_tensorflow()
-    from training.run import execute
+    from kws.training.run import execute
 
     execute(config, data, out, resume=resume, restart=restart)

@@ -24,7 +24,7 @@ def wakeword(
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
 ) -> None:
     """Make a wake word from a typed phrase: synthesise, train, calibrate. Rerun to go on after a break."""
-    from training.wakeword.config import make_project
+    from kws.training.wakeword.config import make_project
 
     project = make_project(
         tuple(phrases or ()),
@@ -35,10 +35,10 @@ def wakeword(
         seed=seed,
     )
     if show:
-        from training.wakeword.show import show_project
+        from kws.training.wakeword.show import show_project
 
         show_project(project)
     else:
-        from training.wakeword.run import execute
+        from kws.training.wakeword.run import execute
 
         execute(project, out, board=None if board == "none" else board)

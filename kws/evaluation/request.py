@@ -125,7 +125,7 @@ def _is_noise(recording: Recording) -> bool:
 
 
 def _split(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording], list[Path]]:
-    from datasets.speech_commands import open_folder
+    from kws.datasets.speech_commands import open_folder
 
     recordings: list[Recording] = []
     noise: list[Path] = []

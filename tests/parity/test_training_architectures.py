@@ -5,14 +5,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from kws.training import architectures
+from kws.training.config import load_run
+from kws.training.pipeline import FeatureScale
+from kws.training.quantize import quantize, run_tflite
 
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.model import Model
-from training import architectures
-from training.config import load_run
-from training.pipeline import FeatureScale
-from training.quantize import quantize, run_tflite
 
 CONFIGS = Path(architectures.__file__).parent / "configs"
 

@@ -5,12 +5,12 @@ import io
 from pathlib import Path
 
 import pytest
+from kws.training.demo import Demo, demo_config
+from kws.training.demo_data import DemoSize, make_demo_data
 from rich.console import Console
 
 from kws.bundle import Bundle
 from kws.errors import ConfigError, SpeechEngineError
-from training.demo import Demo, demo_config
-from training.demo_data import DemoSize, make_demo_data
 
 SMALL = DemoSize(
     voices=80, phrase_clips=320, other_clips=4, near_words=6, near_mutations=4, noise_recordings=6, held_out=(3, 2, 1)

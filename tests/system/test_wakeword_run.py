@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.training.augment import AcousticsConfig
+from kws.training.config import OptimizerConfig, QuantizeConfig
+from kws.training.trunk import network
+from kws.training.trunk.network import TrunkConfig
+from kws.training.wakeword import run as word_run
+from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 from rich.console import Console
 
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.errors import TrainingError
 from kws.pipeline import Pipeline
-from training.augment import AcousticsConfig
-from training.config import OptimizerConfig, QuantizeConfig
-from training.trunk import network
-from training.trunk.network import TrunkConfig
-from training.wakeword import run as word_run
-from training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 
 TINY = WordProject(
     name="hey_nova",
@@ -86,11 +86,11 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
         raise PulledPlugError
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.wakeword.run.make_examples", pulled)
+        patch.setattr("kws.training.wakeword.run.make_examples", pulled)
         with pytest.raises(PulledPlugError):
             word_run.execute(tiny, tmp_path, console=QUIET)
     with monkeypatch.context() as patch:
-        patch.setattr("training.wakeword.run.quantize", pulled)  # after the training
+        patch.setattr("kws.training.wakeword.run.quantize", pulled)  # after the training
         with pytest.raises(PulledPlugError):
             word_run.execute(tiny, tmp_path, console=QUIET)
     result = word_run.execute(tiny, tmp_path, console=QUIET)

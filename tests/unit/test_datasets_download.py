@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from kws.datasets.download import Archive, download, extract
 
-from datasets.download import Archive, download, extract
 from kws.errors import DatasetError
 
 CONTENT = bytes(range(256)) * 64

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.datasets import audio_cache, speech_commands
+from kws.datasets.speech_commands import speaker_of, which_set
 
-from datasets import audio_cache, speech_commands
-from datasets.speech_commands import speaker_of, which_set
 from kws.audio import write_wav
 from kws.errors import DatasetError
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from datasets import speech_commands
-from datasets.synthetic import (
+from kws.datasets import speech_commands
+from kws.datasets.synthetic import (
     Pronunciation,
     Utterance,
     Voice,
@@ -19,8 +18,9 @@ from datasets.synthetic import (
     vary,
     write_speech_commands_folder,
 )
-from datasets.synthetic_choir import Choir
-from datasets.synthetic_espeak import EspeakEngine, draw_voice_definition
+from kws.datasets.synthetic_choir import Choir
+from kws.datasets.synthetic_espeak import EspeakEngine, draw_voice_definition
+
 from kws.errors import DatasetError, SpeechEngineError, ToolMissingError
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyworld
+from kws.datasets.phonetics import english_words
+from kws.datasets.synthetic import SpeechEngine, Utterance, Voice, synthesize_utterances, vary
+from kws.datasets.synthetic_choir import ENGINES, open_engines
+from kws.datasets.synthetic_crowd import Crowd, Speaker, draw_speaker, mend_pitch, reshape_envelope
+from kws.datasets.synthetic_espeak import EspeakEngine, american_letters
+from kws.datasets.synthetic_flite import FliteEngine, flite_phonemes
+from kws.datasets.synthetic_hibari import HibariEngine, kokoro_symbols
+from kws.datasets.synthetic_piper import PiperEngine
 
-from datasets.phonetics import english_words
-from datasets.synthetic import SpeechEngine, Utterance, Voice, synthesize_utterances, vary
-from datasets.synthetic_choir import ENGINES, open_engines
-from datasets.synthetic_crowd import Crowd, Speaker, draw_speaker, mend_pitch, reshape_envelope
-from datasets.synthetic_espeak import EspeakEngine, american_letters
-from datasets.synthetic_flite import FliteEngine, flite_phonemes
-from datasets.synthetic_hibari import HibariEngine, kokoro_symbols
-from datasets.synthetic_piper import PiperEngine
 from kws.audio import SAMPLE_RATE_HZ
 from kws.errors import ConfigError, SpeechEngineError, ToolMissingError
 

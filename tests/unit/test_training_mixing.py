@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from training import mixing
-from training.config import AugmentConfig
+from kws.training import mixing
+from kws.training.config import AugmentConfig
 
 PLAIN = AugmentConfig(
     time_shift_ms=0,

@@ -6,14 +6,14 @@ from typing import cast
 
 import numpy as np
 import pytest
+from kws.datasets.corpus import Clip, Corpus, Split
+from kws.training.config import AugmentConfig
+from kws.training.dataset import from_corpus, split_noise, with_silence
+from kws.training.pipeline import BatchMaker, FeatureScale, compute_features
 from training_fixtures import LABELS, TINY_RUN, tiny_data, tones
 
-from datasets.corpus import Clip, Corpus, Split
 from kws.errors import DatasetError
 from kws.features import Features
-from training.config import AugmentConfig
-from training.dataset import from_corpus, split_noise, with_silence
-from training.pipeline import BatchMaker, FeatureScale, compute_features
 
 UNTOUCHED = AugmentConfig(time_shift_ms=0, noise_probability=0.0, gain_db=(0.0, 0.0), time_masks=0, feature_masks=0)
 

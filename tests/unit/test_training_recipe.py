@@ -5,17 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_fixtures import LABELS, TINY_RUN, tiny_data
-
-from kws.audio import write_wav
-from kws.errors import ConfigError, DatasetError
-from training import settings
-from training.config import RunConfig
-from training.pipeline import compute_features
-from training.recipe import chimeras, synthetic
-from training.recipe.acoustics import Acoustics
-from training.recipe.batches import RecipeBatches, equalizer, mask, mix
-from training.recipe.config import (
+from kws.training import settings
+from kws.training.config import RunConfig
+from kws.training.pipeline import compute_features
+from kws.training.recipe import chimeras, synthetic
+from kws.training.recipe.acoustics import Acoustics
+from kws.training.recipe.batches import RecipeBatches, equalizer, mask, mix
+from kws.training.recipe.config import (
     AcousticsConfig,
     MaskingConfig,
     PolishConfig,
@@ -23,10 +19,14 @@ from training.recipe.config import (
     SyntheticConfig,
     TeacherConfig,
 )
-from training.recipe.polish import polish
-from training.recipe.prepare import recipe_batches
-from training.recipe.sources import Source, continuous_speech, cut_loud
-from training.train import train
+from kws.training.recipe.polish import polish
+from kws.training.recipe.prepare import recipe_batches
+from kws.training.recipe.sources import Source, continuous_speech, cut_loud
+from kws.training.train import train
+from training_fixtures import LABELS, TINY_RUN, tiny_data
+
+from kws.audio import write_wav
+from kws.errors import ConfigError, DatasetError
 
 QUIET = AcousticsConfig(
     speed_spread=0.0, shift_ms=0.0, reverberation_probability=0.0, gain_spread_db=0.0, noise_probability=0.0

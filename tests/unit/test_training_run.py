@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.training import checkpoint
+from kws.training import run as run_module
+from kws.training import train as train_module
+from kws.training.architectures import build_logits_model, count_macs
+from kws.training.callbacks import RichProgress
+from kws.training.config import BlockConfig, ModelConfig, load_run
+from kws.training.pipeline import BatchMaker
+from kws.training.quantize import choose_calibration
+from kws.training.run import RunResult, train_and_export
+from kws.training.train import CHECKPOINT_NAME, train
 from rich.console import Console
 from training_fixtures import TINY_RUN, tiny_data
 
 from kws.bundle import Bundle
 from kws.errors import ConfigError, TrainingError
 from kws.model import Model
-from training import checkpoint
-from training import run as run_module
-from training import train as train_module
-from training.architectures import build_logits_model, count_macs
-from training.callbacks import RichProgress
-from training.config import BlockConfig, ModelConfig, load_run
-from training.pipeline import BatchMaker
-from training.quantize import choose_calibration
-from training.run import RunResult, train_and_export
-from training.train import CHECKPOINT_NAME, train
 
 CONFIGS = Path(run_module.__file__).parent / "configs"
 

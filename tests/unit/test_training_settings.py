@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from kws.training import settings
+from kws.training.config import RunConfig, load_run
+from kws.training.export import export_bundle
 
 from kws.errors import ConfigError
 from kws.gate import GateConfig
-from training import settings
-from training.config import RunConfig, load_run
-from training.export import export_bundle
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.training.trunk import teacher
+from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
+from kws.training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
+from kws.training.trunk.network import STEM_FRAMES, TrunkConfig, build, load, save
+from kws.training.trunk.teacher import SIZE, STEP_SAMPLES, WINDOW_SAMPLES
 
 from kws.errors import ToolMissingError, TrainingError
-from training.trunk import teacher
-from training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
-from training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
-from training.trunk.network import STEM_FRAMES, TrunkConfig, build, load, save
-from training.trunk.teacher import SIZE, STEP_SAMPLES, WINDOW_SAMPLES
 
 TINY = TrunkConfig(channels=16, kernel_frames=(3, 3))
 FRAMES, PIECES = 160, 120
@@ -133,7 +133,7 @@ def test_a_saved_trunk_is_read_back_to_half_precision(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_a_broken_trunk_says_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "trunk.npz").write_bytes(content)
-    with pytest.raises(TrainingError, match=r"python -m training\.trunk"):
+    with pytest.raises(TrainingError, match=r"python -m kws\.training\.trunk"):
         load(tmp_path / "trunk.npz")
     with pytest.raises(TrainingError, match="no readable trunk"):
         load(tmp_path / "missing.npz")

@@ -5,23 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from datasets import recordings
-from datasets.synthetic_espeak import EspeakEngine
-from kws.audio import write_wav
-from kws.errors import AudioError, ConfigError, DatasetError, SpeechEngineError
-from kws.evaluation.tracks import ScoreTrack
-from kws.evaluation.truth import Truth
-from kws.features import Features, FeaturesConfig
-from kws.pipeline import Scores
-from training import settings
-from training.augment import AcousticsConfig
-from training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
-from training.wakeword import calibration, network, sounds, speech
-from training.wakeword import examples as example_scenes
-from training.wakeword.ambient import read_ambient
-from training.wakeword.batches import Surroundings, WordBatches, decision_targets
-from training.wakeword.config import (
+from kws.datasets import recordings
+from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.training import settings
+from kws.training.augment import AcousticsConfig
+from kws.training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
+from kws.training.wakeword import calibration, network, sounds, speech
+from kws.training.wakeword import examples as example_scenes
+from kws.training.wakeword.ambient import read_ambient
+from kws.training.wakeword.batches import Surroundings, WordBatches, decision_targets
+from kws.training.wakeword.config import (
     ExamplesConfig,
     SpeechConfig,
     WordConfig,
@@ -31,8 +24,15 @@ from training.wakeword.config import (
     make_project,
     name_of,
 )
-from training.wakeword.examples import Examples, Material, Order, SceneMaker, WindowShape, make_examples, plan
-from training.wakeword.learn import scene_loss
+from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, WindowShape, make_examples, plan
+from kws.training.wakeword.learn import scene_loss
+
+from kws.audio import write_wav
+from kws.errors import AudioError, ConfigError, DatasetError, SpeechEngineError
+from kws.evaluation.tracks import ScoreTrack
+from kws.evaluation.truth import Truth
+from kws.features import Features, FeaturesConfig
+from kws.pipeline import Scores
 
 SMALL = WordProject(
     name="hey_nova",

@@ -3,10 +3,18 @@
 import hashlib
 
 import numpy as np
+from kws.training.config import (
+    AugmentConfig,
+    BlockConfig,
+    DataConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunConfig,
+    StemConfig,
+)
+from kws.training.dataset import ClipSet, TrainingData, clip_set
 
 from kws.features import FeaturesConfig
-from training.config import AugmentConfig, BlockConfig, DataConfig, ModelConfig, OptimizerConfig, RunConfig, StemConfig
-from training.dataset import ClipSet, TrainingData, clip_set
 
 LABELS = ("silence", "unknown", "low", "high")
 FREQUENCY_HZ = {"low": 400.0, "high": 1900.0, "chirp": 900.0, "buzz": 3000.0}

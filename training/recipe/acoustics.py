@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from kws.training.recipe.config import AcousticsConfig
 from numpy.typing import NDArray
 from scipy import fft
 
 from kws.audio import SAMPLE_RATE_HZ
-from training.recipe.config import AcousticsConfig
 
 Clips = NDArray[np.float32]
 """``[clips, samples]``, full scale +-1.0."""

@@ -6,14 +6,14 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
+from kws.training.config import RunConfig
+from kws.training.dataset import TrainingData
+from kws.training.pipeline import FeatureScale, compute_features
+from kws.training.recipe.config import MaskingConfig
+from kws.training.recipe.features import Variants
 from numpy.typing import NDArray
 
 from kws.features import Features
-from training.config import RunConfig
-from training.dataset import TrainingData
-from training.pipeline import FeatureScale, compute_features
-from training.recipe.config import MaskingConfig
-from training.recipe.features import Variants
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,7 +24,7 @@ _EQUALIZER_TERMS = 3
 
 
 class RecipeBatches:
-    """Makes batches by number, as ``training.pipeline.BatchMaker`` does from plain clips.
+    """Makes batches by number, as ``kws.training.pipeline.BatchMaker`` does from plain clips.
 
     Parameters
     ----------

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from kws.training.recipe.acoustics import Acoustics
+from kws.training.recipe.sources import Source
 from numpy.typing import NDArray
 from rich.progress import track
 
 from kws.features import Features, FeaturesConfig
-from training.recipe.acoustics import Acoustics
-from training.recipe.sources import Source
 
 _CHUNK_CLIPS = 256
 _WORKERS = 2

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from training.config import RunConfig
-from training.dataset import TrainingData
-from training.recipe.batches import RecipeBatches
-from training.train import TrainedModel, train
+from kws.training.config import RunConfig
+from kws.training.dataset import TrainingData
+from kws.training.recipe.batches import RecipeBatches
+from kws.training.train import TrainedModel, train
 
 _FOLDER = "polish"
 

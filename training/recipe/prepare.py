@@ -6,17 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-from training import checkpoint, settings
-from training.config import RunConfig
-from training.dataset import TrainingData
-from training.recipe import teacher
-from training.recipe.acoustics import Acoustics
-from training.recipe.batches import RecipeBatches
-from training.recipe.config import MaskingConfig
-from training.recipe.features import Variants, compute, load
-from training.recipe.sources import continuous_speech, gather
-from training.train import digest_of
+from kws.training import checkpoint, settings
+from kws.training.config import RunConfig
+from kws.training.dataset import TrainingData
+from kws.training.recipe import teacher
+from kws.training.recipe.acoustics import Acoustics
+from kws.training.recipe.batches import RecipeBatches
+from kws.training.recipe.config import MaskingConfig
+from kws.training.recipe.features import Variants, compute, load
+from kws.training.recipe.sources import continuous_speech, gather
+from kws.training.train import digest_of
 
 _TEACHER_FOLDER = "teacher"
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from kws.training.config import RunConfig
+from kws.training.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
+from kws.training.recipe import chimeras, synthetic
 from numpy.typing import NDArray
 
 from kws.audio import AUDIO_SUFFIXES, read_audio
 from kws.errors import DatasetError
-from training.config import RunConfig
-from training.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
-from training.recipe import chimeras, synthetic
 
 _EVALUATION_STRIDE = 5
 """Every fifth file of continuous speech is never trained on."""

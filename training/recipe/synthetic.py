@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
+from kws.training.recipe.config import SyntheticConfig
 from numpy.typing import NDArray
 
-from datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from kws.errors import ConfigError
-from training.recipe.config import SyntheticConfig
 
 WORDS_FILE = Path(__file__).with_name("words.txt")
 

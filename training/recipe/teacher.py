@@ -19,15 +19,14 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
+from kws.training.callbacks import predict
+from kws.training.config import ModelConfig, RunConfig
+from kws.training.dataset import TrainingData
+from kws.training.recipe.batches import RecipeBatches
+from kws.training.recipe.config import MaskingConfig, TeacherConfig
+from kws.training.recipe.features import Variants
+from kws.training.train import train
 from numpy.typing import NDArray
-
-from training.callbacks import predict
-from training.config import ModelConfig, RunConfig
-from training.dataset import TrainingData
-from training.recipe.batches import RecipeBatches
-from training.recipe.config import MaskingConfig, TeacherConfig
-from training.recipe.features import Variants
-from training.train import train
 
 _SEEDS = 5_000_000
 _DROPOUT = 0.3

@@ -1,4 +1,4 @@
-"""Makes ``models/speech_trunk.npz``: ``python -m training.trunk SPEECH... --noise NOISE... --out FOLDER``.
+"""Makes ``models/speech_trunk.npz``: ``python -m kws.training.trunk SPEECH... --noise NOISE... --out FOLDER``.
 
 SPEECH and NOISE are files and folders of recordings. The teacher must be installed (``pip install 'kws[trunk]'``).
 ``KERAS_BACKEND=jax`` trains with JAX, on a GPU if it has one.
@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from kws.training.quiet import load_tensorflow
 from rich.console import Console
 from rich.progress import Progress
 
 from kws.errors import KwsError
 from kws.features import FeaturesConfig
-from training.quiet import load_tensorflow
 
 _ELSEWHERE = 0.65
 """Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken."""
@@ -46,8 +46,8 @@ def main() -> None:
 
 def make(options: argparse.Namespace) -> None:
     """Carry out what the command line asks for; lessons that are there already are used again."""
-    from training.trunk import distil, network
-    from training.trunk.lessons import load_lessons
+    from kws.training.trunk import distil, network
+    from kws.training.trunk.lessons import load_lessons
 
     console, config, started_s = Console(), network.TrunkConfig(), time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -71,8 +71,8 @@ def make(options: argparse.Namespace) -> None:
 def _make_lessons(
     options: argparse.Namespace, features: FeaturesConfig, paths: Sequence[Path], console: Console
 ) -> None:
-    from training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
-    from training.wakeword.ambient import read_ambient
+    from kws.training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
+    from kws.training.wakeword.ambient import read_ambient
 
     speech = read_ambient(options.speech)
     noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)

@@ -12,16 +12,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from kws.datasets.phonetics import english_words
+from kws.datasets.synthetic import synthesize_utterances, vary
+from kws.datasets.synthetic_choir import open_engines
+from kws.training.augment import Acoustics, AcousticsConfig, Waveform, resize
+from kws.training.trunk.teacher import SpeechEmbedding
+from kws.training.wakeword.sounds import draw_sound
 from numpy.typing import NDArray
 
-from datasets.phonetics import english_words
-from datasets.synthetic import synthesize_utterances, vary
-from datasets.synthetic_choir import open_engines
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.features import Features, FeaturesConfig
-from training.augment import Acoustics, AcousticsConfig, Waveform, resize
-from training.trunk.teacher import SpeechEmbedding
-from training.wakeword.sounds import draw_sound
 
 PIECE_SAMPLES = 12 * SAMPLE_RATE_HZ
 ENGINES = {"espeak-ng": 0.25, "hibari": 0.25, "piper": 0.25, "flite": 0.25}

@@ -14,12 +14,12 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
+from kws.training import settings
+from kws.training.trunk.teacher import SIZE
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
-from training import settings
-from training.trunk.teacher import SIZE
 
 STEM_FRAMES = 6
 ROW_FRAMES = 2
@@ -91,7 +91,9 @@ def load(path: Path) -> Trunk:
             config = settings.parse(TrunkConfig, json.loads(str(file[_INFO])), where=str(path))
             weights = [file[str(number)].astype(np.float32) for number in range(len(file.files) - 1)]
     except (OSError, EOFError, KeyError, ValueError) as error:
-        raise TrainingError(f"{path}: no readable trunk ({error}); make it with python -m training.trunk") from error
+        raise TrainingError(
+            f"{path}: no readable trunk ({error}); make it with python -m kws.training.trunk"
+        ) from error
     return Trunk(config=config, weights=tuple(weights[:-2]), head=tuple(weights[-2:]))
 
 

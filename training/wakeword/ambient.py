@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from kws.datasets.speech_commands import which_set
 from numpy.typing import NDArray
 
-from datasets.speech_commands import which_set
 from kws.audio import SAMPLE_RATE_HZ, find_audio, read_audio
 
 _GAP_SAMPLES = SAMPLE_RATE_HZ // 10

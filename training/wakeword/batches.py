@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from kws.training import mixing
+from kws.training.config import RunConfig
+from kws.training.pipeline import FeatureScale
+from kws.training.trunk.network import ROW_FRAMES
+from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.examples import Examples, WindowShape
 from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig, dct_matrix
-from training import mixing
-from training.config import RunConfig
-from training.pipeline import FeatureScale
-from training.trunk.network import ROW_FRAMES
-from training.wakeword.config import ExamplesConfig
-from training.wakeword.examples import Examples, WindowShape
 
 if TYPE_CHECKING:
     import tensorflow as tf

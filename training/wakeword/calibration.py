@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from kws.training.wakeword.ambient import in_a_row
+from kws.training.wakeword.config import UNKNOWN, WordDecisionConfig, WordProject
+from kws.training.wakeword.sounds import draw_sound
+from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
@@ -22,10 +26,6 @@ from kws.evaluation.operating_point import calibrate, estimate, hours_needed
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.pipeline import Pipeline
-from training.wakeword.ambient import in_a_row
-from training.wakeword.config import UNKNOWN, WordDecisionConfig, WordProject
-from training.wakeword.sounds import draw_sound
-from training.wakeword.speech import SpeechBank
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 CARD_SNR_DB = 10.0

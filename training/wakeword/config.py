@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kws.training import settings
+from kws.training.augment import AcousticsConfig
+from kws.training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
+
 from kws.errors import ConfigError
 from kws.gate import GateConfig
-from training import settings
-from training.augment import AcousticsConfig
-from training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
 
 UNKNOWN = "unknown"
 """Label 0 of every word bundle: anything that is not one of the words, silence included."""

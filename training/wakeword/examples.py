@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from kws.training.augment import Acoustics, Waveform
+from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.sounds import draw_sound
+from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
 from kws.features import Features, FeaturesConfig
-from training.augment import Acoustics, Waveform
-from training.wakeword.config import WordProject
-from training.wakeword.sounds import draw_sound
-from training.wakeword.speech import SpeechBank
 
 Source = Literal["word", "recording", "near", "other", "noise"]
 Progress = Callable[[int, int], None]

@@ -10,18 +10,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from kws.training.callbacks import predict
+from kws.training.config import RunConfig
+from kws.training.dataset import ClipSet, TrainingData
+from kws.training.quantize import choose_calibration
+from kws.training.train import train
+from kws.training.trunk.network import Trunk
+from kws.training.wakeword import network
+from kws.training.wakeword.batches import WordBatches
+from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.examples import Examples, WindowShape
 from numpy.typing import NDArray
-
-from training.callbacks import predict
-from training.config import RunConfig
-from training.dataset import ClipSet, TrainingData
-from training.quantize import choose_calibration
-from training.train import train
-from training.trunk.network import Trunk
-from training.wakeword import network
-from training.wakeword.batches import WordBatches
-from training.wakeword.config import WordProject
-from training.wakeword.examples import Examples, WindowShape
 
 Say = Callable[[str], None]
 

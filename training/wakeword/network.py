@@ -13,14 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from kws.training.architectures import build_logits_model
+from kws.training.config import BlockConfig, DataConfig, ModelConfig, RunConfig, StemConfig
+from kws.training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build, normalised
+from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.examples import WindowShape
+from kws.training.wakeword.speech import SpeechBank, word_durations_s
 
 from kws.audio import SAMPLE_RATE_HZ
-from training.architectures import build_logits_model
-from training.config import BlockConfig, DataConfig, ModelConfig, RunConfig, StemConfig
-from training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build, normalised
-from training.wakeword.config import WordProject
-from training.wakeword.examples import WindowShape
-from training.wakeword.speech import SpeechBank, word_durations_s
 
 LONGEST_WORD_S = 2.0
 """A longer phrase would need a window, and so a delay and memory, that a small board does not have."""

@@ -15,11 +15,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from kws.datasets import recordings
+from kws.datasets.synthetic import SpeechEngine
+from kws.training import checkpoint
+from kws.training.architectures import count_macs
+from kws.training.config import RunConfig
+from kws.training.pipeline import FeatureScale
+from kws.training.quantize import quantize
+from kws.training.trunk.network import load
+from kws.training.wakeword import calibration, card, network, speech
+from kws.training.wakeword.ambient import Ambient, in_a_row, read_ambient
+from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
+from kws.training.wakeword.learn import Learned, Lessons, learn
+from kws.training.wakeword.show import show_pronunciation
+from kws.training.wakeword.speech import SpeechBank
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from datasets import recordings
-from datasets.synthetic import SpeechEngine
 from kws.bench.measure import measure
 from kws.bench.result import BenchResult
 from kws.bundle import Bundle
@@ -28,19 +41,6 @@ from kws.errors import KwsError, TrainingError
 from kws.features import Features, FeaturesConfig
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
-from training import checkpoint
-from training.architectures import count_macs
-from training.config import RunConfig
-from training.pipeline import FeatureScale
-from training.quantize import quantize
-from training.trunk.network import load
-from training.wakeword import calibration, card, network, speech
-from training.wakeword.ambient import Ambient, in_a_row, read_ambient
-from training.wakeword.config import WordProject
-from training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
-from training.wakeword.learn import Learned, Lessons, learn
-from training.wakeword.show import show_pronunciation
-from training.wakeword.speech import SpeechBank
 
 DEFAULT_OUT = Path("build") / "words"
 _RECORDINGS_FROM = 10_000_000

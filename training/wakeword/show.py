@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from kws.datasets.synthetic import SpeechEngine
+from kws.training.wakeword import speech
+from kws.training.wakeword.config import WordProject
 from rich.console import Console
 from rich.table import Table
-
-from datasets.synthetic import SpeechEngine
-from training.wakeword import speech
-from training.wakeword.config import WordProject
 
 _SHOWN = 40
 

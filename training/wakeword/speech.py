@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from kws.datasets import phonetics
+from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
+from kws.datasets.synthetic_choir import open_engines
+from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.training.wakeword.config import SpeechConfig, WordProject
 from numpy.typing import NDArray
 
-from datasets import phonetics
-from datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
-from datasets.synthetic_choir import open_engines
-from datasets.synthetic_espeak import EspeakEngine
 from kws.errors import SpeechEngineError
-from training.wakeword.config import SpeechConfig, WordProject
 
 Kind = Literal["word", "near", "other"]
 Progress = Callable[[int, int], None]
