@@ -56,7 +56,7 @@ class NearMiss:
 @cache
 def english_words() -> tuple[str, ...]:
     """Return the list of common English words that comes with the package, sorted."""
-    text = resources.files("datasets").joinpath("english_words.txt").read_text(encoding="utf-8")
+    text = resources.files("kws.datasets").joinpath("english_words.txt").read_text(encoding="utf-8")
     return tuple(sorted(set(text.split())))
 
 
