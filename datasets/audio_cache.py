@@ -14,6 +14,7 @@ from kws.datasets.corpus import Corpus
 from numpy.typing import NDArray
 from rich.progress import track
 
+from kws import places
 from kws.audio import read_audio
 from kws.errors import DatasetError
 
@@ -30,12 +31,6 @@ class CachedAudio:
     """Of all samples: names the data in a bundle's provenance."""
 
 
-def default_folder() -> Path:
-    """``$KWS_CACHE``, or ``kws`` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("KWS_CACHE") or Path(base) / "kws")
-
-
 def load(corpus: Corpus, *, clip_samples: int, folder: Path | None = None) -> CachedAudio:
     """Decode a corpus, or map the result of the last time if no file changed since.
 
@@ -46,7 +41,7 @@ def load(corpus: Corpus, *, clip_samples: int, folder: Path | None = None) -> Ca
     clip_samples : int
         Row length.
     folder : Path, optional
-        Where decoded audio is kept; default: ``default_folder()``.
+        Where decoded audio is kept; default: ``kws.places.cache_folder()``.
 
     Raises
     ------
@@ -55,7 +50,7 @@ def load(corpus: Corpus, *, clip_samples: int, folder: Path | None = None) -> Ca
     AudioError
         If a clip cannot be read.
     """
-    folder = folder or default_folder()
+    folder = folder or places.cache_folder()
     stem = folder / f"{corpus.name}-{_key(corpus, clip_samples)}"
     array_path, info_path = stem.with_suffix(".npy"), stem.with_suffix(".json")
     if not info_path.exists():

@@ -22,8 +22,9 @@ from kws.datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice
 from kws.datasets.synthetic_espeak import REFERENCE_ACCENT
 from numpy.typing import NDArray
 
+from kws import extras
 from kws.audio import SAMPLE_RATE_HZ, to_int16
-from kws.errors import SpeechEngineError, ToolMissingError
+from kws.errors import SpeechEngineError
 
 _FRAME_MS = 5.0
 _HIGHEST_HZ, _LOWEST_HZ = 300.0, 80.0
@@ -238,10 +239,7 @@ def _import_world() -> ModuleType:
     try:
         import pyworld
     except ImportError as error:
-        raise ToolMissingError(
-            "WORLD is not installed, so an engine's few speakers cannot be made many; "
-            "install it with `pip install pyworld-prebuilt`"
-        ) from error
+        raise extras.not_installed("making many speakers of an engine's few", "pyworld") from error
     return pyworld
 
 

@@ -17,8 +17,9 @@ from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
 from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from numpy.typing import NDArray
 
+from kws import extras
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
-from kws.errors import SpeechEngineError, ToolMissingError
+from kws.errors import SpeechEngineError
 
 _VOICE = "heart"
 """The only voice inside the package; others would be downloaded."""
@@ -45,7 +46,7 @@ class HibariEngine:
         try:
             from hibari import Hibari
         except ImportError as error:
-            raise ToolMissingError("hibari is not installed; install it with `pip install hibari-tts`") from error
+            raise extras.not_installed("the engine hibari", "hibari") from error
         self._speech: Any = Hibari(voice=_VOICE, threads=1)
         self._phonemizer = EspeakEngine()
         self._phonemes = cache(self._read)

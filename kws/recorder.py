@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kws import extras
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
 from kws.datasets import recordings
 from kws.errors import DatasetError, ToolMissingError
@@ -47,11 +48,10 @@ class SoundDevice:
     def __init__(self, device: str | None = None) -> None:
         try:
             import sounddevice
-        except (ImportError, OSError) as error:
-            raise ToolMissingError(
-                f"recording needs sounddevice and PortAudio ({error}); run: pip install 'kws[mic]' and "
-                "apt install libportaudio2"
-            ) from error
+        except ImportError as error:
+            raise extras.not_installed("recording", "sounddevice") from error
+        except OSError as error:
+            raise ToolMissingError(f"recording: {error}; sudo apt-get install libportaudio2") from error
         self._library = sounddevice
         self._device = int(device) if device is not None and device.isdigit() else device
         try:

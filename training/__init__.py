@@ -1,4 +1,4 @@
 """From recordings to a bundle: data pipeline, architectures, training, quantisation, evaluation, export.
 
-Needs TensorFlow (``pip install kws[train]``); nothing in ``kws`` imports it at start-up.
+Needs TensorFlow (extra ``train``); nothing in ``kws`` imports it at start-up.
 """

@@ -75,7 +75,7 @@ def from_corpus(corpus: Corpus, config: DataConfig, *, cache: Path | None = None
     config : DataConfig
         Labels and proportions.
     cache : Path, optional
-        Folder for decoded audio; default: ``kws.datasets.audio_cache.default_folder()``.
+        Folder for decoded audio; default: ``kws.places.cache_folder()``.
     seed : int
         Of the silence clips in the validation set.
 

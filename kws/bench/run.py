@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kws import places
 from kws.bench.reference import reference_bundle
 from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.errors import ConfigError
 
-_ROOT = Path(__file__).resolve().parents[2]
-MODELS = _ROOT / "models"
-COMMITTED = _ROOT / "benchmarks" / "cycles"
+COMMITTED = places.committed_cycles()
 DEFAULT_RESULT = COMMITTED / "speech_commands_12-netduinoplus2.json"
 """Of the shipped model."""
 
@@ -23,7 +22,7 @@ def bundles_to_measure(paths: Sequence[Path] | None) -> Iterator[Bundle]:
         yield from (Bundle.load(path) for path in paths)
         return
     yield reference_bundle()
-    yield from (Bundle.load(path) for path in sorted(MODELS.glob("*.kws")))
+    yield from (Bundle.load(path) for path in sorted(places.models().glob("*.kws")))
 
 
 def committed_path(result: BenchResult) -> Path:

@@ -18,6 +18,9 @@ def demo(
     """Synthesise, train, quantise, build, emulate, replay, report: the whole chain in minutes."""
     from rich.console import Console
 
+    from kws import extras
+
+    extras.require("the demo", "train")
     from kws.training.quiet import load_tensorflow
 
     load_tensorflow()

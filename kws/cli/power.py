@@ -22,6 +22,7 @@ def power(
     """Estimate average power and battery life from cycles and data-sheet currents: a model, not a measurement."""
     from rich.console import Console
 
+    from kws import extras
     from kws.bench.measure import measure
     from kws.bench.run import DEFAULT_RESULT
     from kws.bundle import Bundle
@@ -34,6 +35,8 @@ def power(
         raise ConfigError("--bundle and --cycles: expected one of them, both say what is computed")
     if battery_j <= 0.0:
         raise ConfigError(f"--battery-j: {battery_j} J; expected more than 0 (2500 is a coin cell)")
+    if plot is not None:
+        extras.require("--plot", "plots")
     pattern = ListeningPattern(sound=sound, speech=speech)
     profiles = [load_profile(name) for name in boards or profile_names()]
     if bundle is not None:

@@ -16,6 +16,9 @@ def train(
     restart: Annotated[bool, typer.Option("--restart", help="Throw an unfinished run away.")] = False,
 ) -> None:
     """Train, quantise, evaluate and export one model."""
+    from kws import extras
+
+    extras.require("training", "train")
     from kws.training.quiet import load_tensorflow
 
     load_tensorflow()

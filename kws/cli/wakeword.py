@@ -24,6 +24,7 @@ def wakeword(
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
 ) -> None:
     """Make a wake word from a typed phrase: synthesise, train, calibrate. Rerun to go on after a break."""
+    from kws import extras
     from kws.training.wakeword.config import make_project
 
     project = make_project(
@@ -34,6 +35,8 @@ def wakeword(
         ambient=tuple(ambient or ()),
         seed=seed,
     )
+    voices = ["voices"] if set(project.speech.engines) - {"espeak-ng"} else []
+    extras.require("making a wake word", *([] if show else ["train"]), *voices)
     if show:
         from kws.training.wakeword.show import show_project
 

@@ -9,15 +9,22 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import cffi
 
 ROOT = Path(__file__).resolve().parents[2]
+"""setuptools runs this file by itself, before the packages that kws needs are installed: it cannot ask kws.places."""
+HERE = ROOT / "kws" / "core"
 CORE = ROOT / "firmware" / "core"
 PROTOCOL = ROOT / "firmware" / "protocol"
-FLAGS = ["-std=c11", "-O3", "-Wall"]
+MSVC = sys.platform == "win32" and "GCC" not in sys.version
+"""Whether extensions are compiled by Microsoft's compiler, as they are unless this Python itself is MinGW's."""
+STANDARD = "/std:c11" if MSVC else "-std=c11"
+FLAGS = [STANDARD, "/O2"] if MSVC else [STANDARD, "-O3", "-Wall"]
 """Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
 DOOR_HEADERS = [
     "nn/layout.h",
@@ -27,7 +34,7 @@ DOOR_HEADERS = [
                      "smoothing", "detection", "pipeline")
     ),
 ]  # fmt: skip
-EXTRA_HEADERS = [Path(__file__).parent / "door.h", Path(__file__).parent / "door_model.h",
+EXTRA_HEADERS = [HERE / "door.h", HERE / "door_model.h",
                  PROTOCOL / "kws_frame.h", PROTOCOL / "kws_protocol.h"]  # fmt: skip
 """Batch loops over the core's functions, so that Python never loops over frames; and the line to the boards."""
 
@@ -42,17 +49,34 @@ def declarations() -> str:
     """Return what the public headers declare, preprocessed, without the system headers' own declarations."""
     includes = "".join(f'#include "{name}"\n' for name in DOOR_HEADERS)
     includes += "".join(f'#include "{path}"\n' for path in EXTRA_HEADERS)
-    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
-    command = [compiler, "-std=c11", "-E", "-DKWS_CFFI", f"-I{CORE}", f"-I{PROTOCOL}", "-"]
-    text = subprocess.run(command, input=includes, capture_output=True, text=True, check=True).stdout
     kept, ours = [], False
-    for line in text.splitlines():
-        marker = re.match(r'# \d+ "([^"]*)"', line)
+    for line in _preprocessed(includes).splitlines():
+        marker = re.match(r'#(?:line)? \d+ "([^"]*)"', line)
         if marker:
-            ours = str(ROOT) in str(Path(marker[1]).resolve())
+            ours = str(ROOT) in str(Path(marker[1].replace("\\\\", "\\")).resolve())
         elif ours:
             kept.append(line)
     return re.sub(r"\bvolatile\b", "", "\n".join(kept))
+
+
+def _preprocessed(source: str) -> str:
+    """Return C source after preprocessing, with the markers that tell which file a line is from."""
+    with tempfile.TemporaryDirectory(prefix="kws-core-") as folder:
+        file = Path(folder) / "door.c"
+        file.write_text(source, encoding="utf-8")
+        default = "cl" if MSVC else sysconfig.get_config_var("CC") or "cc"
+        compiler = (os.environ.get("CC") or default).split()[0]
+        command = [compiler, STANDARD, "-E", "-DKWS_CFFI", f"-I{CORE}", f"-I{PROTOCOL}", str(file)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise SystemExit(
+                f"kws is compiled when it is installed, and there is no C compiler {compiler!r}: install one, "
+                "or name yours in the environment variable CC"
+            ) from None
+    if done.returncode:
+        raise SystemExit(f"the headers of firmware/core cannot be read: {' '.join(command)}\n{done.stderr}")
+    return done.stdout
 
 
 def make_ffi() -> cffi.FFI:
@@ -64,8 +88,8 @@ def make_ffi() -> cffi.FFI:
         "kws.core._core",
         includes,
         sources=[*core_sources(), *(os.path.relpath(path.with_suffix(".c"), ROOT) for path in EXTRA_HEADERS)],
-        include_dirs=[str(CORE), str(PROTOCOL), str(Path(__file__).parent)],
-        depends=[str(path) for folder in (CORE, PROTOCOL, Path(__file__).parent) for path in folder.rglob("*.h")],
+        include_dirs=[str(CORE), str(PROTOCOL), str(HERE)],
+        depends=[os.path.relpath(path, ROOT) for folder in (CORE, PROTOCOL, HERE) for path in folder.rglob("*.h")],
         extra_compile_args=FLAGS,
     )
     return ffi

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kws import places
 from kws.errors import BoardNotFoundError, DeviceError, ToolMissingError
 
-ROOT = Path(__file__).resolve().parents[2]
-FIRMWARE = ROOT / "firmware"
+FIRMWARE = places.firmware()
 CROSS_COMPILER = "arm-none-eabi-gcc"
 INSTALL = {
     CROSS_COMPILER: "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi (or `make tools`)",
@@ -59,7 +59,7 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
     target : str
         CMake target: an application, or ``all``.
     folder : path, optional
-        Where; ``build/firmware/BOARD`` when omitted.
+        Where; ``firmware/BOARD`` in :func:`kws.places.build_folder` when omitted.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
     if needs_cross_compiler(board):
         find_tool(CROSS_COMPILER)
     cmake, ninja = find_tool("cmake"), find_tool("ninja")
-    build = folder or ROOT / "build" / "firmware" / board
+    build = folder or places.build_folder() / "firmware" / board
     build.mkdir(parents=True, exist_ok=True)
     with open(build / ".lock", "w", encoding="ascii") as lock:  # two tests at once must not build over each other
         fcntl.flock(lock, fcntl.LOCK_EX)

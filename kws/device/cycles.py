@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kws import places
 from kws.errors import DeviceError, ToolMissingError
 
-_ROOT = Path(__file__).resolve().parents[2]
-_SOURCES = _ROOT / "firmware" / "emulator"
-_LIBRARY = _ROOT / "build" / "emulator" / "libkws_cycles.so"
+_SOURCES = places.firmware() / "emulator"
+_LIBRARY = places.build_folder() / "emulator" / "libkws_cycles.so"
 _CC_FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-fvisibility=hidden", "-fPIC", "-shared")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kws import extras
 from kws.audio import Samples
 from kws.errors import AudioError, ToolMissingError
 
@@ -31,11 +32,10 @@ def microphone_blocks(sample_rate_hz: int, device: str | None = None) -> Iterato
     """
     try:
         import sounddevice
-    except (ImportError, OSError) as error:
-        raise ToolMissingError(
-            f"listening needs sounddevice and PortAudio ({error}); run: pip install 'kws[mic]' and "
-            "apt install libportaudio2"
-        ) from error
+    except ImportError as error:
+        raise extras.not_installed("listening to a microphone", "sounddevice") from error
+    except OSError as error:
+        raise ToolMissingError(f"listening to a microphone: {error}; sudo apt-get install libportaudio2") from error
     chosen = int(device) if device is not None and device.isdigit() else device
     block = round(BLOCK_S * sample_rate_hz)
     try:

@@ -17,11 +17,6 @@ def evaluation_page(evaluation: Evaluation, heard: str, *, default_point: int = 
         What was listened to, for the subtitle.
     default_point : int
         The operating point of the headline figures.
-
-    Raises
-    ------
-    ToolMissingError
-        If jinja2 is not installed.
     """
     chosen = evaluation.points[default_point].score if evaluation.points else None
     latencies = chosen.latencies_ms if chosen is not None else ()

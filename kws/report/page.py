@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kws import __version__
 from kws.audio import Samples
-from kws.errors import EvaluationError, ToolMissingError
+from kws.errors import EvaluationError
 from kws.evaluation.metrics import Proportion, Rate
 from kws.harness.baseline import Change
 from kws.harness.replay import Outcome, surround
@@ -40,19 +40,9 @@ class Tile:
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template of this package.
+    """Fill a template of this package."""
+    import jinja2
 
-    Raises
-    ------
-    ToolMissingError
-        If jinja2 is not installed.
-    """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise ToolMissingError(
-            "HTML reports need jinja2, which is not installed; run: pip install 'kws[report]'"
-        ) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kws.report"),
         autoescape=jinja2.select_autoescape(["html", "j2"]),
@@ -86,11 +76,6 @@ def replay_page(result: ReplayResult, *, changes: Sequence[Change] = (), audio: 
     -------
     str
         HTML.
-
-    Raises
-    ------
-    ToolMissingError
-        If jinja2 is not installed.
     """
     latencies = result.spotting.latencies_ms
     confusion = confusion_cells(result.confusion, result.verdicts) if result.clips else None

@@ -1,6 +1,6 @@
 """Makes ``models/speech_trunk.npz``: ``python -m kws.training.trunk SPEECH... --noise NOISE... --out FOLDER``.
 
-SPEECH and NOISE are files and folders of recordings. The teacher must be installed (``pip install 'kws[trunk]'``).
+SPEECH and NOISE are files and folders of recordings. The teacher must be installed (extra ``trunk``).
 ``KERAS_BACKEND=jax`` trains with JAX, on a GPU if it has one.
 """
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.errors import ToolMissingError
+from kws import extras
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -46,7 +46,7 @@ class SpeechEmbedding:
     def __init__(self) -> None:
         spec = find_spec(_PACKAGE)
         if spec is None or spec.origin is None:
-            raise ToolMissingError("the speech embedding is not installed; run: pip install 'kws[trunk]'")
+            raise extras.not_installed("the speech embedding", _PACKAGE)
         import tensorflow as tf
 
         models = Path(spec.origin).parent / "models"

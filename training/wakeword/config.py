@@ -11,12 +11,13 @@ from kws.training import settings
 from kws.training.augment import AcousticsConfig
 from kws.training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
 
+from kws import places
 from kws.errors import ConfigError
 from kws.gate import GateConfig
 
 UNKNOWN = "unknown"
 """Label 0 of every word bundle: anything that is not one of the words, silence included."""
-TRUNK = Path(__file__).parents[2] / "models" / "speech_trunk.npz"
+TRUNK = places.models() / "speech_trunk.npz"
 """The one that comes with the project."""
 
 
