@@ -67,9 +67,9 @@ def word(folder: Path) -> Path:
     network.save(network.build(SMALL_TRUNK, seed=1), SMALL_TRUNK, trunk)
     rng = np.random.default_rng(0)
     for number in range(6):
-        (takes / "hey nova").mkdir(parents=True, exist_ok=True)
+        (takes / "hey_nova").mkdir(parents=True, exist_ok=True)
         silence, noise = np.zeros(4000, np.int16), rng.integers(-9000, 9000, 9000).astype(np.int16)
-        write_wav(takes / "hey nova" / f"take{number}.wav", np.concatenate([silence, noise, silence]))
+        write_wav(takes / "hey_nova" / f"take{number}.wav", np.concatenate([silence, noise, silence]))
     ambient.mkdir()
     write_wav(ambient / "long.wav", (rng.normal(0, 900, 16000 * 70) * np.linspace(0, 1, 16000 * 70)).astype(np.int16))
     speech = SpeechConfig(
