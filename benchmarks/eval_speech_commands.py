@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from kws.datasets import speech_commands
 from kws.datasets.corpus import Corpus
-from kws.training.config import LABELS_12, DataConfig
-from kws.training.dataset import ClipSet, from_corpus, official_test
-from kws.training.quiet import load_tensorflow
+from kws.training.clips.config import LABELS_12, DataConfig
+from kws.training.clips.dataset import ClipSet, from_corpus, official_test
+from kws.training.fit.quiet import load_tensorflow
 
 from kws.bundle import Bundle
 from kws.evaluation.clips import ClipScore, evaluate_clips
@@ -51,7 +51,7 @@ def measure(bundle: Bundle, clips: ClipSet) -> tuple[ClipScore, dict[str, Any]]:
 def equals_tflite(bundle: Bundle, tflite: bytes, clips: ClipSet, score: ClipScore) -> bool:
     """Whether the C core gave TFLite's posteriors for every clip, to the bit."""
     load_tensorflow()
-    from kws.training.quantize import run_tflite
+    from kws.training.fit.quantize import run_tflite
 
     features = Features(bundle.section("FEAT") or b"").compute_batch(clips.clips())
     return np.array_equal(run_tflite(tflite, features), score.posteriors)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from kws.datasets.speech_commands import open_folder
-from kws.training.config import DataConfig
-from kws.training.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
-from kws.training.recipe.sources import continuous_speech
+from kws.training.clips.config import DataConfig
+from kws.training.clips.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
+from kws.training.clips.recipe.sources import continuous_speech
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle

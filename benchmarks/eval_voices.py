@@ -19,7 +19,7 @@ import librosa
 import numpy as np
 from kws.datasets.synthetic import SpeechEngine, place_in_window, vary
 from kws.datasets.synthetic_choir import ENGINES, open_engines
-from kws.training.wakeword.sounds import coloured_noise
+from kws.training.augment.sounds import coloured_noise
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio

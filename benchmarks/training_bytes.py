@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from kws.training.augment import AcousticsConfig
-from kws.training.config import (
+from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.clips.config import (
     AugmentConfig,
     BlockConfig,
     DataConfig,
@@ -30,15 +30,16 @@ from kws.training.config import (
     RunConfig,
     StemConfig,
 )
-from kws.training.dataset import TrainingData, clip_set
-from kws.training.demo import demo_config
-from kws.training.demo_data import DemoSize, make_demo_data
-from kws.training.recipe.config import PolishConfig, RecipeConfig, SyntheticConfig, TeacherConfig
-from kws.training.recipe.prepare import recipe_batches
-from kws.training.run import train_and_export
-from kws.training.trunk import distil, network
+from kws.training.clips.dataset import TrainingData, clip_set
+from kws.training.clips.recipe.config import PolishConfig, RecipeConfig, SyntheticConfig, TeacherConfig
+from kws.training.clips.recipe.prepare import recipe_batches
+from kws.training.clips.run import train_and_export
+from kws.training.demo.data import DemoSize, make_demo_data
+from kws.training.demo.run import demo_config
+from kws.training.fit import speech_trunk
+from kws.training.fit.speech_trunk import TrunkConfig
+from kws.training.trunk import distil
 from kws.training.trunk.lessons import Lessons
-from kws.training.trunk.network import TrunkConfig
 from kws.training.wakeword import run as word_run
 from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 from rich.console import Console
@@ -64,7 +65,7 @@ def demo(folder: Path) -> Path:
 def word(folder: Path) -> Path:
     """A word project with recordings and negatives, small; its trunk has learnt nothing."""
     trunk, takes, ambient = folder / "trunk.npz", folder / "takes", folder / "ambient"
-    network.save(network.build(SMALL_TRUNK, seed=1), SMALL_TRUNK, trunk)
+    speech_trunk.save(speech_trunk.build(SMALL_TRUNK, seed=1), SMALL_TRUNK, trunk)
     rng = np.random.default_rng(0)
     for number in range(6):
         (takes / "hey_nova").mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def trunk(folder: Path) -> Path:
     )
     config = distil.DistilConfig(epochs=2, steps_per_epoch=5, batch_clips=8, segment_frames=72)
     path = folder / "trunk.npz"
-    network.save(distil.distil(lessons, SMALL_TRUNK, config, seed=3), SMALL_TRUNK, path)
+    speech_trunk.save(distil.distil(lessons, SMALL_TRUNK, config, seed=3), SMALL_TRUNK, path)
     return path
 
 

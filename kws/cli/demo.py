@@ -21,10 +21,10 @@ def demo(
     from kws import extras
 
     extras.require("the demo", "train")
-    from kws.training.quiet import load_tensorflow
+    from kws.training.fit.quiet import load_tensorflow
 
     load_tensorflow()
-    from kws.training.demo import DEFAULT_FOLDER, Demo, demo_config
+    from kws.training.demo.run import DEFAULT_FOLDER, Demo, demo_config
 
     if not Demo(Console(), out or DEFAULT_FOLDER).run(demo_config(word), board=board):
         raise typer.Exit(1)

@@ -19,9 +19,9 @@ def train(
     from kws import extras
 
     extras.require("training", "train")
-    from kws.training.quiet import load_tensorflow
+    from kws.training.fit.quiet import load_tensorflow
 
     load_tensorflow()
-    from kws.training.run import execute
+    from kws.training.clips.run import execute
 
     execute(config, data, out, resume=resume, restart=restart)

@@ -5,16 +5,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from kws.training import architectures
-from kws.training.config import load_run
-from kws.training.pipeline import FeatureScale
-from kws.training.quantize import quantize, run_tflite
+from kws.training.clips.batches import FeatureScale
+from kws.training.clips.config import load_run
+from kws.training.fit import architectures
+from kws.training.fit.quantize import quantize, run_tflite
 
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.model import Model
 
-CONFIGS = Path(architectures.__file__).parent / "configs"
+CONFIGS = Path(architectures.__file__).parents[1] / "configs"
 
 
 def excite(model: keras.Model, inputs: np.ndarray, rng: np.random.Generator) -> None:

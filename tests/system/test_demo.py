@@ -5,8 +5,8 @@ import io
 from pathlib import Path
 
 import pytest
-from kws.training.demo import Demo, demo_config
-from kws.training.demo_data import DemoSize, make_demo_data
+from kws.training.demo.data import DemoSize, make_demo_data
+from kws.training.demo.run import Demo, demo_config
 from rich.console import Console
 
 from kws.bundle import Bundle

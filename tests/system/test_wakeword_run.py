@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training.augment import AcousticsConfig
-from kws.training.config import OptimizerConfig, QuantizeConfig
-from kws.training.trunk import network
-from kws.training.trunk.network import TrunkConfig
+from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.clips.config import OptimizerConfig, QuantizeConfig
+from kws.training.fit import speech_trunk
+from kws.training.fit.speech_trunk import TrunkConfig
 from kws.training.wakeword import run as word_run
 from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 from rich.console import Console
@@ -47,7 +47,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> WordProject:
     """Starts from a small trunk that has learned nothing."""
     path = tmp_path_factory.mktemp("trunk") / "trunk.npz"
     config = TrunkConfig(channels=8, kernel_frames=(3, 3))
-    network.save(network.build(config, seed=1), config, path)
+    speech_trunk.save(speech_trunk.build(config, seed=1), config, path)
     return replace(TINY, trunk=path)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kws.training.augment import Acoustics, AcousticsConfig, draw_room, resize
+from kws.training.augment.acoustics import Acoustics, AcousticsConfig, draw_room, resize
 
 PLAIN = AcousticsConfig(
     speed_probability=0.0,

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from kws.training import mixing
-from kws.training.config import AugmentConfig
+from kws.training.augment import mixing
+from kws.training.clips.config import AugmentConfig
 
 PLAIN = AugmentConfig(
     time_shift_ms=0,

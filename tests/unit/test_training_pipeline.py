@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 import pytest
 from kws.datasets.corpus import Clip, Corpus, Split
-from kws.training.config import AugmentConfig
-from kws.training.dataset import from_corpus, split_noise, with_silence
-from kws.training.pipeline import BatchMaker, FeatureScale, compute_features
+from kws.training.clips.batches import BatchMaker, FeatureScale, compute_features
+from kws.training.clips.config import AugmentConfig
+from kws.training.clips.dataset import from_corpus, split_noise, with_silence
 from training_fixtures import LABELS, TINY_RUN, tiny_data, tones
 
 from kws.errors import DatasetError

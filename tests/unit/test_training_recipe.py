@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training import settings
-from kws.training.config import RunConfig
-from kws.training.pipeline import compute_features
-from kws.training.recipe import chimeras, synthetic
-from kws.training.recipe.acoustics import Acoustics
-from kws.training.recipe.batches import RecipeBatches, equalizer, mask, mix
-from kws.training.recipe.config import (
+from kws.training.augment.clips import Acoustics
+from kws.training.clips.batches import compute_features
+from kws.training.clips.config import RunConfig
+from kws.training.clips.recipe import chimeras, synthetic
+from kws.training.clips.recipe.batches import RecipeBatches, equalizer, mask, mix
+from kws.training.clips.recipe.config import (
     AcousticsConfig,
     MaskingConfig,
     PolishConfig,
@@ -19,10 +18,11 @@ from kws.training.recipe.config import (
     SyntheticConfig,
     TeacherConfig,
 )
-from kws.training.recipe.polish import polish
-from kws.training.recipe.prepare import recipe_batches
-from kws.training.recipe.sources import Source, continuous_speech, cut_loud
-from kws.training.train import train
+from kws.training.clips.recipe.polish import polish
+from kws.training.clips.recipe.prepare import recipe_batches
+from kws.training.clips.recipe.sources import Source, continuous_speech, cut_loud
+from kws.training.fit import settings
+from kws.training.fit.train import train
 from training_fixtures import LABELS, TINY_RUN, tiny_data
 
 from kws.audio import write_wav

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training import checkpoint
-from kws.training import run as run_module
-from kws.training import train as train_module
-from kws.training.architectures import build_logits_model, count_macs
-from kws.training.callbacks import RichProgress
-from kws.training.config import BlockConfig, ModelConfig, load_run
-from kws.training.pipeline import BatchMaker
-from kws.training.quantize import choose_calibration
-from kws.training.run import RunResult, train_and_export
-from kws.training.train import CHECKPOINT_NAME, train
+from kws.training.clips import run as run_module
+from kws.training.clips.batches import BatchMaker
+from kws.training.clips.config import BlockConfig, ModelConfig, load_run
+from kws.training.clips.run import RunResult, train_and_export
+from kws.training.fit import checkpoint
+from kws.training.fit import train as train_module
+from kws.training.fit.architectures import build_logits_model, count_macs
+from kws.training.fit.callbacks import RichProgress
+from kws.training.fit.quantize import choose_calibration
+from kws.training.fit.train import CHECKPOINT_NAME, train
 from rich.console import Console
 from training_fixtures import TINY_RUN, tiny_data
 
@@ -24,7 +24,7 @@ from kws.bundle import Bundle
 from kws.errors import ConfigError, TrainingError
 from kws.model import Model
 
-CONFIGS = Path(run_module.__file__).parent / "configs"
+CONFIGS = Path(run_module.__file__).parents[1] / "configs"
 
 
 def quiet_run(folder: Path, **options: object) -> RunResult:

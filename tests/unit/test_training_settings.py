@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from kws.training import settings
-from kws.training.config import RunConfig, load_run
-from kws.training.export import export_bundle
+from kws.training.clips.config import RunConfig, load_run
+from kws.training.fit import settings
+from kws.training.fit.export import export_bundle
 
 from kws.errors import ConfigError
 from kws.gate import GateConfig

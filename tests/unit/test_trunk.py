@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.training.fit.speech_trunk import STEM_FRAMES, TrunkConfig, build, load, save
 from kws.training.trunk import teacher
 from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
 from kws.training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
-from kws.training.trunk.network import STEM_FRAMES, TrunkConfig, build, load, save
 from kws.training.trunk.teacher import SIZE, STEP_SAMPLES, WINDOW_SAMPLES
 
 from kws.errors import ToolMissingError, TrainingError

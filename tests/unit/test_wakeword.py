@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kws.datasets import recordings
+from kws.datasets.ambient import read_ambient
 from kws.datasets.synthetic_espeak import EspeakEngine
-from kws.training import settings
-from kws.training.augment import AcousticsConfig
-from kws.training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
-from kws.training.wakeword import calibration, network, sounds, speech
+from kws.training.augment import sounds
+from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.fit import settings
+from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
+from kws.training.wakeword import calibration, network, speech
 from kws.training.wakeword import examples as example_scenes
-from kws.training.wakeword.ambient import read_ambient
 from kws.training.wakeword.batches import Surroundings, WordBatches, decision_targets
 from kws.training.wakeword.config import (
     ExamplesConfig,

@@ -3,7 +3,7 @@
 import hashlib
 
 import numpy as np
-from kws.training.config import (
+from kws.training.clips.config import (
     AugmentConfig,
     BlockConfig,
     DataConfig,
@@ -12,7 +12,7 @@ from kws.training.config import (
     RunConfig,
     StemConfig,
 )
-from kws.training.dataset import ClipSet, TrainingData, clip_set
+from kws.training.clips.dataset import ClipSet, TrainingData, clip_set
 
 from kws.features import FeaturesConfig
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from kws.training.quiet import load_tensorflow
+from kws.training.fit.quiet import load_tensorflow
 from rich.console import Console
 from rich.progress import Progress
 
@@ -46,10 +46,11 @@ def main() -> None:
 
 def make(options: argparse.Namespace) -> None:
     """Carry out what the command line asks for; lessons that are there already are used again."""
-    from kws.training.trunk import distil, network
+    from kws.training.fit import speech_trunk
+    from kws.training.trunk import distil
     from kws.training.trunk.lessons import load_lessons
 
-    console, config, started_s = Console(), network.TrunkConfig(), time.monotonic()
+    console, config, started_s = Console(), speech_trunk.TrunkConfig(), time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
     paths = [options.out / f"{side}.npz" for side in ("training", "plain", "heard")]
     if not all(path.exists() for path in paths):
@@ -58,7 +59,7 @@ def make(options: argparse.Namespace) -> None:
     asked = {name: getattr(options, name) for name in ("epochs", "batch_clips")}
     run = distil.DistilConfig(**{name: value for name, value in asked.items() if value is not None})
     model = distil.distil(lessons, config, run, seed=options.seed)
-    network.save(model, config, options.out / "speech_trunk.npz")
+    speech_trunk.save(model, config, options.out / "speech_trunk.npz")
     scale = distil.scale_of(lessons)
     shares = {
         name: distil.explained(model, unheard, config, scale) for name, unheard in (("plain", plain), ("heard", heard))
@@ -71,8 +72,8 @@ def make(options: argparse.Namespace) -> None:
 def _make_lessons(
     options: argparse.Namespace, features: FeaturesConfig, paths: Sequence[Path], console: Console
 ) -> None:
+    from kws.datasets.ambient import read_ambient
     from kws.training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
-    from kws.training.wakeword.ambient import read_ambient
 
     speech = read_ambient(options.speech)
     noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)

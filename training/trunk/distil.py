@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from keras import ops
-from kws.training.callbacks import RichProgress
+from kws.training.fit.callbacks import RichProgress
+from kws.training.fit.speech_trunk import ROW_FRAMES, TrunkConfig, build
 from kws.training.trunk.lessons import Lessons
-from kws.training.trunk.network import ROW_FRAMES, TrunkConfig, build
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
 from kws.training.wakeword.batches import colour_curves
 from numpy.typing import NDArray
@@ -245,7 +245,7 @@ def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: 
 
 def _make_deterministic(seed: int) -> None:
     if keras.backend.backend() == "tensorflow":
-        from kws.training.train import make_deterministic
+        from kws.training.fit.train import make_deterministic
 
         make_deterministic(seed)
     else:

@@ -15,9 +15,9 @@ import numpy as np
 from kws.datasets.phonetics import english_words
 from kws.datasets.synthetic import synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
-from kws.training.augment import Acoustics, AcousticsConfig, Waveform, resize
+from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform, resize
+from kws.training.augment.sounds import draw_sound
 from kws.training.trunk.teacher import SpeechEmbedding
-from kws.training.wakeword.sounds import draw_sound
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16

@@ -1,4 +1,4 @@
-"""Batches for `training.train`: scenes drawn by kind and pieces of long negatives, each time in another colour.
+"""Batches for `kws.training.fit.train`: scenes drawn by kind and pieces of long negatives, each time in another colour.
 
 What is cheap on features is done here, every time anew: another microphone, another level, real speech or noise
 behind the scene, SpecAugment. Every batch is a function of (seed, step), so an interrupted run goes on exactly where
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from kws.training import mixing
-from kws.training.config import RunConfig
-from kws.training.pipeline import FeatureScale
-from kws.training.trunk.network import ROW_FRAMES
+from kws.training.augment import mixing
+from kws.training.clips.batches import FeatureScale
+from kws.training.clips.config import RunConfig
+from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, WindowShape
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ _SPEECH_QUANTILE = 0.9
 
 
 class WordBatches:
-    """What `training.train.train` asks of a batch maker.
+    """What `kws.training.fit.train.train` asks of a batch maker.
 
     Parameters
     ----------

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kws.training.wakeword.ambient import in_a_row
+from kws.datasets.ambient import in_a_row
+from kws.training.augment.sounds import draw_sound
 from kws.training.wakeword.config import UNKNOWN, WordDecisionConfig, WordProject
-from kws.training.wakeword.sounds import draw_sound
 from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 

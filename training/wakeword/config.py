@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kws.training import settings
-from kws.training.augment import AcousticsConfig
-from kws.training.config import AugmentConfig, OptimizerConfig, QuantizeConfig
+from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.clips.config import AugmentConfig, OptimizerConfig, QuantizeConfig
+from kws.training.fit import settings
 
 from kws import places
 from kws.errors import ConfigError

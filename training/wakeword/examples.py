@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from kws.training.augment import Acoustics, Waveform
+from kws.training.augment.acoustics import Acoustics, Waveform
+from kws.training.augment.sounds import draw_sound
 from kws.training.wakeword.config import WordProject
-from kws.training.wakeword.sounds import draw_sound
 from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training.callbacks import predict
-from kws.training.config import RunConfig
-from kws.training.dataset import ClipSet, TrainingData
-from kws.training.quantize import choose_calibration
-from kws.training.train import train
-from kws.training.trunk.network import Trunk
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import ClipSet, TrainingData
+from kws.training.fit.callbacks import predict
+from kws.training.fit.quantize import choose_calibration
+from kws.training.fit.speech_trunk import Trunk
+from kws.training.fit.train import train
 from kws.training.wakeword import network
 from kws.training.wakeword.batches import WordBatches
 from kws.training.wakeword.config import WordProject

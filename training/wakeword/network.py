@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from kws.training.architectures import build_logits_model
-from kws.training.config import BlockConfig, DataConfig, ModelConfig, RunConfig, StemConfig
-from kws.training.trunk.network import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build, normalised
+from kws.training.clips.config import BlockConfig, DataConfig, ModelConfig, RunConfig, StemConfig
+from kws.training.fit.architectures import build_logits_model
+from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build, normalised
 from kws.training.wakeword.config import WordProject
 from kws.training.wakeword.examples import WindowShape
 from kws.training.wakeword.speech import SpeechBank, word_durations_s
@@ -53,7 +53,7 @@ def window_shape(project: WordProject, trunk: TrunkConfig, bank: SpeechBank) -> 
 
 
 def run_config(project: WordProject, trunk: TrunkConfig, shape: WindowShape) -> RunConfig:
-    """The project as a run of `training.train`."""
+    """The project as a run of `kws.training.fit.train`."""
     window_ms = 1000 * (shape.window_samples + (shape.window_frames - 1) * shape.hop_samples) // SAMPLE_RATE_HZ
     return RunConfig(
         name=project.name,

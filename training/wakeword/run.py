@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 from kws.datasets import recordings
+from kws.datasets.ambient import Ambient, in_a_row, read_ambient
 from kws.datasets.synthetic import SpeechEngine
-from kws.training import checkpoint
-from kws.training.architectures import count_macs
-from kws.training.config import RunConfig
-from kws.training.pipeline import FeatureScale
-from kws.training.quantize import quantize
-from kws.training.trunk.network import load
+from kws.training.clips.batches import FeatureScale
+from kws.training.clips.config import RunConfig
+from kws.training.fit import checkpoint
+from kws.training.fit.architectures import count_macs
+from kws.training.fit.quantize import quantize
+from kws.training.fit.speech_trunk import load
 from kws.training.wakeword import calibration, card, network, speech
-from kws.training.wakeword.ambient import Ambient, in_a_row, read_ambient
 from kws.training.wakeword.config import WordProject
 from kws.training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
 from kws.training.wakeword.learn import Learned, Lessons, learn

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from kws.training.config import RunConfig
-from kws.training.dataset import TrainingData
-from kws.training.recipe.batches import RecipeBatches
-from kws.training.train import TrainedModel, train
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import TrainingData
+from kws.training.clips.recipe.batches import RecipeBatches
+from kws.training.fit.train import TrainedModel, train
 
 _FOLDER = "polish"
 

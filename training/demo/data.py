@@ -11,10 +11,18 @@ import numpy as np
 from kws.datasets import phonetics
 from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from kws.datasets.synthetic_espeak import EspeakEngine
-from kws.training.config import AugmentConfig, RunConfig
-from kws.training.dataset import SILENCE, UNKNOWN, TrainingData, clip_set, silence_clips, split_noise, with_silence
-from kws.training.mixing import augment_speech
-from kws.training.wakeword.sounds import draw_sound
+from kws.training.augment.mixing import augment_speech
+from kws.training.augment.sounds import draw_sound
+from kws.training.clips.config import AugmentConfig, RunConfig
+from kws.training.clips.dataset import (
+    SILENCE,
+    UNKNOWN,
+    TrainingData,
+    clip_set,
+    silence_clips,
+    split_noise,
+    with_silence,
+)
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav

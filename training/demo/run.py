@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kws.training.config import RunConfig, load_run
-from kws.training.demo_data import DemoData, DemoSize, make_demo_data, write_held_out
-from kws.training.run import RunResult, train_and_export
+from kws.training.clips.config import RunConfig, load_run
+from kws.training.clips.run import RunResult, train_and_export
+from kws.training.demo.data import DemoData, DemoSize, make_demo_data, write_held_out
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,7 +23,7 @@ from kws.harness.run import ReplayRequest, run_replay
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
 
-CONFIG = Path(__file__).parent / "configs" / "demo.toml"
+CONFIG = Path(__file__).parents[1] / "configs" / "demo.toml"
 DEFAULT_FOLDER = Path("build") / "demo"
 EMULATED_BOARD = "netduinoplus2"
 NATIVE_BOARD = "native"

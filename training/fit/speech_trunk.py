@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
-from kws.training import settings
+from kws.training.fit import settings
 from kws.training.trunk.teacher import SIZE
 from numpy.typing import NDArray
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from kws.training.callbacks import predict
-from kws.training.config import RunConfig
-from kws.training.dataset import ClipSet
-from kws.training.pipeline import FeatureScale, compute_features
-from kws.training.quantize import run_tflite
+from kws.training.clips.batches import FeatureScale, compute_features
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import ClipSet
+from kws.training.fit.callbacks import predict
+from kws.training.fit.quantize import run_tflite
 from numpy.typing import NDArray
 from rich.table import Table
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training.architectures import with_softmax
-from kws.training.pipeline import FeatureScale
-from kws.training.quiet import quiet_tensorflow
+from kws.training.clips.batches import FeatureScale
+from kws.training.fit.architectures import with_softmax
+from kws.training.fit.quiet import quiet_tensorflow
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from kws.training import checkpoint
+from kws.training.fit import checkpoint
 from numpy.typing import NDArray
 from rich.progress import (
     BarColumn,

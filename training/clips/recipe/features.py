@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.training.recipe.acoustics import Acoustics
-from kws.training.recipe.sources import Source
+from kws.training.augment.clips import Acoustics
+from kws.training.clips.recipe.sources import Source
 from numpy.typing import NDArray
 from rich.progress import track
 

@@ -6,11 +6,11 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
-from kws.training.config import RunConfig
-from kws.training.dataset import TrainingData
-from kws.training.pipeline import FeatureScale, compute_features
-from kws.training.recipe.config import MaskingConfig
-from kws.training.recipe.features import Variants
+from kws.training.clips.batches import FeatureScale, compute_features
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import TrainingData
+from kws.training.clips.recipe.config import MaskingConfig
+from kws.training.clips.recipe.features import Variants
 from numpy.typing import NDArray
 
 from kws.features import Features
@@ -24,7 +24,7 @@ _EQUALIZER_TERMS = 3
 
 
 class RecipeBatches:
-    """Makes batches by number, as ``kws.training.pipeline.BatchMaker`` does from plain clips.
+    """Makes batches by number, as ``kws.training.clips.batches.BatchMaker`` does from plain clips.
 
     Parameters
     ----------

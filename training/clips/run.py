@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from kws.datasets import speech_commands
-from kws.training import settings
-from kws.training.architectures import count_macs
-from kws.training.config import RunConfig, load_run
-from kws.training.dataset import TrainingData, from_corpus
-from kws.training.evaluate import Comparison, compare, plot_confusion
-from kws.training.export import export_bundle
-from kws.training.pipeline import BatchMaker
-from kws.training.quantize import choose_calibration, quantize
-from kws.training.recipe.batches import RecipeBatches
-from kws.training.recipe.polish import before_polish, polish
-from kws.training.recipe.prepare import recipe_batches
-from kws.training.train import CHECKPOINT_NAME, Batches, TrainedModel, train
+from kws.training.clips.batches import BatchMaker
+from kws.training.clips.compare import Comparison, compare, plot_confusion
+from kws.training.clips.config import RunConfig, load_run
+from kws.training.clips.dataset import TrainingData, from_corpus
+from kws.training.clips.recipe.batches import RecipeBatches
+from kws.training.clips.recipe.polish import before_polish, polish
+from kws.training.clips.recipe.prepare import recipe_batches
+from kws.training.fit import settings
+from kws.training.fit.architectures import count_macs
+from kws.training.fit.export import export_bundle
+from kws.training.fit.quantize import choose_calibration, quantize
+from kws.training.fit.train import CHECKPOINT_NAME, Batches, TrainedModel, train
 from rich.console import Console
 
 from kws.bundle import Bundle
@@ -100,7 +100,7 @@ def train_and_export(
     Parameters
     ----------
     data, run, resume, maker
-        See ``kws.training.train.train``.
+        See ``kws.training.fit.train.train``.
     out : Path
         Gets ``NAME.kws``, ``model.tflite``, ``calibration.json``, ``evaluation.json``, ``confusion.png``,
         ``run.json`` beside the checkpoint and the TensorBoard logs.

@@ -11,12 +11,12 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training import checkpoint, settings
-from kws.training.architectures import build_logits_model
-from kws.training.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
-from kws.training.config import OptimizerConfig, RunConfig
-from kws.training.dataset import TrainingData
-from kws.training.pipeline import BatchMaker, FeatureScale
+from kws.training.clips.batches import BatchMaker, FeatureScale
+from kws.training.clips.config import OptimizerConfig, RunConfig
+from kws.training.clips.dataset import TrainingData
+from kws.training.fit import checkpoint, settings
+from kws.training.fit.architectures import build_logits_model
+from kws.training.fit.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError

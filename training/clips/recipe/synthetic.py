@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
-from kws.training.recipe.config import SyntheticConfig
+from kws.training.clips.recipe.config import SyntheticConfig
 from numpy.typing import NDArray
 
 from kws.errors import ConfigError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from kws.training.augment import Waveform
+from kws.training.augment.acoustics import Waveform
 
 from kws.audio import SAMPLE_RATE_HZ
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from kws.training import settings
-from kws.training.recipe.config import RecipeConfig
+from kws.training.clips.recipe.config import RecipeConfig
+from kws.training.fit import settings
 
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig

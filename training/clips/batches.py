@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from kws.training import mixing
-from kws.training.config import RunConfig
-from kws.training.dataset import SILENCE, ClipSet, TrainingData
+from kws.training.augment import mixing
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import SILENCE, ClipSet, TrainingData
 from numpy.typing import NDArray
 
 from kws.features import Features

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from kws.training.recipe.config import AcousticsConfig
+from kws.training.clips.recipe.config import AcousticsConfig
 from numpy.typing import NDArray
 from scipy import fft
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kws.training.config import DecisionSettings, RunConfig
+from kws.training.clips.config import DecisionSettings, RunConfig
 
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
@@ -20,7 +20,7 @@ def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]
     Parameters
     ----------
     tflite_path : Path
-        Made by ``kws.training.quantize``.
+        Made by ``kws.training.fit.quantize``.
     run : RunConfig
         For the front end, the labels, the decision settings and the gate.
     metadata : mapping

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from kws.datasets import audio_cache
 from kws.datasets.corpus import Corpus, Split
-from kws.training.config import DataConfig
+from kws.training.clips.config import DataConfig
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio

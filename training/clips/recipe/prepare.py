@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from kws.training import checkpoint, settings
-from kws.training.config import RunConfig
-from kws.training.dataset import TrainingData
-from kws.training.recipe import teacher
-from kws.training.recipe.acoustics import Acoustics
-from kws.training.recipe.batches import RecipeBatches
-from kws.training.recipe.config import MaskingConfig
-from kws.training.recipe.features import Variants, compute, load
-from kws.training.recipe.sources import continuous_speech, gather
-from kws.training.train import digest_of
+from kws.training.augment.clips import Acoustics
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import TrainingData
+from kws.training.clips.recipe import teacher
+from kws.training.clips.recipe.batches import RecipeBatches
+from kws.training.clips.recipe.config import MaskingConfig
+from kws.training.clips.recipe.features import Variants, compute, load
+from kws.training.clips.recipe.sources import continuous_speech, gather
+from kws.training.fit import checkpoint, settings
+from kws.training.fit.train import digest_of
 
 _TEACHER_FOLDER = "teacher"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.training.config import RunConfig
-from kws.training.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
-from kws.training.recipe import chimeras, synthetic
+from kws.training.clips.config import RunConfig
+from kws.training.clips.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
+from kws.training.clips.recipe import chimeras, synthetic
 from numpy.typing import NDArray
 
 from kws.audio import AUDIO_SUFFIXES, read_audio

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from kws.training.config import AugmentConfig
+from kws.training.clips.config import AugmentConfig
 from numpy.typing import NDArray
 
 _LOUD_SHARE = 0.5

@@ -19,13 +19,13 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
-from kws.training.callbacks import predict
-from kws.training.config import ModelConfig, RunConfig
-from kws.training.dataset import TrainingData
-from kws.training.recipe.batches import RecipeBatches
-from kws.training.recipe.config import MaskingConfig, TeacherConfig
-from kws.training.recipe.features import Variants
-from kws.training.train import train
+from kws.training.clips.config import ModelConfig, RunConfig
+from kws.training.clips.dataset import TrainingData
+from kws.training.clips.recipe.batches import RecipeBatches
+from kws.training.clips.recipe.config import MaskingConfig, TeacherConfig
+from kws.training.clips.recipe.features import Variants
+from kws.training.fit.callbacks import predict
+from kws.training.fit.train import train
 from numpy.typing import NDArray
 
 _SEEDS = 5_000_000

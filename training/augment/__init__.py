@@ -1,0 +1,1 @@
+"""What lies between a mouth and the features a network learns from: rooms, noise, microphones, masks."""

@@ -1,0 +1,1 @@
+"""Networks for labelled clips of one length, such as Speech Commands."""

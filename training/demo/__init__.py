@@ -1,0 +1,1 @@
+"""``kws demo``: a phrase is typed, and minutes later a board listens for it."""

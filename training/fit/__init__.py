@@ -1,0 +1,1 @@
+"""Gradient descent and what comes after it, whatever the batches are made of: networks, int8, bundles."""
