@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from kws.datasets.corpus import Corpus
 from numpy.typing import NDArray
-from rich.progress import track
 
 from kws import places
 from kws.audio import read_audio
 from kws.errors import DatasetError
+from kws.progress import track
 
 _WORKERS = 2
 
@@ -81,7 +81,7 @@ def _decode(corpus: Corpus, clip_samples: int, array_path: Path, info_path: Path
     rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.int16, shape=shape)
     paths = [clip.path for clip in corpus.clips]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        decoded = track(pool.map(read_audio, paths), description=f"Decoding {corpus.name}", total=len(paths))
+        decoded = track(pool.map(read_audio, paths), f"decoding {corpus.name}", len(paths))
         for row, samples in enumerate(decoded):
             kept = min(samples.size, clip_samples)
             rows[row, :kept] = samples[:kept]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
 from kws.errors import DatasetError
+from kws.progress import Progress
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

@@ -27,9 +27,9 @@ def calibrate(
     from rich.table import Table
 
     from kws.bundle import Bundle
-    from kws.cli.progress import task_progress
     from kws.evaluation.calibration import calibrate_bundle
     from kws.evaluation.run import NegativeAudio, score_negatives
+    from kws.progress import task_progress
 
     bundle = Bundle.load(model)
     negatives = NegativeAudio.find(ambient)

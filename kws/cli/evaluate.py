@@ -37,8 +37,8 @@ def evaluate(
     from rich.console import Console
 
     from kws.bundle import Bundle
-    from kws.cli.progress import task_progress
     from kws.evaluation.request import EvaluationRequest, evaluate_request
+    from kws.progress import task_progress
     from kws.report.evaluation_page import evaluation_page
     from kws.report.page import write_page
     from kws.report.terminal import print_evaluation

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kws.harness.baseline import Change, compare, read_baseline
-from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.harness.suite import Suite
+from kws.progress import one_bar
 from kws.report.junit import write_junit
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
@@ -55,11 +54,5 @@ class Outputs:
 
 def replay_with_progress(request: ReplayRequest, console: Console) -> ReplayResult:
     """Replay under a progress bar that counts recordings and mistakes."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"replaying to {request.board}", total=None)
-
-        def show(done: int, total: int, outcome: Outcome) -> None:
-            progress.update(task, completed=done, total=total)
-
-        return run_replay(request, on_outcome=show)
+    with one_bar(console, f"replaying to {request.board}", transient=True) as show:
+        return run_replay(request, on_outcome=lambda done, total, _: show(done, total))
