@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kws.core import aligned_copy, check, ffi, lib
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import BundleError, ConfigError
+from kws.files import StrPath
 from kws.metadata import metadata_of, with_metadata
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class Bundle:
         self.name = name
         self._sections = self._verify()
 
+    def __repr__(self) -> str:
+        return f"Bundle({self.name!r}, {len(self.labels)} labels, {len(self.data):,} bytes, CRC {self.crc32:08x})"
+
     @classmethod
-    def load(cls, path: str | Path) -> Bundle:
+    def load(cls, path: StrPath) -> Bundle:
         """Read and check a ``.kws`` file."""
         try:
             data = Path(path).read_bytes()
@@ -61,7 +65,7 @@ class Bundle:
             raise BundleError(f"{path}: cannot be read ({error.strerror}); expected a bundle NAME.kws") from error
         return cls(data, name=str(path))
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the file as a whole or not at all."""
         target = Path(path)
         partial = target.with_name(f".{target.name}.partial")

@@ -343,6 +343,12 @@ class Features:
         self.zero_point = int(self._config.zero_point)
         self.scale = float(struct.unpack("<f", struct.pack("<I", self._config.scale_float32_bits))[0])
 
+    def __repr__(self) -> str:
+        return (
+            f"Features({self.num_features} a frame, window {self.window_samples} and hop {self.hop_samples} samples at "
+            f"{self.sample_rate_hz} Hz)"
+        )
+
     def num_frames(self, num_samples: int) -> int:
         """Return how many whole windows lie in ``num_samples`` samples."""
         return int(lib.kws_features_num_frames(self._config, num_samples))

@@ -5,20 +5,28 @@ audio  ->  features  ->  model  ->  smoothing  ->  detection
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kws.audio import SAMPLE_RATE_HZ
 from kws.bundle import Bundle
 from kws.core import aligned_copy, aligned_new, check, ffi, lib
 from kws.errors import AudioError, KwsError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Detection:
-    """One event of stage 5."""
+    """One event of stage 5.
+
+    Examples
+    --------
+    >>> Detection(label="yes", label_index=2, sample_index=15520, score=243)
+    Detection('yes' at 0.97 s, score 243 of 255)
+    """
 
     label: str
     """The label that fired."""
@@ -28,9 +36,24 @@ class Detection:
     """Samples heard when it fired: one past the newest sample of the newest frame."""
     score: int
     """The smoothed posterior that fired, 0..255 = 0..1."""
+    sample_rate_hz: int = field(default=SAMPLE_RATE_HZ, compare=False)
+    """What ``sample_index`` counts in."""
+
+    @property
+    def time_s(self) -> float:
+        """``sample_index`` in seconds."""
+        return self.sample_index / self.sample_rate_hz
+
+    @property
+    def posterior(self) -> float:
+        """The score as a number from 0 to 1."""
+        return self.score / 255
+
+    def __repr__(self) -> str:
+        return f"Detection({self.label!r} at {self.time_s:.2f} s, score {self.score} of 255)"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Scores:
     """Every decision of one feed, in order."""
 
@@ -43,9 +66,26 @@ class Scores:
     smoothed: npt.NDArray[np.uint8]
     """Shape [decisions, labels]: after stage 4."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Scores]) -> Scores:
+        """Return the decisions of several feeds, one after the other."""
+        return cls(
+            sample_index=np.concatenate([part.sample_index for part in parts]),
+            frame_index=np.concatenate([part.frame_index for part in parts]),
+            posteriors=np.concatenate([part.posteriors for part in parts]),
+            smoothed=np.concatenate([part.smoothed for part in parts]),
+        )
+
+    def __repr__(self) -> str:
+        decisions, labels = self.posteriors.shape
+        return f"Scores({decisions} decisions over {labels} labels)"
+
 
 class Pipeline:
-    """A keyword spotter loaded from a bundle; holds the state between calls of :meth:`feed`.
+    """The five stages of a bundle; holds the state between calls of :meth:`feed`.
+
+    This is what the boards run, and no more: int16 at the bundle's rate, counted from the last reset.
+    `kws.load` gives a spotter that takes what people have, and puts silence around recordings.
 
     Parameters
     ----------
@@ -60,9 +100,11 @@ class Pipeline:
 
     Examples
     --------
-    >>> pipeline = Pipeline(Bundle.load("models/speech_commands_12.kws"))   # doctest: +SKIP
-    >>> pipeline.feed(samples)                                              # doctest: +SKIP
-    [Detection(label='yes', label_index=2, sample_index=15520, score=243)]
+    >>> from kws.audio import read_audio
+    >>> from kws.bundle import Bundle
+    >>> pipeline = Pipeline(Bundle.load("models/speech_commands_12.kws"))
+    >>> pipeline
+    Pipeline('models/speech_commands_12.kws', 12 labels, operating point 0)
     """
 
     def __init__(self, bundle: Bundle, *, operating_point: int | None = None) -> None:
@@ -77,9 +119,11 @@ class Pipeline:
         """Memory the pipeline needs on any board, in bytes."""
         arena, self._arena_owner = aligned_new(self.arena_bytes)
         self._door = ffi.new("kws_door_t *")
-        point = -1 if operating_point is None else operating_point
+        point = bundle.decision.default_operating_point if operating_point is None else operating_point
+        self.operating_point = point
+        """Index into the bundle's operating points."""
         status = lib.kws_door_init(self._door, self._c_bundle, point, arena, self.arena_bytes)
-        if status == lib.KWS_ERROR_ARGUMENT:
+        if status == lib.KWS_ERROR_ARGUMENT or point < 0:
             raise KwsError(
                 f"operating point {operating_point}: expected an index below "
                 f"{self._door.pipeline.decision_config.num_operating_points} for this bundle"
@@ -87,6 +131,9 @@ class Pipeline:
         check(status, "bundle")
         self._empty = np.empty((0, len(self.labels)), np.uint8)
         self.reset()
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self.bundle.name!r}, {len(self.labels)} labels, operating point {self.operating_point})"
 
     def reset(self) -> None:
         """Forget all audio heard so far."""
@@ -100,6 +147,11 @@ class Pipeline:
         """Decisions of the last :meth:`feed`."""
         self.frames: npt.NDArray[np.int8] = np.empty((0, self.num_features), np.int8)
         """Feature frames of the last :meth:`feed`, shape [frames, num_features]; none while the gate is closed."""
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Rate of the samples it is fed."""
+        return int(self._door.pipeline.features_config.sample_rate_hz)
 
     @property
     def num_features(self) -> int:
@@ -135,10 +187,11 @@ class Pipeline:
         AudioError
             If the samples are not a one-dimensional int16 array.
         """
-        if samples.dtype != np.int16 or samples.ndim != 1:
+        if not isinstance(samples, np.ndarray) or samples.dtype != np.int16 or samples.ndim != 1:
+            array = np.asarray(samples)
             raise AudioError(
-                f"samples: expected int16 of shape [n], got {samples.dtype} of shape {list(samples.shape)}; "
-                "read files with kws.audio.read_audio"
+                f"samples: expected an int16 array of shape [n], got {array.dtype} of shape {list(array.shape)}; read "
+                "files with kws.read_audio, or use kws.load(BUNDLE).feed, which takes floats, lists and other rates"
             )
         chunk = np.ascontiguousarray(samples)
         logs = self._attach_logs(chunk.size // self.hop_samples + 2)
@@ -174,6 +227,7 @@ class Pipeline:
                 label_index=int(event.label),
                 sample_index=int(event.sample_index),
                 score=int(event.score),
+                sample_rate_hz=self.sample_rate_hz,
             )
             for event in events[0 : self._door.num_events]
         ]

@@ -20,8 +20,8 @@ def listen(
     from rich.live import Live
 
     from kws.bundle import Bundle
+    from kws.evaluation.listening import listening_of
     from kws.harness.live import microphone_blocks
-    from kws.harness.run import listening_of
     from kws.pipeline import Pipeline
     from kws.report.terminal import posterior_bars
 

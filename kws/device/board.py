@@ -273,7 +273,7 @@ class Board:
         started = time.monotonic()
         bad_before = self._link.bad_frames
         sender = Sender(self._link, np.ascontiguousarray(samples, "<i2").tobytes(), self._position, self._allowed)
-        collector = Collector(self.info.labels, self.info.num_features, on_event, on_scores)
+        collector = Collector(self.info.labels, self.info.num_features, self.info.sample_rate_hz, on_event, on_scores)
         self._link.state = sender.describe
         self._run(sender, collector, on_progress)
         self._position, self._allowed = sender.end, sender.allowed

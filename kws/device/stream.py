@@ -121,11 +121,13 @@ class Collector:
         self,
         labels: tuple[str, ...],
         num_features: int,
+        sample_rate_hz: int,
         on_event: Callable[[Detection], None] | None,
         on_scores: Callable[[int, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None] | None,
     ) -> None:
         self._labels = labels
         self._num_features = num_features
+        self._sample_rate_hz = sample_rate_hz
         self._on_event = on_event
         self._on_scores = on_scores
         self.detections: list[Detection] = []
@@ -153,6 +155,7 @@ class Collector:
             label_index=int(event.label),
             sample_index=int(event.sample_index),
             score=int(event.score),
+            sample_rate_hz=self._sample_rate_hz,
         )
         self.detections.append(detection)
         if self._on_event is not None:

@@ -11,6 +11,7 @@ from kws.audio import Samples, find_audio, read_audio
 from kws.errors import ConfigError, EvaluationError
 from kws.evaluation.clips import label_of_word
 from kws.evaluation.truth import Window, find_windows, read_truth
+from kws.files import StrPath, as_paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Recording:
 
 
 def find_recordings(
-    paths: Sequence[Path], labels: Sequence[str], *, truth: Path | None = None, truth_label: str | None = None
+    paths: Sequence[StrPath], labels: Sequence[str], *, truth: StrPath | None = None, truth_label: str | None = None
 ) -> list[Recording]:
     """Find the recordings that paths name and what is expected of each.
 
@@ -66,10 +67,10 @@ def find_recordings(
     """
     if truth is None and truth_label is not None:
         raise ConfigError("--truth-label is the label of a truth file's windows; add --truth FILE")
-    files = [(root, file) for root in paths for file in find_audio([root])]
+    files = [(root, file) for root in as_paths(paths) for file in find_audio([root])]
     names = _short_names([file for _, file in files])
     if truth is not None:
-        return _with_truth([file for _, file in files], names, labels, truth, truth_label)
+        return _with_truth([file for _, file in files], names, labels, Path(truth), truth_label)
     return [
         Recording(path=file, name=name, expected=_label_by_folder(root, file, labels))
         for (root, file), name in zip(files, names, strict=True)

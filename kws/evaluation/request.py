@@ -22,6 +22,7 @@ from kws.evaluation.run import (
 )
 from kws.evaluation.streams import StreamRecipe
 from kws.evaluation.summary import Evaluation, judge
+from kws.files import StrPath, as_paths
 
 SPLITS = ("training", "validation", "testing")
 
@@ -30,20 +31,24 @@ SPLITS = ("training", "validation", "testing")
 class EvaluationRequest:
     """Recordings, and how to hear them."""
 
-    paths: tuple[Path, ...]
+    paths: Sequence[StrPath]
     """Folders of labelled clips; or streams, with ``truth``; or audio without a keyword."""
-    truth: Path | None = None
+    truth: StrPath | None = None
     truth_label: str | None = None
     split: str | None = None
     """Only this split of a Speech Commands folder."""
-    mix: Path | None = None
+    mix: StrPath | None = None
     """Background to mix labelled clips into: they are judged as one stream then."""
     snr_db: float | None = None
     """Level of the words over that background; 10 dB when omitted."""
     seed: int | None = None
     """Of the words' order and gaps; 1 when omitted."""
-    negatives: tuple[Path, ...] = ()
+    negatives: Sequence[StrPath] = ()
     """More audio without a keyword."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", as_paths(self.paths))
+        object.__setattr__(self, "negatives", as_paths(self.negatives))
 
     @property
     def recipe(self) -> StreamRecipe:
@@ -54,13 +59,13 @@ class EvaluationRequest:
 
     def describe(self) -> str:
         """One phrase for reports."""
-        parts = [", ".join(path.name for path in self.paths)]
+        parts = [", ".join(path.name for path in as_paths(self.paths))]
         if self.split is not None:
             parts.append(f"{self.split} split")
         if self.mix is not None:
-            parts.append(f"mixed into {self.mix.name} at {self.recipe.snr_db:g} dB SNR (seed {self.recipe.seed})")
+            parts.append(f"mixed into {Path(self.mix).name} at {self.recipe.snr_db:g} dB SNR (seed {self.recipe.seed})")
         if self.negatives:
-            parts.append(f"negative audio: {', '.join(path.name for path in self.negatives)}")
+            parts.append(f"negative audio: {', '.join(path.name for path in as_paths(self.negatives))}")
         return "; ".join(parts)
 
 

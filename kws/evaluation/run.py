@@ -17,6 +17,7 @@ from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.features import Features
+from kws.files import StrPath, as_paths
 from kws.model import Model
 from kws.pipeline import Pipeline
 
@@ -43,9 +44,9 @@ class NegativeAudio:
     files: tuple[Path, ...]
 
     @classmethod
-    def find(cls, paths: Sequence[Path]) -> NegativeAudio:
+    def find(cls, paths: Sequence[StrPath]) -> NegativeAudio:
         """Find the recordings that files and folders name."""
-        return cls(name=", ".join(path.name for path in paths), files=tuple(find_audio(paths)))
+        return cls(name=", ".join(path.name for path in as_paths(paths)), files=tuple(find_audio(as_paths(paths))))
 
 
 def score_clips(

@@ -17,6 +17,7 @@ from kws.evaluation.det import DetPoint, det_curve, score_tracks
 from kws.evaluation.metrics import StreamScore
 from kws.evaluation.run import keywords_of
 from kws.evaluation.tracks import ScoreTrack
+from kws.files import StrPath
 
 FORMAT = "kws-evaluation-1"
 
@@ -67,7 +68,7 @@ class Evaluation:
             ],
         }
 
-    def write_json(self, path: Path) -> None:
+    def write_json(self, path: StrPath) -> None:
         """Write `to_json` to a file.
 
         Raises
@@ -76,7 +77,7 @@ class Evaluation:
             If the file cannot be written.
         """
         try:
-            path.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+            Path(path).write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 

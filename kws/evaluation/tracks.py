@@ -60,7 +60,7 @@ def score_recording(
         pipeline.feed(padded[start : start + _FEED_SAMPLES])
         parts.append(pipeline.scores)
     truth = Truth(num_samples=padded.size, windows=tuple(windows))
-    return ScoreTrack(name=name, labels=pipeline.labels, scores=_join(parts), truth=truth)
+    return ScoreTrack(name=name, labels=pipeline.labels, scores=Scores.joined(parts), truth=truth)
 
 
 def detect(track: ScoreTrack, thresholds: Sequence[int], refractory_frames: int) -> list[Detection]:
@@ -106,6 +106,7 @@ def detect(track: ScoreTrack, thresholds: Sequence[int], refractory_frames: int)
             label_index=int(event.label),
             sample_index=int(event.sample_index),
             score=int(event.score),
+            sample_rate_hz=track.truth.sample_rate_hz,
         )
         for event in events[0:count]
     ]
@@ -116,13 +117,4 @@ def _contiguous(scores: Scores) -> tuple[NDArray[np.uint32], NDArray[np.uint64],
         np.ascontiguousarray(scores.frame_index, dtype=np.uint32),
         np.ascontiguousarray(scores.sample_index, dtype=np.uint64),
         np.ascontiguousarray(scores.smoothed, dtype=np.uint8),
-    )
-
-
-def _join(parts: Sequence[Scores]) -> Scores:
-    return Scores(
-        sample_index=np.concatenate([part.sample_index for part in parts]),
-        frame_index=np.concatenate([part.frame_index for part in parts]),
-        posteriors=np.concatenate([part.posteriors for part in parts]),
-        smoothed=np.concatenate([part.smoothed for part in parts]),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.errors import EvaluationError
+from kws.files import StrPath
 from kws.harness.result import FORMAT, ReplayResult
 
 
@@ -22,7 +23,7 @@ class Change:
     worse: bool
 
 
-def read_baseline(path: Path) -> dict[str, Any]:
+def read_baseline(path: StrPath) -> dict[str, Any]:
     """Read a replay's JSON.
 
     Raises
@@ -31,7 +32,7 @@ def read_baseline(path: Path) -> dict[str, Any]:
         If the file is missing or is not a replay's JSON.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise EvaluationError(
             f"{path}: cannot be read as a baseline ({error}); write one with kws replay ... --json {path}"

@@ -4,14 +4,13 @@ How a recording is streamed
 ---------------------------
 Every recording starts from reset, so its result depends on nothing before it.
 
-* A *clip* (its label is known) has silence around it: before it, one window of the model, rounded up to whole
-  decisions, so that the network is awake from the first sample and one decision covers exactly the clip's first
-  window; after it, one second, the time within which an event still counts. The clip's verdict is the last
-  decision that does not reach beyond the clip (or its first window, if the clip is shorter): for one-second clips
-  and models of one second, the very decision that `kws evaluate` reports. A clip much longer than the window has
-  no such decision; there the first event is the verdict.
-* A *stream* (its truth windows are known) is followed by silence only as far as its last window may be answered.
-* Anything else is streamed as it is, and its events are listed.
+* A *clip* (its label is known) has silence around it, as `kws.evaluation.listening` defines it. The clip's verdict is
+  the last decision that does not reach beyond the clip (or its first window, if the clip is shorter): for one-second
+  clips and models of one second, the very decision that `kws evaluate` reports. A clip much longer than the window
+  has no such decision; there the first event is the verdict.
+* A *stream* (its truth windows are known) starts with its first sample, and is followed by silence only as far as its
+  last window may be answered.
+* Anything else is streamed with the silence of a clip, and its events are listed.
 """
 
 from __future__ import annotations
@@ -25,62 +24,17 @@ from kws.audio import Samples
 from kws.evaluation.clips import SILENCE, UNKNOWN
 from kws.evaluation.endpoints import speech_bounds
 from kws.evaluation.events import Matching, match_events
+from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, Streamed, with_silence
 from kws.evaluation.recordings import Recording
-from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window
+from kws.evaluation.truth import Truth, Window
 from kws.harness.session import Heard, Session
 from kws.pipeline import Scores
 
-_LONGEST_CLIP_WINDOWS = 1.1
-"""A clip of up to this many model windows has one decision as its verdict."""
 NOTHING = "(nothing)"
 """The verdict on a long clip that raised no event."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listening:
-    """What the harness must know of a bundle to stream and judge."""
-
-    labels: tuple[str, ...]
-    keywords: tuple[str, ...]
-    """Labels that can fire at the chosen operating point."""
-    thresholds: tuple[int, ...]
-    """One per label at the chosen operating point; 0 never fires."""
-    sample_rate_hz: int
-    hop_samples: int
-    window_samples: int
-    """Audio that one decision sees."""
-    decision_samples: int
-    """Audio from one decision to the next."""
-
-    @property
-    def lead_samples(self) -> int:
-        """Silence before a clip: at least one window, in whole decisions."""
-        return -(-self.window_samples // self.decision_samples) * self.decision_samples
-
-    @property
-    def tail_samples(self) -> int:
-        """Silence after a clip: as long as an event may take."""
-        return round(HIT_TOLERANCE_S * self.sample_rate_hz)
-
-    def colour_index(self, label: str) -> int:
-        """Number of a label's colour in figures: 0 and 1 for labels that never fire, from 2 on for keywords."""
-        if label in self.keywords:
-            return 2 + self.keywords.index(label)
-        return 0 if label == SILENCE else 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Streamed:
-    """Audio as it goes to the board."""
-
-    samples: Samples
-    start_sample: int
-    """Where the recording starts in it."""
-    num_samples: int
-    """Length of the recording itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Outcome:
     """One recording, replayed and judged. Sample indices count in what was streamed."""
 
@@ -96,6 +50,11 @@ class Outcome:
     equals_host: bool | None
     """Features, scores and events bit for bit as the host library's; None when not compared."""
 
+    def __repr__(self) -> str:
+        events = ", ".join(event.label for event in self.heard.events) or "none"
+        verdict = "" if self.predicted is None else f"; {self.recording.expected!r} taken for {self.predicted!r}"
+        return f"Outcome({self.recording.name!r}{verdict}; events: {events})"
+
     @property
     def correct(self) -> bool | None:
         """Whether a clip was given its label; None when it is no clip."""
@@ -104,17 +63,11 @@ class Outcome:
 
 def surround(recording: Recording, samples: Samples, listening: Listening) -> Streamed:
     """Put the silence around a recording that its kind needs (see the module's text)."""
-    lead = tail = 0
-    if recording.expected is not None:
-        lead, tail = listening.lead_samples, listening.tail_samples
-    elif recording.windows:
-        last = max(window.end_sample for window in recording.windows)
-        tail = max(0, last + listening.tail_samples - samples.size)
-    return Streamed(
-        samples=np.concatenate([np.zeros(lead, np.int16), samples, np.zeros(tail, np.int16)]),
-        start_sample=lead,
-        num_samples=samples.size,
-    )
+    if recording.windows is None:
+        return with_silence(samples, lead_samples=listening.lead_samples, tail_samples=listening.tail_samples)
+    last = max((window.end_sample for window in recording.windows), default=0)
+    answered = last + listening.tail_samples if recording.windows else 0
+    return with_silence(samples, lead_samples=0, tail_samples=max(0, answered - samples.size))
 
 
 def replay(
@@ -173,7 +126,7 @@ def same_bits(one: Heard, other: Heard) -> bool:
 
 def clip_decision(scores: Scores, streamed: Streamed, listening: Listening) -> int | None:
     """Row of the decision that is a clip's verdict; None if the clip is too long, or the network slept."""
-    if streamed.num_samples > _LONGEST_CLIP_WINDOWS * listening.window_samples:
+    if streamed.num_samples > LONGEST_CLIP_WINDOWS * listening.window_samples:
         return None
     limit = streamed.start_sample + max(streamed.num_samples, listening.window_samples)
     row = int(np.searchsorted(scores.sample_index, limit, side="right")) - 1

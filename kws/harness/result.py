@@ -6,17 +6,24 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kws import __version__
 from kws.errors import EvaluationError
+from kws.evaluation.listening import Listening
 from kws.evaluation.metrics import Proportion, Rate, StreamScore
-from kws.harness.replay import Listening, Outcome
+from kws.files import StrPath
+from kws.harness.replay import Outcome
 from kws.harness.session import Listener, StageTotal
+from kws.notebook import data_frame, in_frame
 
+if TYPE_CHECKING:
+    import pandas
+
+_PAGE_PIXELS = 700
 FORMAT = "kws-replay-1"
 
 
@@ -29,7 +36,7 @@ class BundleIdentity:
     operating_point: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReplayResult:
     """Everything a replay found out. Figures are None where the recordings cannot give them."""
 
@@ -39,6 +46,30 @@ class ReplayResult:
     outcomes: tuple[Outcome, ...]
     stages: tuple[StageTotal, ...]
     dropped_samples: int
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self.outcomes)} recordings, {self.audio_s:.0f} s, board {self.listener.board}"]
+        if self.accuracy is not None:
+            parts.append(f"accuracy {self.accuracy.value:.1%}")
+        if self.false_rejects is not None:
+            parts.append(f"{self.false_rejects.count} of {self.false_rejects.total} keywords missed")
+        return f"ReplayResult({'; '.join(parts)})"
+
+    def _repr_html_(self) -> str | None:
+        from kws.report.page import replay_page
+
+        return in_frame(lambda: replay_page(self, audio=False), _PAGE_PIXELS)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas data frame with one row per recording, as in `to_json`.
+
+        Raises
+        ------
+        ToolMissingError
+            If pandas is not installed.
+        """
+        rows = [_outcome(outcome) for outcome in self.outcomes]
+        return data_frame(rows, tuple(rows[0]) if rows else ())
 
     @cached_property
     def clips(self) -> tuple[Outcome, ...]:
@@ -163,7 +194,7 @@ class ReplayResult:
             },
         }
 
-    def write_json(self, path: Path) -> None:
+    def write_json(self, path: StrPath) -> None:
         """Write `to_json` to a file.
 
         Raises
@@ -172,7 +203,7 @@ class ReplayResult:
             If the file cannot be written.
         """
         try:
-            path.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+            Path(path).write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 

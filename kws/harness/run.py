@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
-from kws.errors import ConfigError
+from kws.evaluation.listening import describe_operating_point, listening_of
 from kws.evaluation.recordings import find_recordings
-from kws.features import Features
-from kws.harness.replay import Listening, Outcome, replay
+from kws.files import StrPath, as_paths
+from kws.harness.replay import Outcome, replay
 from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.session import HOST, HostSession, open_session
-from kws.model import Model
 
 OnOutcome = Callable[[int, int, Outcome], None]
 """Called after each recording with how many are done, how many there are, and its outcome."""
@@ -23,14 +22,14 @@ OnOutcome = Callable[[int, int, Outcome], None]
 class ReplayRequest:
     """What to replay, to whom, and what to compare with."""
 
-    paths: tuple[Path, ...]
+    paths: Sequence[StrPath]
     """Recordings, or folders of them."""
-    bundle: Path
+    bundle: StrPath
     board: str = HOST
     """``host``, ``native``, ``netduinoplus2``, a serial port or a pyserial URL."""
     operating_point: int | None = None
     """Index; the bundle's default when omitted."""
-    truth: Path | None = None
+    truth: StrPath | None = None
     """Truth windows, or labels of clips; folder names are labels without it."""
     truth_label: str | None = None
     """Label of the windows in truth files that do not say (MLPerf Tiny)."""
@@ -38,6 +37,9 @@ class ReplayRequest:
     """Compare every feature, score and event with the host library, bit for bit."""
     count_cycles: bool = True
     """Let an emulator count the cycles of each stage, which slows it down."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", as_paths(self.paths))
 
 
 def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -> ReplayResult:
@@ -84,54 +86,9 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     )
 
 
-def thresholds_of(bundle: Bundle, operating_point: int | None) -> tuple[int, ...]:
-    """Thresholds of an operating point by index, or of the bundle's default.
-
-    Raises
-    ------
-    ConfigError
-        If the bundle has no such operating point.
-    """
-    return bundle.decision.operating_points[_index(bundle, operating_point)].thresholds
-
-
-def listening_of(bundle: Bundle, operating_point: int | None = None) -> Listening:
-    """Read from a bundle what streaming and judging need."""
-    features, model = Features(bundle.section("FEAT") or b""), Model(bundle)
-    thresholds = thresholds_of(bundle, operating_point)
-    window_samples = (model.window_frames - 1) * features.hop_samples + features.window_samples
-    return Listening(
-        labels=bundle.labels,
-        keywords=tuple(label for label, limit in zip(bundle.labels, thresholds, strict=True) if limit > 0),
-        thresholds=thresholds,
-        sample_rate_hz=features.sample_rate_hz,
-        hop_samples=features.hop_samples,
-        window_samples=window_samples,
-        decision_samples=model.decision_frames * features.hop_samples,
-    )
-
-
-def describe_operating_point(bundle: Bundle, operating_point: int | None) -> str:
-    """Index of an operating point and what it promises, such as ``1 (0.5 false accepts per hour)``."""
-    index = _index(bundle, operating_point)
-    rate = bundle.decision.operating_points[index].false_accepts_per_hour
-    return f"{index} (false accepts not measured)" if rate is None else f"{index} ({rate:g} false accepts per hour)"
-
-
-def _index(bundle: Bundle, operating_point: int | None) -> int:
-    decision = bundle.decision
-    index = decision.default_operating_point if operating_point is None else operating_point
-    if not 0 <= index < len(decision.operating_points):
-        raise ConfigError(
-            f"operating point: expected 0 to {len(decision.operating_points) - 1} for this bundle and got {index}; "
-            "see kws inspect"
-        )
-    return index
-
-
 def _identity(bundle: Bundle, request: ReplayRequest) -> BundleIdentity:
     return BundleIdentity(
-        name=request.bundle.name,
+        name=Path(request.bundle).name,
         crc32=bundle.crc32,
         operating_point=describe_operating_point(bundle, request.operating_point),
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kws.audio import Samples
 from kws.bundle import Bundle
+from kws.files import StrPath
 from kws.pipeline import Detection, Pipeline, Scores
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class BoardSession:
 @contextmanager
 def open_session(
     board: str,
-    bundle_path: Path,
+    bundle_path: StrPath,
     *,
     operating_point: int | None = None,
     features: bool = False,
@@ -214,19 +215,19 @@ def open_session(
         As the bundle, the link or the emulator fail.
     """
     if board == HOST:
-        yield HostSession(Bundle.load(bundle_path), operating_point)
+        yield HostSession(Bundle.load(Path(bundle_path)), operating_point)
         return
     from kws.device import open_board
     from kws.device.launch import QEMU_MACHINES
 
     if board in QEMU_MACHINES and count_cycles:
         with _counting_emulator(board) as (arguments, read_counts):
-            with open_board(board, bundle=bundle_path, qemu_arguments=arguments) as opened:
+            with open_board(board, bundle=Path(bundle_path), qemu_arguments=arguments) as opened:
                 session = BoardSession(opened, board, operating_point, features=features)
                 yield session
             session.take_counts(read_counts())
         return
-    with open_board(board, bundle=bundle_path) as opened:
+    with open_board(board, bundle=Path(bundle_path)) as opened:
         yield BoardSession(opened, board, operating_point, features=features)
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.errors import ConfigError
+from kws.files import StrPath
 from kws.harness.baseline import compare, read_baseline
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest
@@ -88,7 +89,7 @@ class Suite:
         return found
 
 
-def read_suite(path: Path) -> Suite:
+def read_suite(path: StrPath) -> Suite:
     """Read a suite.
 
     Raises
@@ -96,6 +97,7 @@ def read_suite(path: Path) -> Suite:
     ConfigError
         If the file cannot be read, or has an unknown key, a missing one, or a value of the wrong type.
     """
+    path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -9,7 +9,8 @@ import numpy as np
 from kws.audio import Samples
 from kws.evaluation.det import DetPoint
 from kws.evaluation.events import Event
-from kws.harness.replay import Listening, Outcome
+from kws.evaluation.listening import Listening
+from kws.harness.replay import Outcome
 from kws.report import svg
 
 WIDE, NARROW = 1080, 460

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from kws.errors import EvaluationError
+from kws.files import StrPath
 from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
 
@@ -39,7 +40,7 @@ def junit_xml(result: ReplayResult, failures: Sequence[str] = ()) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def write_junit(path: Path, result: ReplayResult, failures: Sequence[str] = ()) -> None:
+def write_junit(path: StrPath, result: ReplayResult, failures: Sequence[str] = ()) -> None:
     """Write the XML to a file.
 
     Raises
@@ -48,7 +49,7 @@ def write_junit(path: Path, result: ReplayResult, failures: Sequence[str] = ()) 
         If the file cannot be written.
     """
     try:
-        path.write_text(junit_xml(result, failures), encoding="utf-8")
+        Path(path).write_text(junit_xml(result, failures), encoding="utf-8")
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 

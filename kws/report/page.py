@@ -17,6 +17,7 @@ from kws import __version__
 from kws.audio import Samples
 from kws.errors import EvaluationError
 from kws.evaluation.metrics import Proportion, Rate
+from kws.files import StrPath
 from kws.harness.baseline import Change
 from kws.harness.replay import Outcome, surround
 from kws.harness.result import ReplayResult
@@ -93,7 +94,7 @@ def replay_page(result: ReplayResult, *, changes: Sequence[Change] = (), audio: 
     return render("replay.html.j2", values)
 
 
-def write_page(path: Path, page: str) -> None:
+def write_page(path: StrPath, page: str) -> None:
     """Write a page.
 
     Raises
@@ -102,7 +103,7 @@ def write_page(path: Path, page: str) -> None:
         If the file cannot be written.
     """
     try:
-        path.write_text(page, encoding="utf-8")
+        Path(path).write_text(page, encoding="utf-8")
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 

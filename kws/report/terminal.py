@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from kws.evaluation.listening import Listening
 from kws.evaluation.summary import Evaluation
 from kws.harness.baseline import Change
-from kws.harness.replay import Listening
 from kws.harness.result import ReplayResult
 
 _HEADER_CHARACTERS = 4

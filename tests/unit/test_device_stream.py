@@ -125,7 +125,7 @@ def test_ahead_is_signed_and_modular(position: int, base: int, expected: int) ->
 
 def test_records_become_scores_events_and_frames() -> None:
     heard: list[int] = []
-    collector = Collector(("no", "yes"), 3, None, lambda at, posteriors, smoothed: heard.append(at))
+    collector = Collector(("no", "yes"), 3, 16000, None, lambda at, posteriors, smoothed: heard.append(at))
     scores = pack("scores", sample_index=640, frame_index=1, num_labels=2) + bytes([1, 2, 3, 4])
     collector.hear(Frame(type=lib.KWS_MESSAGE_SCORES, session=1, number=0, payload=scores))
     event = pack("event", sample_index=2**40, label=1, score=200)

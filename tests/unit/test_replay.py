@@ -14,13 +14,14 @@ from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.errors import AudioError, ConfigError, EvaluationError
 from kws.evaluation.clips import evaluate_clips
+from kws.evaluation.listening import Listening, listening_of
 from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Truth, Window, write_truth
 from kws.gate import GateConfig
 from kws.harness.baseline import compare, read_baseline
-from kws.harness.replay import Listening, clip_decision, replay, same_bits, surround
+from kws.harness.replay import clip_decision, replay, same_bits, surround
 from kws.harness.result import ReplayResult
-from kws.harness.run import ReplayRequest, listening_of, run_replay
+from kws.harness.run import ReplayRequest, run_replay
 from kws.harness.session import Heard, HostSession, Listener
 from kws.harness.suite import Expectations, read_suite
 from kws.pipeline import Detection, Pipeline, Scores
@@ -102,8 +103,14 @@ def test_a_clip_has_a_whole_window_of_silence_before_and_a_second_after(tmp_path
     assert streamed.samples.size == 48000
 
 
-def test_a_recording_without_expectation_is_streamed_as_it_is(tmp_path: Path) -> None:
-    recording = clip_of(tmp_path, 1.0, None)
+def test_a_recording_without_expectation_has_the_silence_of_a_clip(tmp_path: Path) -> None:
+    clip, unlabelled = clip_of(tmp_path, 1.0, "left"), clip_of(tmp_path, 1.0, None)
+    samples = clip.load(16000)
+    assert np.array_equal(surround(unlabelled, samples, LISTENING).samples, surround(clip, samples, LISTENING).samples)
+
+
+def test_a_stream_without_a_word_is_streamed_as_it_is(tmp_path: Path) -> None:
+    recording = replace(clip_of(tmp_path, 1.0, None), windows=())
     assert np.array_equal(surround(recording, recording.load(16000), LISTENING).samples, recording.load(16000))
 
 
@@ -208,9 +215,11 @@ def test_a_replay_tells_how_long_the_gate_was_closed(tmp_path: Path) -> None:
     audio = speech_like(4.0, seed=2, silence=(1.0, 3.5))
     write_wav(tmp_path / "long.wav", audio)
     pipeline = Pipeline(bundle)
-    pipeline.feed(audio)
+    unlabelled = Recording(path=tmp_path / "long.wav", name="long.wav")
+    streamed = surround(unlabelled, audio, listening_of(bundle)).samples
+    pipeline.feed(streamed)
     replayed = run_replay(ReplayRequest(paths=(tmp_path / "long.wav",), bundle=tmp_path / "gated.kws"))
-    assert replayed.asleep == pipeline.gated_frames / 199 > 0.2
+    assert replayed.asleep == pipeline.gated_frames / ((streamed.size - 480) // 320 + 1) > 0.2
     assert replayed.summary()["asleep"] == round(replayed.asleep, 4)
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     print_replay(replayed, console)

@@ -1,0 +1,50 @@
+"""Names of files, and files to be written: made sure of before the work starts whose result they hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from kws.errors import ConfigError
+
+StrPath = str | os.PathLike[str]
+"""A file's name, as a string or a path."""
+
+
+def as_paths(paths: StrPath | Sequence[StrPath]) -> tuple[Path, ...]:
+    """Return the paths given; a single one stands for itself."""
+    if isinstance(paths, (str, os.PathLike)):
+        return (Path(paths),)
+    return tuple(Path(path) for path in paths)
+
+
+def prepare_output(path: StrPath | None, option: str) -> None:
+    """Make the folder of a file to be written, and make sure that it can be.
+
+    Parameters
+    ----------
+    path : path, optional
+        None: nothing to do.
+    option : str
+        What asked for it, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be made, or the file could not be written there.
+    """
+    if path is None:
+        return
+    target = Path(path)
+    existed = target.exists()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("ab"):
+            pass
+        if not existed:
+            target.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: cannot be written ({error.strerror}); choose a file in a folder of your own"
+        ) from error

@@ -1,0 +1,303 @@
+"""What most programs want: a bundle that takes audio as people have it and says which words are in it.
+
+    spotter = kws.load("models/speech_commands_12.kws")
+    for detection in spotter.listen("yes.wav"):
+        print(detection.label, detection.time_s, detection.posterior)
+
+Recordings are heard exactly as `kws replay` and `kws listen` hear them: from reset, with the silence around them that
+`kws.evaluation.listening` defines. The stages themselves, as they run on the board, are `kws.pipeline`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kws.audio import Samples, read_audio
+from kws.bundle import Bundle
+from kws.errors import AudioError
+from kws.evaluation.clips import evaluate_clips, fit_clip
+from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, describe_operating_point, listening_of
+from kws.files import StrPath
+from kws.heard import Classification, Detections
+from kws.pipeline import Detection, Pipeline, Scores
+from kws.samples import BlockResampler, as_mono, at_rate, checked_rate
+
+_FEED_S = 60
+"""Audio per feed: bounds the memory of a night-long recording, changes nothing else."""
+
+
+def load(bundle: StrPath | Bundle, *, operating_point: int | None = None) -> Spotter:
+    """Load a keyword spotter.
+
+    Parameters
+    ----------
+    bundle : path or Bundle
+        A file ``NAME.kws``.
+    operating_point : int, optional
+        Index into the bundle's operating points (``kws inspect`` lists them); its default when omitted.
+
+    Returns
+    -------
+    Spotter
+
+    Raises
+    ------
+    BundleError
+        If the file is missing, damaged or no bundle.
+    ConfigError
+        If it has no such operating point.
+
+    Examples
+    --------
+    >>> import kws
+    >>> kws.load("models/speech_commands_12.kws")
+    Spotter('models/speech_commands_12.kws' hears yes, no, up, down, left, right, on, off, stop, go at 16000 Hz)
+    """
+    return Spotter(bundle if isinstance(bundle, Bundle) else Bundle.load(Path(bundle)), operating_point=operating_point)
+
+
+class Spotter:
+    """A bundle ready to listen.
+
+    `listen` and `classify` take a whole recording and remember nothing. `feed`, `flush` and `reset` are for audio that
+    comes in blocks, and give the same detections as `listen` gives for the whole.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    operating_point : int, optional
+        Index into the bundle's operating points; its default when omitted.
+
+    Attributes
+    ----------
+    bundle : Bundle
+    labels : tuple of str
+        In the order of the model's outputs.
+    keywords : tuple of str
+        Labels that can fire at the operating point.
+    sample_rate_hz : int
+        Rate the bundle listens at. Audio of another rate is resampled when its rate is given.
+    """
+
+    def __init__(self, bundle: Bundle, *, operating_point: int | None = None) -> None:
+        self.bundle = bundle
+        self.listening: Listening = listening_of(bundle, operating_point)
+        self.labels = self.listening.labels
+        self.keywords = self.listening.keywords
+        self.sample_rate_hz = self.listening.sample_rate_hz
+        self.operating_point = describe_operating_point(bundle, operating_point)
+        """Index of the operating point, and what it promises."""
+        self._point = operating_point
+        self._stream = self._new_stream()
+
+    def __repr__(self) -> str:
+        return f"Spotter({self.bundle.name!r} hears {', '.join(self.keywords)} at {self.sample_rate_hz} Hz)"
+
+    @overload
+    def listen(self, audio: StrPath | ArrayLike, rate: float | None = None) -> Detections: ...
+
+    @overload
+    def listen(self, audio: Iterator[ArrayLike], rate: float | None = None) -> Iterator[Detection]: ...
+
+    def listen(self, audio: Any, rate: float | None = None) -> Detections | Iterator[Detection]:
+        """Say which words are in a recording, and when.
+
+        Parameters
+        ----------
+        audio : path, array_like, or iterable of arrays
+            A file; or samples: int16, floats of full scale ±1.0, or a list of either, of shape ``[n]``, ``[n, 1]`` or
+            ``[1, n]``; or blocks of such samples, of any size, as a microphone gives them.
+        rate : int, optional
+            Sample rate of samples or blocks in Hz, which are resampled if need be. Without it they are taken to be at
+            `sample_rate_hz`. Files say their own.
+
+        Returns
+        -------
+        Detections
+            A list of `Detection`, by time in the recording. For blocks: an iterator that gives each as soon as it is
+            certain.
+
+        Raises
+        ------
+        AudioError
+            If the audio cannot be read or understood; the message says what to do.
+
+        Examples
+        --------
+        >>> import kws
+        >>> spotter = kws.load("models/speech_commands_12.kws")
+        >>> spotter.listen("examples/clips/yes.flac")
+        [Detection('yes' at 0.90 s, score 243 of 255)]
+        >>> samples = kws.read_audio("examples/clips/yes.flac")
+        >>> blocks = (samples[start : start + 1600] for start in range(0, len(samples), 1600))
+        >>> list(spotter.listen(blocks)) == spotter.listen(samples)
+        True
+        """
+        if is_blocks(audio):
+            return self._listen_to_blocks(audio, rate)
+        samples = self._samples(audio, rate)
+        stream, piece = self._new_stream(), _FEED_S * self.sample_rate_hz
+        found: list[Detection] = []
+        scores: list[Scores] = []
+        for start in range(0, samples.size, piece):
+            found += stream.feed(samples[start : start + piece], self.sample_rate_hz)
+            scores += stream.scores
+        found += stream.flush()
+        scores += stream.scores
+        return Detections(found, samples=samples, scores=Scores.joined(scores), listening=self.listening)
+
+    def classify(self, clip: StrPath | ArrayLike, rate: float | None = None) -> Classification:
+        """Say which label a clip of one word most likely has: one decision, as `kws evaluate` judges clips.
+
+        Smoothing, thresholds and the gate, which belong to listening, play no part.
+
+        Parameters
+        ----------
+        clip : path or array_like
+            As for `listen`. A clip shorter than the model's window (or one second, if that is longer) is padded with
+            silence at the end.
+        rate : int, optional
+            As for `listen`.
+
+        Returns
+        -------
+        Classification
+            The label, and the posterior of each.
+
+        Raises
+        ------
+        AudioError
+            If the clip cannot be read or understood, or is longer than one decision sees.
+
+        Examples
+        --------
+        >>> import kws
+        >>> kws.load("models/speech_commands_12.kws").classify("examples/clips/stop.flac").label
+        'stop'
+        """
+        samples, length = self._samples(clip, rate), self.listening.clip_samples
+        if samples.size > LONGEST_CLIP_WINDOWS * length:
+            raise AudioError(
+                f"clip: expected at most {length / self.sample_rate_hz:.2f} s, which one decision sees, and got "
+                f"{samples.size / self.sample_rate_hz:.2f} s; use listen, or cut the word out"
+            )
+        score = evaluate_clips(self.bundle, fit_clip(samples, length)[np.newaxis], [0])
+        posteriors = {label: int(value) / 255 for label, value in zip(self.labels, score.posteriors[0], strict=True)}
+        return Classification(label=self.labels[int(score.predicted[0])], posteriors=posteriors)
+
+    def feed(self, samples: ArrayLike, rate: float | None = None) -> list[Detection]:
+        """Hear the next block of a stream, of any size.
+
+        Parameters
+        ----------
+        samples : array_like
+            As for `listen`.
+        rate : int, optional
+            As for `listen`; the same for all blocks of a stream.
+
+        Returns
+        -------
+        list of Detection
+            What has become certain; its times count from the first sample since the last `reset` or `flush`.
+
+        Raises
+        ------
+        AudioError
+            If the samples are not understood, or the rate changes within a stream.
+        """
+        return self._stream.feed(samples, rate)
+
+    def flush(self) -> list[Detection]:
+        """End the stream: return the detections that a second of silence behind it brings, then forget it."""
+        found = self._stream.flush()
+        self.reset()
+        return found
+
+    def reset(self) -> None:
+        """Forget the stream heard so far."""
+        self._stream = self._new_stream()
+
+    def _listen_to_blocks(self, blocks: Iterable[ArrayLike], rate: float | None) -> Iterator[Detection]:
+        stream = self._new_stream()
+        for block in blocks:
+            yield from stream.feed(block, rate)
+        yield from stream.flush()
+
+    def _samples(self, audio: Any, rate: float | None) -> Samples:
+        if isinstance(audio, (str, os.PathLike)):
+            if rate is not None:
+                raise AudioError(f"rate: a file says its own; leave rate={rate!r} away for {os.fspath(audio)}")
+            return read_audio(Path(audio), sample_rate_hz=self.sample_rate_hz)
+        samples = as_mono(audio)
+        if samples.size == 0:
+            raise AudioError("samples: expected audio and got 0 samples; look at where they come from")
+        return at_rate(samples, self.sample_rate_hz if rate is None else checked_rate(rate), self.sample_rate_hz)
+
+    def _new_stream(self) -> Stream:
+        return Stream(Pipeline(self.bundle, operating_point=self._point), self.listening)
+
+
+class Stream:
+    """Blocks of any rate on their way to a pipeline, with the silence of a recording before and after them.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Just reset.
+    listening : Listening
+        Of its bundle.
+    """
+
+    def __init__(self, pipeline: Pipeline, listening: Listening) -> None:
+        self._pipeline, self._listening = pipeline, listening
+        self._resampler: BlockResampler | None = None
+        self.scores: list[Scores] = []
+        """Decisions of the last `feed` or `flush`; their indices count the silence before the recording too."""
+
+    def feed(self, samples: ArrayLike, rate: float | None = None) -> list[Detection]:
+        """Hear a block."""
+        mono = as_mono(samples)
+        from_hz = self._listening.sample_rate_hz if rate is None else checked_rate(rate)
+        self.scores = []
+        found = [] if self._resampler is not None else self._begin(from_hz)
+        assert self._resampler is not None
+        if self._resampler.from_hz != from_hz:
+            raise AudioError(
+                f"rate: this stream began at {self._resampler.from_hz} Hz and goes on at {from_hz} Hz; give the same "
+                f"rate with every block, such as feed(block, rate={self._resampler.from_hz}), or call reset()"
+            )
+        return found + self._hear(self._resampler.feed(mono))
+
+    def flush(self) -> list[Detection]:
+        """Hear what is left, and the silence after the recording."""
+        self.scores = []
+        if self._resampler is None:
+            return []
+        found = self._hear(self._resampler.flush())
+        return found + self._hear(np.zeros(self._listening.tail_samples, np.int16))
+
+    def _begin(self, from_hz: int) -> list[Detection]:
+        self._resampler = BlockResampler(from_hz, self._listening.sample_rate_hz)
+        return self._hear(np.zeros(self._listening.lead_samples, np.int16))
+
+    def _hear(self, samples: Samples) -> list[Detection]:
+        events = self._pipeline.feed(samples)
+        self.scores.append(self._pipeline.scores)
+        lead = self._listening.lead_samples
+        return [replace(event, sample_index=event.sample_index - lead) for event in events]
+
+
+def is_blocks(audio: Any) -> bool:
+    """Whether audio comes in blocks: an iterator, or a list of arrays. An array or a list of numbers is samples."""
+    if isinstance(audio, (str, bytes, os.PathLike)) or hasattr(audio, "__array__") or not isinstance(audio, Iterable):
+        return False
+    if isinstance(audio, (list, tuple)):
+        return bool(audio) and np.ndim(audio[0]) > 0 and hasattr(audio[0], "__array__")
+    return True
