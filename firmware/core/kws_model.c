@@ -174,24 +174,28 @@ static void rewind_layers(kws_model_t *self)
     }
 }
 
-/* A window model: all its frames, oldest first, then the padding below each layer. */
+/* A window model: all its frames, oldest first, then the padding below each layer. Ends at its one output: rows that
+ * are left over belong to none, and would run over it in scratch. */
 static bool run_window(kws_model_t *self)
 {
     const kws_model_config_t *config = self->config;
     const int8_t *frames = (const int8_t *)self->memory + self->frames_offset;
     uint16_t frame = self->next_frame;
-    bool decided = false;
     rewind_layers(self);
     for (uint32_t i = 0u; i < config->window_frames; ++i) {
-        decided = feed(self, 0u, frames + (uint32_t)frame * config->num_features) || decided;
+        if (feed(self, 0u, frames + (uint32_t)frame * config->num_features)) {
+            return true;
+        }
         frame = next_slot(frame, config->window_frames);
     }
     for (uint32_t layer = 0u; layer < config->num_layers; ++layer) {
         for (uint32_t i = 0u; i < config->layers[layer].pad_bottom; ++i) {
-            decided = feed(self, layer, NULL) || decided;
+            if (feed(self, layer, NULL)) {
+                return true;
+            }
         }
     }
-    return decided;
+    return false;
 }
 
 /* Keeps the frame; runs the window when a decision is due. */

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import serial
+from mlperf_runner import Runner, load
 from random_bundles import random_bundle
 
 from kws.bundle import Bundle
@@ -16,30 +16,6 @@ from kws.device.launch import start_native, start_qemu
 from kws.model import Model
 
 BOARDS = ("native", "netduinoplus2")
-
-
-class Runner:
-    """Sends commands, and collects lines until `m-ready`."""
-
-    def __init__(self, url: str) -> None:
-        self.port = serial.serial_for_url(url, baudrate=115200, timeout=0.05)
-
-    def greet(self) -> None:
-        """Come to a board that may just be saying hello, or have said it to nobody."""
-        self.ask("name")
-        time.sleep(0.2)
-        self.port.read(4096)
-
-    def read_until_ready(self, timeout_s: float = 30.0) -> list[str]:
-        heard, deadline = b"", time.monotonic() + timeout_s
-        while not heard.endswith(b"m-ready\r\n"):
-            assert time.monotonic() < deadline, f"no m-ready within {timeout_s} s, only {heard!r}"
-            heard += self.port.read(1)
-        return heard.decode().split("\r\n")[:-2]
-
-    def ask(self, command: str) -> list[str]:
-        self.port.write(command.encode() + b"%")
-        return self.read_until_ready()
 
 
 @pytest.fixture(scope="module", params=BOARDS)
@@ -58,14 +34,6 @@ def runner(
         yield runner
     finally:
         child.stop()
-
-
-def load(runner: Runner, data: bytes) -> None:
-    assert runner.ask(f"db load {len(data)}") == [f"m-[Expecting {len(data)} bytes]"]
-    pieces = [data[at : at + 31] for at in range(0, len(data), 31)]
-    for index, piece in enumerate(pieces):
-        expected = ["m-load-done"] if index == len(pieces) - 1 else []
-        assert runner.ask(f"db {piece.hex()}") == expected
 
 
 def test_name_and_profile_are_what_the_runner_expects(runner: Runner) -> None:

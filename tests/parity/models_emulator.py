@@ -1,0 +1,67 @@
+"""Runs models on an emulated Cortex-M4, bit for bit the code of a board: many of them in one program."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.device.build import CROSS_COMPILER, find_tool
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "firmware" / "core"
+EMULATED = ROOT / "tests" / "c" / "emulated"
+COMPILE = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-std=gnu11", "-O2", "-ffunction-sections",
+           f"-I{CORE}", f"-I{EMULATED}"]  # fmt: skip
+LINK = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections",
+        "-T", str(EMULATED / "program.ld")]  # fmt: skip
+QEMU = ["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "none", "-semihosting"]
+FLASH_BYTES = 900_000
+Case = tuple[bytes, npt.NDArray[np.int8]]
+"""A MODL section and its windows, shape [windows, frames, features]."""
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 16)
+
+
+def _entry(section: bytes, windows: npt.NDArray[np.int8]) -> bytes:
+    body = _padded(section) + _padded(windows.tobytes())
+    return struct.pack("<4I", len(_padded(section)), len(windows), 16 + len(body), 0) + body
+
+
+def run_on_m4(cases: Sequence[Case], folder: Path) -> list[npt.NDArray[np.uint8]]:
+    """Return the posteriors of each case, shape [windows, labels]."""
+    results, batch, size = [], list[Case](), 0
+    for case in cases:
+        entry_bytes = len(_entry(*case))
+        if batch and size + entry_bytes > FLASH_BYTES:
+            results += _run(batch, folder)
+            batch, size = [], 0
+        batch.append(case)
+        size += entry_bytes
+    return results + _run(batch, folder)
+
+
+def _run(cases: Sequence[Case], folder: Path) -> list[npt.NDArray[np.uint8]]:
+    (folder / "models.bin").write_bytes(b"".join(_entry(*case) for case in cases))
+    (folder / "models.S").write_text(
+        '.section .rodata\n.global models, num_models\n.balign 16\nmodels: .incbin "models.bin"\n'
+        f".balign 4\nnum_models: .word {len(cases)}\n",
+        encoding="ascii",
+    )
+    sources = [CORE / name for name in ("kws_model.c", "kws_model_read.c", "kws_arena.c", "kws_bundle.c")]
+    sources += [EMULATED / "models_run.c", EMULATED / "semihosting.c", *sorted(CORE.glob("nn/*.c"))]
+    compiler = find_tool(CROSS_COMPILER)
+    subprocess.run([compiler, *COMPILE, *LINK, *sources, "models.S", "-o", "models.elf"], check=True, cwd=folder)
+    command = [find_tool("qemu-system-arm"), *QEMU, "-kernel", "models.elf"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=folder)
+    lines = iter((done.stdout + done.stderr).split())
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr[-200:]
+    return [
+        np.stack([np.frombuffer(bytes.fromhex(next(lines)), np.uint8) for _ in windows]) for _section, windows in cases
+    ]

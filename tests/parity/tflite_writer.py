@@ -1,0 +1,203 @@
+"""Writes int8 .tflite files directly, layer by layer: hundreds a second, of any shape, with random weights.
+
+The converter takes seconds for one network. Scales are chosen so that the outputs of every layer fill int8 without
+flattening against its ends; nothing is trained.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import flatbuffers
+from tensorflow.lite.python import schema_py_generated as schema
+
+ACTIVATION_SPREAD = 60.0
+"""Standard deviation the writer expects of an activation around its zero point, in int8 steps."""
+WEIGHT_SPREAD = 127 / np.sqrt(3)
+TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "uint8": schema.TensorType.UINT8,
+         "float32": schema.TensorType.FLOAT32, "int16": schema.TensorType.INT16}  # fmt: skip
+ACTIVATIONS = schema.ActivationFunctionType
+CODES = schema.BuiltinOperator
+
+
+@dataclass(frozen=True)
+class Value:
+    """An activation of the network that is being written."""
+
+    index: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+def slide(cells: int, kernel: int, stride: int, same: bool, dilation: int = 1) -> int:
+    return -(-cells // stride) if same else (cells - (kernel - 1) * dilation - 1) // stride + 1
+
+
+@dataclass
+class Writer:
+    """One network in the making; every method adds a layer and returns its output."""
+
+    rng: np.random.Generator
+    tensors: list[schema.TensorT] = field(default_factory=list)
+    operators: list[schema.OperatorT] = field(default_factory=list)
+    buffers: list[schema.BufferT] = field(default_factory=lambda: [schema.BufferT()])
+    codes: list[int] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+
+    def tensor(self, shape: Sequence[int], kind: str, scales: Sequence[float] = (), zero_points: Sequence[int] = (),
+               data: npt.NDArray[np.generic] | None = None, axis: int = 0) -> int:  # fmt: skip
+        made = schema.TensorT()
+        made.name = f"tensor_{len(self.tensors)}"
+        made.shape, made.type = list(shape), TYPES[kind]
+        if len(scales):
+            made.quantization = schema.QuantizationParametersT()
+            made.quantization.scale, made.quantization.zeroPoint = list(map(float, scales)), list(zero_points)
+            made.quantization.quantizedDimension = axis
+        if data is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+            self.buffers.append(buffer)
+            made.buffer = len(self.buffers) - 1
+        self.tensors.append(made)
+        return len(self.tensors) - 1
+
+    def value(self, shape: Sequence[int], *, scale: float = 0.05, zero_point: int | None = None,
+              kind: str = "int8") -> Value:  # fmt: skip
+        point = int(self.rng.integers(-128, 128)) if zero_point is None else zero_point
+        scale = float(np.float32(scale))
+        return Value(self.tensor(shape, kind, (scale,), (point,)), tuple(shape), scale, point)
+
+    def source(self, shape: Sequence[int]) -> Value:
+        """Return the input of the network."""
+        made = self.value(shape, scale=float(self.rng.uniform(0.01, 0.5)))
+        self.inputs.append(made.index)
+        return made
+
+    def constant(self, values: Sequence[int] | npt.NDArray[np.generic]) -> int:
+        data = np.asarray(values, np.int32)
+        return self.tensor(data.shape, "int32", data=data)
+
+    def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: object = None) -> None:
+        code = getattr(CODES, name)
+        if code not in self.codes:
+            self.codes.append(code)
+        made = schema.OperatorT()
+        made.opcodeIndex, made.inputs, made.outputs = self.codes.index(code), list(inputs), list(outputs)
+        if options is not None:
+            made.builtinOptions = options
+            made.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.operators.append(made)
+
+    def _target(self, shape: Sequence[int], activation: str) -> Value:
+        """Return an output: with a ReLU its zero point is mostly the lowest value, as converters choose it."""
+        rectified = activation in ("RELU", "RELU6") and self.rng.random() < 0.8
+        return self.value(shape, zero_point=-128 if rectified else None)
+
+    def _filter(self, source: Value, target: Value, shape: Sequence[int], axis: int, products: int,
+                bias_count: int, *, per_tensor: bool = False) -> list[int]:  # fmt: skip
+        """Return weights and bias whose products spread over the outputs."""
+        spread = np.sqrt(products) * WEIGHT_SPREAD * ACTIVATION_SPREAD
+        count = 1 if per_tensor else bias_count
+        steps = ACTIVATION_SPREAD / spread * self.rng.uniform(0.4, 1.6, count)
+        scales = np.maximum(steps * target.scale / source.scale, 1e-9).astype(np.float32)
+        weights = self.rng.integers(-127, 128, shape).astype(np.int8)
+        bias = self.rng.normal(0, spread / 2, bias_count).astype(np.int32)
+        return [
+            self.tensor(shape, "int8", scales, [0] * count, weights, axis),
+            self.tensor((bias_count,), "int32", scales * np.float32(source.scale), [0] * count, bias),
+        ]
+
+    def conv(self, source: Value, filters: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1), *,
+             same: bool = False, activation: str = "NONE", dilation: tuple[int, int] = (1, 1)) -> Value:  # fmt: skip
+        _, height, width, channels = source.shape
+        rows = slide(height, kernel[0], stride[0], same, dilation[0])
+        shape = (1, rows, slide(width, kernel[1], stride[1], same, dilation[1]), filters)
+        target = self._target(shape, activation)
+        products = kernel[0] * kernel[1] * channels
+        weights = self._filter(source, target, (filters, *kernel, channels), 0, products, filters)
+        options = schema.Conv2DOptionsT()
+        self._slide_options(options, stride, same, activation, dilation)
+        self.operator("CONV_2D", [source.index, *weights], [target.index], options)
+        return target
+
+    def depthwise(self, source: Value, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1), *,
+                  same: bool = False, activation: str = "NONE", dilation: tuple[int, int] = (1, 1),
+                  multiplier: int = 1) -> Value:  # fmt: skip
+        _, height, width, channels = source.shape
+        filters = channels * multiplier
+        rows = slide(height, kernel[0], stride[0], same, dilation[0])
+        shape = (1, rows, slide(width, kernel[1], stride[1], same, dilation[1]), filters)
+        target = self._target(shape, activation)
+        weights = self._filter(source, target, (1, *kernel, filters), 3, kernel[0] * kernel[1], filters)
+        options = schema.DepthwiseConv2DOptionsT()
+        options.depthMultiplier = multiplier
+        self._slide_options(options, stride, same, activation, dilation)
+        self.operator("DEPTHWISE_CONV_2D", [source.index, *weights], [target.index], options)
+        return target
+
+    def pool(self, source: Value, size: tuple[int, int], stride: tuple[int, int], *, same: bool = False,
+             kind: str = "AVERAGE", activation: str = "NONE") -> Value:  # fmt: skip
+        _, height, width, channels = source.shape
+        shape = (1, slide(height, size[0], stride[0], same), slide(width, size[1], stride[1], same), channels)
+        target = self.value(shape, scale=source.scale, zero_point=source.zero_point)
+        options = schema.Pool2DOptionsT()
+        options.filterHeight, options.filterWidth = size
+        self._slide_options(options, stride, same, activation, None)
+        self.operator(f"{kind}_POOL_2D", [source.index], [target.index], options)
+        return target
+
+    def _slide_options(self, options: object, stride: tuple[int, int], same: bool, activation: str,
+                       dilation: tuple[int, int] | None) -> None:  # fmt: skip
+        options.strideH, options.strideW = stride  # type: ignore[attr-defined]
+        options.padding = schema.Padding.SAME if same else schema.Padding.VALID  # type: ignore[attr-defined]
+        options.fusedActivationFunction = getattr(ACTIVATIONS, activation)  # type: ignore[attr-defined]
+        if dilation is not None:
+            options.dilationHFactor, options.dilationWFactor = dilation  # type: ignore[attr-defined]
+
+    def reshape(self, source: Value, shape: Sequence[int]) -> Value:
+        target = self.value(shape, scale=source.scale, zero_point=source.zero_point)
+        self.operator("RESHAPE", [source.index, self.constant(shape)], [target.index], schema.ReshapeOptionsT())
+        return target
+
+    def flatten(self, source: Value) -> Value:
+        return self.reshape(source, (1, int(np.prod(source.shape))))
+
+    def dense(self, source: Value, count: int, *, activation: str = "NONE") -> Value:
+        flat = source if len(source.shape) == 2 else self.flatten(source)
+        target = self._target((1, count), activation)
+        weights = self._filter(flat, target, (count, flat.shape[1]), 0, flat.shape[1], count,
+                               per_tensor=bool(self.rng.random() < 0.5))  # fmt: skip
+        options = schema.FullyConnectedOptionsT()
+        options.fusedActivationFunction = getattr(ACTIVATIONS, activation)
+        self.operator("FULLY_CONNECTED", [flat.index, *weights], [target.index], options)
+        return target
+
+    def softmax(self, source: Value) -> Value:
+        target = self.value(source.shape, scale=1 / 256, zero_point=-128)
+        options = schema.SoftmaxOptionsT()
+        options.beta = 1.0
+        self.operator("SOFTMAX", [source.index], [target.index], options)
+        return target
+
+    def finish(self, *outputs: Value) -> bytes:
+        """Return the file."""
+        graph = schema.SubGraphT()
+        graph.tensors, graph.operators = self.tensors, self.operators
+        graph.inputs, graph.outputs = self.inputs, [value.index for value in outputs]
+        model = schema.ModelT()
+        model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, []
+        for number in self.codes:
+            code = schema.OperatorCodeT()
+            code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
+            model.operatorCodes.append(code)
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
