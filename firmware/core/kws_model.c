@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "nn/select.h"
-
 static kws_model_layer_state_t *state_of(const kws_model_t *self, uint32_t index)
 {
     return (kws_model_layer_state_t *)(void *)self->memory + index;

@@ -37,14 +37,14 @@ FEED = "kws_pipeline_feed"
 DECISION = "kws_smoothing_step"
 """Called once per decision."""
 KERNELS = (
-    "kws_nn_conv_row_plain",
-    "kws_nn_pointwise_row_plain",
-    "kws_nn_depthwise_row_plain",
-    "kws_nn_dense_row_plain",
+    "kws_nn_conv_row",
+    "kws_nn_pointwise_row",
+    "kws_nn_depthwise_row",
+    "kws_nn_dense_row",
 )
 """What the engine calls for layers with weights, whose address tells the layer."""
 WEIGHTLESS_KERNELS = {
-    "average pool": ("kws_nn_pool_row_plain", "kws_nn_pool_row_dsp", "kws_nn_pool_finish"),
+    "average pool": ("kws_nn_pool_row", "kws_nn_pool_finish"),
     "softmax": ("kws_nn_softmax",),
 }
 """Operation -> its functions; networks have one layer of each."""

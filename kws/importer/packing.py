@@ -1,6 +1,6 @@
 """Weight layouts: how the weights of a layer are stored for the kernels that run on them.
 
-``firmware/core/nn/paired.h``, ``stencil.h`` and ``quads.h`` document the bytes that :func:`packed_layer` writes. What
+``firmware/core/nn/conv_paired.h``, ``depthwise_stencil.h`` and ``depthwise_quads.h`` document the bytes that :func:`packed_layer` writes. What
 no layout can hold stays compact, as TFLite stores it: kernels read that too, only slower.
 """
 

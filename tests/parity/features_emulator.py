@@ -47,7 +47,7 @@ def build(features: Features, samples: npt.NDArray[np.int16], folder: Path, *, p
     (folder / "input.S").write_text(text, encoding="ascii")
     sources = [ROOT / "tests" / "c" / "features_on_m4.c", CORE / "kws_features.c", *sorted(CORE.glob("dsp/*.c"))]
     sources += [CORE / "kws_bundle.c"]
-    choice = ["-DKWS_DSP_PLAIN"] if plain else []
+    choice = ["-DKWS_PLAIN"] if plain else []
     command = ["arm-none-eabi-gcc", *CPU, *FLAGS, *choice, *LINK, *map(str, sources), "input.S", "-o", "program.elf"]
     subprocess.run(command, check=True, cwd=folder)
     return folder / "program.elf"

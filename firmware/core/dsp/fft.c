@@ -1,6 +1,6 @@
+#include "../kws_simd.h"
 #include "fixed_point.h"
 #include "kws_dsp.h"
-#include "select.h"
 
 typedef struct {
     int32_t re;
@@ -86,7 +86,7 @@ void kws_dsp_fft_pass(int32_t *data, uint32_t num_points, uint32_t quarter, cons
     }
 }
 
-#if !KWS_DSP_SIMD
+#if !KWS_SIMD
 void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddles_q15)
 {
     const uint32_t num_points = 1u << log2_points;

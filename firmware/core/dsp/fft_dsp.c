@@ -1,5 +1,5 @@
-#include "select.h"
-#if KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if KWS_SIMD
 
 #include "armv7em.h"
 #include "kws_dsp.h"
@@ -225,6 +225,4 @@ void kws_dsp_fft_s32(int32_t *data, uint32_t log2_points, const int16_t *twiddle
     }
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

@@ -1,9 +1,9 @@
 #include <string.h>
 
+#include "../kws_simd.h"
 #include "fft_load_dsp.h"
 #include "fixed_point.h"
 #include "kws_dsp.h"
-#include "select.h"
 
 /* Growth: the first pass adds 4 points (2 when log2_points is odd) without halving, each later one 4 points
  * with halving, and a complex point is at most sqrt(2) louder than its parts. Room for 2^(log2_points / 2 +
@@ -63,7 +63,7 @@ static void first_pass(int32_t *data, uint32_t log2_points)
 void kws_dsp_fft_load_s16(int32_t *data, uint32_t log2_points, const int16_t *samples,
                           const int16_t *window_q15, uint32_t num_samples, int32_t exponent)
 {
-#if KWS_DSP_SIMD
+#if KWS_SIMD
     if (log2_points == KWS_DSP_LOAD_256_LOG2_POINTS && num_samples >= KWS_DSP_LOAD_256_MIN_SAMPLES) {
         kws_dsp_fft_load_256(data, samples, window_q15, num_samples, exponent);
         return;

@@ -1,5 +1,5 @@
-#include "select.h"
-#if KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if KWS_SIMD
 
 #include "fft_load_dsp.h"
 
@@ -155,6 +155,4 @@ void kws_dsp_fft_load_256(int32_t *data, const int16_t *samples, const int16_t *
     }
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

@@ -5,12 +5,12 @@
 
 #include <stdint.h>
 
-#include "select.h"
+#include "../kws_simd.h"
 
 /* (a * b) >> 16, floor: int32 by int16. Q15 twiddles so halve on the way. */
 static inline int32_t kws_smulw(int32_t a, int16_t b)
 {
-#if KWS_DSP_SIMD
+#if KWS_SIMD
     int32_t result;
     __asm__("smulwb %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
     return result;
@@ -39,7 +39,7 @@ static inline uint32_t kws_clz(uint32_t value)
 
 static inline int16_t kws_clamp_s16(int32_t value)
 {
-#if KWS_DSP_SIMD
+#if KWS_SIMD
     __asm__("ssat %0, #16, %1" : "=r"(value) : "r"(value));
     return (int16_t)value;
 #else
@@ -49,7 +49,7 @@ static inline int16_t kws_clamp_s16(int32_t value)
 
 static inline int8_t kws_clamp_s8(int32_t value)
 {
-#if KWS_DSP_SIMD
+#if KWS_SIMD
     __asm__("ssat %0, #8, %1" : "=r"(value) : "r"(value));
     return (int8_t)value;
 #else
@@ -65,7 +65,7 @@ static inline uint32_t kws_ones_magnitude(int32_t value)
 
 static inline uint32_t kws_bit_reverse(uint32_t value, uint32_t num_bits)
 {
-#if KWS_DSP_SIMD
+#if KWS_SIMD
     __asm__("rbit %0, %1" : "=r"(value) : "r"(value));
     return value >> (32u - num_bits);
 #else

@@ -1,5 +1,5 @@
-#include "select.h"
-#if !KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if !KWS_SIMD
 
 #include "fixed_point.h"
 #include "kws_dsp.h"
@@ -17,6 +17,4 @@ int32_t kws_dsp_headroom_s16(const int16_t *samples, uint32_t num_samples)
     return (int32_t)kws_clz(seen & 0xffffu) - 16;
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

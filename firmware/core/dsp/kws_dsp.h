@@ -1,4 +1,4 @@
-/* Pure functions on arrays, the steps of the front end. Plain C in x.c; select.h says which of them have an
+/* Pure functions on arrays, the steps of the front end. Plain C in x.c; kws_simd.h says which of them have an
  * Armv7E-M version in x_dsp.c, bit for bit equal.
  *
  * "Complex" arrays hold re, im, re, im, ... `exponent` is the power of two by which an array is larger than it

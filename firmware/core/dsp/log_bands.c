@@ -1,6 +1,6 @@
+#include "../kws_simd.h"
 #include "fixed_point.h"
 #include "kws_dsp.h"
-#include "select.h"
 
 /* Position of the highest bit, then the 6 bits below it look up the table and 16 more interpolate. band + floor < 2^63. */
 static inline int16_t log_of(uint64_t band, const kws_dsp_log_t *log)
@@ -32,7 +32,7 @@ void kws_dsp_log_bands(int16_t *logs_q10, const uint64_t *bands, uint32_t num_ba
     }
 }
 
-#if !KWS_DSP_SIMD
+#if !KWS_SIMD
 void kws_dsp_log_features(int8_t *features, const uint64_t *bands, uint32_t num_bands,
                           const kws_dsp_log_t *log, int16_t factor, int32_t offset, uint32_t shift)
 {

@@ -1,5 +1,5 @@
-#include "select.h"
-#if KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if KWS_SIMD
 
 #include "kws_dsp.h"
 
@@ -61,6 +61,4 @@ void kws_dsp_log_features(int8_t *features, const uint64_t *bands, uint32_t num_
     /* clang-format on */
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

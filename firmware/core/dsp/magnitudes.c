@@ -1,5 +1,5 @@
-#include "select.h"
-#if !KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if !KWS_SIMD
 
 #include "kws_dsp.h"
 #include "real_bin.h"
@@ -25,6 +25,4 @@ void kws_dsp_magnitudes(int32_t *data, uint32_t log2_points, uint32_t first_bin,
     kws_dsp_replace_bins(data, log2_points, first_bin, num_bins, twiddles_q15, magnitude, sqrt_table);
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

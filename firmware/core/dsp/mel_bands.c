@@ -1,5 +1,5 @@
-#include "select.h"
-#if !KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if !KWS_SIMD
 
 #include "kws_dsp.h"
 
@@ -22,6 +22,4 @@ void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *ri
     }
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

@@ -1,5 +1,5 @@
-#include "select.h"
-#if !KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if !KWS_SIMD
 
 #include "fixed_point.h"
 #include "kws_dsp.h"
@@ -16,6 +16,4 @@ void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *log
     }
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

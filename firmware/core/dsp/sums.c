@@ -1,5 +1,5 @@
-#include "select.h"
-#if !KWS_DSP_SIMD
+#include "../kws_simd.h"
+#if !KWS_SIMD
 
 #include "kws_dsp.h"
 
@@ -14,6 +14,4 @@ int64_t kws_dsp_sums_s16(const int16_t *samples, uint32_t num_samples, int32_t *
     return squares;
 }
 
-#else
-typedef int kws_dsp_nothing_t; /* an empty file is not C */
 #endif

@@ -1,7 +1,7 @@
+#include "conv_paired.h"
+#include "depthwise_quads.h"
+#include "depthwise_stencil.h"
 #include "nn.h"
-#include "paired.h"
-#include "quads.h"
-#include "stencil.h"
 
 uint32_t kws_nn_scratch_bytes(const kws_nn_layer_t *layer)
 {

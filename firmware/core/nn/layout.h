@@ -8,11 +8,11 @@
 typedef enum {
     /* int8 as in TFLite: conv, pointwise, dense [oc][ky][kx][ic]; depthwise [ky][kx][channel] */
     KWS_NN_LAYOUT_COMPACT = 0,
-    /* conv, pointwise, dense, for the Armv7E-M kernel: paired.h */
+    /* conv, pointwise, dense, for the Armv7E-M kernel: conv_paired.h */
     KWS_NN_LAYOUT_PAIRED = 1,
-    /* depthwise 3 x 3, for the Armv7E-M kernel: stencil.h */
+    /* depthwise 3 x 3, for the Armv7E-M kernel: depthwise_stencil.h */
     KWS_NN_LAYOUT_STENCIL = 2,
-    /* any other depthwise layer, for the Armv7E-M kernel: quads.h */
+    /* any other depthwise layer, for the Armv7E-M kernel: depthwise_quads.h */
     KWS_NN_LAYOUT_QUADS = 3
 } kws_nn_layout_t;
 
@@ -35,7 +35,7 @@ enum {
     KWS_NN_RESCALE_SHIFT = 11 /* chosen so that slopes of 2^-4 down to 2^-12 output steps find constants */
 };
 
-/* KWS_NN_LAYOUT_PAIRED: paired.h */
+/* KWS_NN_LAYOUT_PAIRED: conv_paired.h */
 enum {
     KWS_NN_PAIRED_CHANNELS = 4,    /* in a block */
     KWS_NN_PAIRED_MAX_INPUTS = 256 /* kernel_height * kernel_width * input_channels */
@@ -48,13 +48,13 @@ typedef struct {
     int32_t multiplier_odd;
 } kws_nn_paired_end_t;
 
-/* KWS_NN_LAYOUT_QUADS: quads.h */
+/* KWS_NN_LAYOUT_QUADS: depthwise_quads.h */
 enum {
     KWS_NN_QUADS_CHANNELS = 4,  /* in a group */
     KWS_NN_QUADS_MAX_TAPS = 256 /* kernel_height * kernel_width: 256 * accumulator stays inside 32 bits */
 };
 
-/* KWS_NN_LAYOUT_STENCIL: stencil.h */
+/* KWS_NN_LAYOUT_STENCIL: depthwise_stencil.h */
 enum {
     KWS_NN_STENCIL_SIZE = 3,     /* rows and columns of the kernel */
     KWS_NN_STENCIL_CHANNELS = 4, /* worked on together */

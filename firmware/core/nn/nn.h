@@ -11,7 +11,7 @@
  *
  * The int32 accumulator cannot overflow: |bias| <= 2^30 and at most 2^16 - 1 products, both checked on read.
  *
- * `x.c` is the plain C definition; `x_dsp.c` is the Armv7E-M version with the same bits; select.h chooses. */
+ * `x.c` is the plain C definition; `x_dsp.c` is the Armv7E-M version with the same bits; kws_simd.h chooses. */
 #ifndef KWS_NN_H
 #define KWS_NN_H
 
@@ -57,28 +57,30 @@ uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer);
 /* The same for a depthwise layer. */
 uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer);
 
-/* Any kernel, any stride. */
-kws_nn_kernel_t kws_nn_conv_row_plain;
+/* Any kernel, any stride. The first of each pair takes every layout, the other one only compact weights. */
+kws_nn_kernel_t kws_nn_conv_row;
+kws_nn_kernel_t kws_nn_conv_compact_row;
 
 /* 1 x 1 kernel, stride 1. */
-kws_nn_kernel_t kws_nn_pointwise_row_plain;
+kws_nn_kernel_t kws_nn_pointwise_row;
+kws_nn_kernel_t kws_nn_pointwise_compact_row;
 
 /* input_channels == output_channels: channel multiplier 1. */
-kws_nn_kernel_t kws_nn_depthwise_row_plain;
+kws_nn_kernel_t kws_nn_depthwise_row;
+kws_nn_kernel_t kws_nn_depthwise_compact_row;
 
 /* kernel_height rows of input_channels values (one column) -> output_channels values. Not a convolution: TFLite's
  * FULLY_CONNECTED rounds once, kws_nn_requantize_once. */
-kws_nn_kernel_t kws_nn_dense_row_plain;
+kws_nn_kernel_t kws_nn_dense_row;
+kws_nn_kernel_t kws_nn_dense_compact_row;
 
 /* Average pool, first half: adds a row to the running sums, sums[x][channel] over the input columns under output
  * column x. `kept`, unless NULL, holds the column sums of the row that leaves the window for it; they are taken away,
  * and those of the new row take their place: int8 each when kernel_width is 1, else int16. Padding columns do not
  * count in a pool, so this one gets the bare row (input_width without padding) and pad_left apart; a NULL row is
  * padding as a whole. |column sum| <= 128 * kernel_width < 2^15: kernel_width <= 255 (checked on read). */
-typedef void kws_nn_pool_row_t(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
-                               int32_t *sums, void *kept);
-kws_nn_pool_row_t kws_nn_pool_row_plain;
-kws_nn_pool_row_t kws_nn_pool_row_dsp;
+void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
+                     void *kept);
 
 /* The columns [first, end) of the bare row that lie under output column x. */
 typedef struct {

@@ -1,7 +1,8 @@
 /* Armv7E-M: average pool, four channels at a time, where windows do not overlap or are one column wide. */
-#if defined(__ARM_FEATURE_DSP)
+#include "../kws_simd.h"
+#if KWS_SIMD
 
-#include "nn.h"
+#include "pool_dsp.h"
 #include "simd_dsp.h"
 
 /* Column sums of four channels: of channels 0 and 2, and of 1 and 3. */
@@ -47,18 +48,17 @@ static void slide_one_column(const int8_t *input, uint32_t num_values, int32_t *
     }
 }
 
-void kws_nn_pool_row_dsp(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
-                         void *kept)
+bool kws_nn_pool_row_in_fours(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
+                              int32_t *sums, void *kept)
 {
     const uint32_t num_channels = layer->input_channels;
     const bool bare = layer->kernel_width == 1u && layer->stride_width == 1u && pad_left == 0u;
     if (num_channels % 4u != 0u || input == NULL || (kept != NULL && !bare)) {
-        kws_nn_pool_row_plain(layer, pad_left, input, sums, kept);
-        return;
+        return false;
     }
     if (kept != NULL) {
         slide_one_column(input, layer->output_width * num_channels, sums, kept);
-        return;
+        return true;
     }
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
@@ -70,8 +70,7 @@ void kws_nn_pool_row_dsp(const kws_nn_layer_t *layer, uint32_t pad_left, const i
             sums += 4;
         }
     }
+    return true;
 }
 
-#else
-typedef int kws_nn_pool_dsp_is_empty_t; /* a translation unit needs something in it */
 #endif

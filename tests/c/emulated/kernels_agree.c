@@ -2,10 +2,11 @@
  * values. Prints the first case that differs. */
 #include <string.h>
 
+#include "nn/conv_paired.h"
+#include "nn/depthwise_quads.h"
+#include "nn/depthwise_stencil.h"
 #include "nn/nn.h"
-#include "nn/paired.h"
-#include "nn/quads.h"
-#include "nn/stencil.h"
+#include "plain_kernels.h"
 #include "semihosting.h"
 
 enum {
@@ -170,7 +171,7 @@ static bool paired_agrees(void)
     const kws_nn_layer_t layer = random_paired_layer();
     random_paired_weights(&layer);
     return kws_nn_paired_scratch_bytes(&layer) <= sizeof scratch &&
-           agree(kws_nn_paired_row_plain, kws_nn_paired_row_dsp, &layer);
+           agree(plain_conv_paired_row, kws_nn_conv_paired_row, &layer);
 }
 
 static bool stencil_agrees(void)
@@ -186,7 +187,7 @@ static bool stencil_agrees(void)
     layer.input_width = (uint16_t)((layer.output_width - 1) * layer.stride_width + KWS_NN_STENCIL_SIZE);
     random_stencil_weights(&layer);
     return kws_nn_stencil_scratch_bytes(&layer) <= sizeof scratch &&
-           agree(kws_nn_stencil_row_plain, kws_nn_stencil_row_dsp, &layer);
+           agree(plain_depthwise_stencil_row, kws_nn_depthwise_stencil_row, &layer);
 }
 
 static void random_quads_weights(const kws_nn_layer_t *layer)
@@ -214,7 +215,7 @@ static bool quads_agrees(void)
     random_table(&layer);
     random_quads_weights(&layer);
     return kws_nn_quads_scratch_bytes(&layer) <= sizeof scratch &&
-           agree(kws_nn_quads_row_plain, kws_nn_quads_row_dsp, &layer);
+           agree(plain_depthwise_quads_row, kws_nn_depthwise_quads_row, &layer);
 }
 
 /* A few rows, some of padding, so that what a row leaves behind is taken away again. */
@@ -240,8 +241,8 @@ static bool pool_agrees(void)
     for (uint32_t row = 0; row < ROWS; ++row) {
         const int8_t *input = (random_below(4) == 0) ? NULL : input_rows[0];
         fill(input_rows[0], sizeof input_rows[0]);
-        kws_nn_pool_row_plain(&layer, pad_left, input, sums[0], overlaps ? kept[0] : NULL);
-        kws_nn_pool_row_dsp(&layer, pad_left, input, sums[1], overlaps ? kept[1] : NULL);
+        plain_pool_row(&layer, pad_left, input, sums[0], overlaps ? kept[0] : NULL);
+        kws_nn_pool_row(&layer, pad_left, input, sums[1], overlaps ? kept[1] : NULL);
     }
     return memcmp(sums[0], sums[1], sizeof sums[0]) == 0 && memcmp(kept[0], kept[1], sizeof kept[0]) == 0;
 }

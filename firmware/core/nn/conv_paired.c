@@ -1,6 +1,8 @@
-#include "paired.h"
+#include "conv_paired.h"
 
 #include <string.h>
+
+#include "../kws_simd.h"
 
 uint32_t kws_nn_paired_weights_bytes(const kws_nn_layer_t *layer)
 {
@@ -14,7 +16,8 @@ uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer)
     return 2u * kws_nn_paired_inputs(layer) * (uint32_t)(sizeof(int8_t) + sizeof(int16_t));
 }
 
-void kws_nn_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x, int8_t *inputs)
+void kws_nn_conv_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x,
+                               int8_t *inputs)
 {
     const uint32_t run = (uint32_t)layer->kernel_width * layer->input_channels;
     const uint32_t first = x * layer->stride_width * layer->input_channels;
@@ -26,6 +29,7 @@ void kws_nn_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows
     memset(next, 0, (size_t)(inputs + kws_nn_paired_inputs(layer) - next));
 }
 
+#if !KWS_SIMD
 /* Sums of a block over the inputs, times 256 and with their starts. Unsigned: a bundle of someone else may wrap, as
  * the DSP version would. */
 static void sum_block(const int8_t *block, const kws_nn_paired_end_t *ends, const int8_t *inputs,
@@ -49,13 +53,13 @@ static void sum_block(const int8_t *block, const kws_nn_paired_end_t *ends, cons
     }
 }
 
-void kws_nn_paired_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                             void *scratch)
+void kws_nn_conv_paired_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                            void *scratch)
 {
     const uint32_t num_inputs = kws_nn_paired_inputs(layer);
     int8_t *inputs = scratch;
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
-        kws_nn_paired_gather(layer, rows, x, inputs);
+        kws_nn_conv_paired_gather(layer, rows, x, inputs);
         const int8_t *block = layer->weights;
         for (uint32_t oc = 0u; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
             const kws_nn_paired_end_t *ends = kws_nn_paired_ends(block, num_inputs);
@@ -70,3 +74,4 @@ void kws_nn_paired_row_plain(const kws_nn_layer_t *layer, const int8_t *const *r
         }
     }
 }
+#endif

@@ -1,13 +1,9 @@
 #include "requantize.h"
-#include "select.h"
 
-void kws_nn_dense_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                            void *scratch)
+void kws_nn_dense_compact_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                              void *scratch)
 {
-    if (layer->weight_layout == KWS_NN_LAYOUT_PAIRED) {
-        kws_nn_paired_row(layer, rows, output, scratch);
-        return;
-    }
+    (void)scratch;
     const uint32_t row_length = layer->input_channels;
     const int8_t *weights = layer->weights;
     for (uint32_t oc = 0u; oc < layer->output_channels; ++oc) {

@@ -18,8 +18,8 @@
  *
  * What the packer promises: no weight is -128, at most KWS_NN_PAIRED_MAX_INPUTS inputs, and
  * 256 * accumulator + start inside 32 bits. */
-#ifndef KWS_NN_PAIRED_H
-#define KWS_NN_PAIRED_H
+#ifndef KWS_NN_CONV_PAIRED_H
+#define KWS_NN_CONV_PAIRED_H
 
 #include "rescale.h"
 
@@ -49,10 +49,10 @@ uint32_t kws_nn_paired_weights_bytes(const kws_nn_layer_t *layer);
 uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer);
 
 /* Any kernel, any stride. */
-kws_nn_kernel_t kws_nn_paired_row_plain;
-kws_nn_kernel_t kws_nn_paired_row_dsp;
+kws_nn_kernel_t kws_nn_conv_paired_row;
 
 /* The inputs under output column x, one after the other, filled up with zeros. */
-void kws_nn_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x, int8_t *inputs);
+void kws_nn_conv_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x,
+                               int8_t *inputs);
 
 #endif

@@ -1,4 +1,5 @@
-#include "stencil.h"
+#include "depthwise_stencil.h"
+#include "../kws_simd.h"
 
 _Static_assert(sizeof(kws_nn_stencil_t) == 28, "the record in the bundle");
 
@@ -18,13 +19,14 @@ uint32_t kws_nn_stencil_scratch_bytes(const kws_nn_layer_t *layer)
     return KWS_NN_STENCIL_SCRATCH_BYTES;
 }
 
+#if !KWS_SIMD
 static const kws_nn_stencil_t *stencils_of(const kws_nn_layer_t *layer)
 {
     return (const kws_nn_stencil_t *)(const void *)layer->weights;
 }
 
-void kws_nn_stencil_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                              void *scratch)
+void kws_nn_depthwise_stencil_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                                  void *scratch)
 {
     (void)scratch;
     const uint32_t num_channels = layer->output_channels;
@@ -43,3 +45,4 @@ void kws_nn_stencil_row_plain(const kws_nn_layer_t *layer, const int8_t *const *
         }
     }
 }
+#endif

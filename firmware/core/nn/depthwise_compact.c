@@ -1,5 +1,4 @@
 #include "requantize.h"
-#include "select.h"
 
 enum {
     BLOCK_CHANNELS = 16
@@ -27,17 +26,10 @@ static void depthwise_block(const kws_nn_layer_t *layer, const int8_t *const *ro
     }
 }
 
-void kws_nn_depthwise_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                                void *scratch)
+void kws_nn_depthwise_compact_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                                  void *scratch)
 {
-    if (layer->weight_layout == KWS_NN_LAYOUT_STENCIL) {
-        kws_nn_stencil_row(layer, rows, output, scratch);
-        return;
-    }
-    if (layer->weight_layout == KWS_NN_LAYOUT_QUADS) {
-        kws_nn_quads_row(layer, rows, output, scratch);
-        return;
-    }
+    (void)scratch;
     const uint32_t num_channels = layer->output_channels;
     int32_t sums[BLOCK_CHANNELS];
     for (uint32_t x = 0u; x < layer->output_width; ++x) {

@@ -1,4 +1,5 @@
-#include "quads.h"
+#include "depthwise_quads.h"
+#include "../kws_simd.h"
 
 uint32_t kws_nn_quads_weights_bytes(const kws_nn_layer_t *layer)
 {
@@ -8,8 +9,9 @@ uint32_t kws_nn_quads_weights_bytes(const kws_nn_layer_t *layer)
     return fits ? layer->output_channels / KWS_NN_QUADS_CHANNELS * kws_nn_quads_group_bytes(taps) : 0u;
 }
 
-void kws_nn_quads_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                            void *scratch)
+#if !KWS_SIMD
+void kws_nn_depthwise_quads_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                                void *scratch)
 {
     (void)scratch;
     const uint32_t taps = kws_nn_quads_taps(layer);
@@ -33,3 +35,4 @@ void kws_nn_quads_row_plain(const kws_nn_layer_t *layer, const int8_t *const *ro
         }
     }
 }
+#endif

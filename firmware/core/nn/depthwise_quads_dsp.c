@@ -1,7 +1,8 @@
 /* Armv7E-M: depthwise convolution with any kernel and stride, four channels at a time. */
-#if defined(__ARM_FEATURE_DSP)
+#include "../kws_simd.h"
+#if KWS_SIMD
 
-#include "quads.h"
+#include "depthwise_quads.h"
 #include "simd_dsp.h"
 
 enum {
@@ -32,9 +33,8 @@ typedef struct {
 
 /* r0 taps, r1 weights, r2-r5 operands, r6-r9 sums, r10 channel, r11 end of taps, r12 entry into the loop, lr output.
  * On the stack: taps, finish, groups. */
-__attribute__((naked, noinline)) static void run_groups(const job_t *job)
+__attribute__((naked, noinline)) static void run_groups(const job_t *job __attribute__((unused)))
 {
-    (void)job;
     __asm volatile(
         "push {r4-r11, lr}\n\t"
         "ldm r0, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"
@@ -54,13 +54,13 @@ __attribute__((naked, noinline)) static void run_groups(const job_t *job)
         ".balign 4\n"
         "2:\n\t" /* a tap each time: TAP_CODE bytes */
         ".rept 8\n\t"
-        "ldr.w r2, [r0], #4\n\t"
+        "ldr r2, [r0], #4\n\t"
         "ldr.w r2, [r2, r10]\n\t"
-        "ldr.w r3, [r1], #4\n\t"
-        "sxtb16.w r4, r2\n\t"
-        "sxtb16.w r5, r3\n\t"
-        "sxtb16.w r2, r2, ror #8\n\t"
-        "sxtb16.w r3, r3, ror #8\n\t"
+        "ldr r3, [r1], #4\n\t"
+        "sxtb16 r4, r2\n\t"
+        "sxtb16 r5, r3\n\t"
+        "sxtb16 r2, r2, ror #8\n\t"
+        "sxtb16 r3, r3, ror #8\n\t"
         "smlabb r6, r4, r5, r6\n\t"
         "smlabb r7, r2, r3, r7\n\t"
         "smlatt r8, r4, r5, r8\n\t"
@@ -124,8 +124,8 @@ static const int8_t **list_taps(const kws_nn_layer_t *layer, const int8_t *const
     return taps;
 }
 
-void kws_nn_quads_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                          void *scratch)
+void kws_nn_depthwise_quads_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                                void *scratch)
 {
     const uint32_t num_taps = kws_nn_quads_taps(layer);
     const int8_t **taps = scratch;
@@ -146,6 +146,4 @@ void kws_nn_quads_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows
     }
 }
 
-#else
-typedef int kws_nn_quads_dsp_is_empty_t; /* a translation unit needs something in it */
 #endif

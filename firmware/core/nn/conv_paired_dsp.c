@@ -3,9 +3,10 @@
  * Eight accumulators, four operands and two pointers fill the register file, so the inner loop and what follows
  * it are assembly: compilers spill here. Per four inputs of a column, 64 products take 60 cycles: 16 loads with
  * their start-up, 8 unpacks, 32 dual multiply-accumulates. */
-#if defined(__ARM_FEATURE_DSP)
+#include "../kws_simd.h"
+#if KWS_SIMD
 
-#include "paired.h"
+#include "conv_paired.h"
 #include "simd_dsp.h"
 
 /* What the assembly takes. Field order is part of it. */
@@ -72,10 +73,10 @@ enum {
     "smuad " even2 ", " lanes ", r3\n\t"
 
 #define LOAD_TWO                                                                                             \
-    "ldr.w r2, [r0], #8\n\t"                                                                                 \
-    "ldr.w r3, [r0, #-4]\n\t"                                                                                \
-    "ldr.w r4, [r1], #8\n\t"                                                                                 \
-    "ldr.w r5, [r1, #-4]\n\t"
+    "ldr r2, [r0], #8\n\t"                                                                                 \
+    "ldr r3, [r0, #-4]\n\t"                                                                                \
+    "ldr r4, [r1], #8\n\t"                                                                                 \
+    "ldr r5, [r1, #-4]\n\t"
 
 #define MULTIPLY_ONE(lanes, input, even, both)                                                               \
     "smlad " both ", " lanes ", " input ", " both "\n\t"                                                     \
@@ -84,9 +85,8 @@ enum {
 
 /* r0 inputs, r1 weights, r2-r5 operands; even sums of channels 0 and 1 for the two columns r6, r7, both r8, r9;
  * of channels 2 and 3 r10, r11 and r12, lr. On the stack: inputs, end, entry into the loop, output, step, last. */
-__attribute__((naked, noinline)) static void two_columns(const job_t *job)
+__attribute__((naked, noinline)) static void two_columns(const job_t *job __attribute__((unused)))
 {
-    (void)job;
     __asm volatile(
         "push {r4-r11, lr}\n\t"
         "ldm r0, {r1, r2, r3, r4, r5, r6, r7}\n\t"
@@ -125,9 +125,8 @@ __attribute__((naked, noinline)) static void two_columns(const job_t *job)
 
 /* The same for one column, four inputs at a time: r0 inputs, r1 weights, r2-r5, r10, r11 operands; sums even
  * r6, r8, both r7, r9; r12 end, lr entry into the loop. On the stack: inputs, output, step, last. */
-__attribute__((naked, noinline)) static void one_column(const job_t *job)
+__attribute__((naked, noinline)) static void one_column(const job_t *job __attribute__((unused)))
 {
-    (void)job;
     __asm volatile(
         "push {r4-r11, lr}\n\t"
         "ldm r0, {r1, r2, r3, r4, r5, r6, r7}\n\t"
@@ -144,12 +143,12 @@ __attribute__((naked, noinline)) static void one_column(const job_t *job)
         ".balign 4\n"
         "2:\n\t" /* four inputs each time: ONE_COLUMN_CODE bytes */
         ".rept 8\n\t"
-        "ldr.w r2, [r0], #8\n\t"
-        "ldr.w r3, [r0, #-4]\n\t"
-        "ldr.w r4, [r1], #16\n\t"
-        "ldr.w r5, [r1, #-12]\n\t"
-        "ldr.w r10, [r1, #-8]\n\t"
-        "ldr.w r11, [r1, #-4]\n\t"
+        "ldr r2, [r0], #8\n\t"
+        "ldr r3, [r0, #-4]\n\t"
+        "ldr r4, [r1], #16\n\t"
+        "ldr r5, [r1, #-12]\n\t"
+        "ldr r10, [r1, #-8]\n\t"
+        "ldr r11, [r1, #-4]\n\t"
         MULTIPLY_ONE("r4", "r2", "r6", "r7")
         MULTIPLY_ONE("r5", "r2", "r8", "r9")
         MULTIPLY_ONE("r10", "r3", "r6", "r7")
@@ -219,12 +218,12 @@ static void widen_columns(const kws_nn_layer_t *layer, const int8_t *const *rows
     if (run % 4u != 0u) {
         const uint32_t inputs = kws_nn_paired_inputs(layer);
         int8_t *room = (int8_t *)(pairs + inputs);
-        kws_nn_paired_gather(layer, rows, x, room);
+        kws_nn_conv_paired_gather(layer, rows, x, room);
         if (columns == 1u) {
             (void)widen_one(room, inputs, pairs);
             return;
         }
-        kws_nn_paired_gather(layer, rows, x + 1u, room + inputs);
+        kws_nn_conv_paired_gather(layer, rows, x + 1u, room + inputs);
         (void)widen_two(room, room + inputs, inputs, pairs);
         return;
     }
@@ -264,8 +263,8 @@ static void run_general(const kws_nn_layer_t *layer, job_t job, uint32_t oc, int
 }
 
 /* Two columns at a time where the assembly finishes every block, one at a time where something is left to C. */
-void kws_nn_paired_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                           void *scratch)
+void kws_nn_conv_paired_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                            void *scratch)
 {
     const uint32_t width = layer->output_width;
     const uint32_t channels = layer->output_channels;
@@ -299,6 +298,4 @@ void kws_nn_paired_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *row
     }
 }
 
-#else
-typedef int kws_nn_paired_dsp_is_empty_t; /* a translation unit needs something in it */
 #endif

@@ -1,5 +1,4 @@
 #include "requantize.h"
-#include "select.h"
 
 /* One output column, one channel: the kernel's rows are contiguous in the input and in the weights alike. */
 static int32_t convolve(const int8_t *const *rows, uint32_t first, const int8_t *weights, uint32_t num_rows,
@@ -16,13 +15,10 @@ static int32_t convolve(const int8_t *const *rows, uint32_t first, const int8_t 
     return sum;
 }
 
-void kws_nn_conv_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                           void *scratch)
+void kws_nn_conv_compact_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                             void *scratch)
 {
-    if (layer->weight_layout == KWS_NN_LAYOUT_PAIRED) {
-        kws_nn_paired_row(layer, rows, output, scratch);
-        return;
-    }
+    (void)scratch;
     const uint32_t row_length = (uint32_t)layer->kernel_width * layer->input_channels;
     const uint32_t column_step = (uint32_t)layer->stride_width * layer->input_channels;
     for (uint32_t x = 0u; x < layer->output_width; ++x) {

@@ -8,8 +8,8 @@
  *
  * What the packer promises: 256 * accumulator + start inside 32 bits, at most KWS_NN_QUADS_MAX_TAPS taps, a multiple
  * of four channels. */
-#ifndef KWS_NN_QUADS_H
-#define KWS_NN_QUADS_H
+#ifndef KWS_NN_DEPTHWISE_QUADS_H
+#define KWS_NN_DEPTHWISE_QUADS_H
 
 #include "rescale.h"
 
@@ -39,7 +39,6 @@ static inline uint32_t kws_nn_quads_scratch_bytes(const kws_nn_layer_t *layer)
     return kws_nn_quads_taps(layer) * (uint32_t)sizeof(uint32_t);
 }
 
-kws_nn_kernel_t kws_nn_quads_row_plain;
-kws_nn_kernel_t kws_nn_quads_row_dsp;
+kws_nn_kernel_t kws_nn_depthwise_quads_row;
 
 #endif

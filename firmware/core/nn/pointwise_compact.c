@@ -1,5 +1,4 @@
 #include "requantize.h"
-#include "select.h"
 
 static int32_t dot(const int8_t *a, const int8_t *b, uint32_t length)
 {
@@ -10,13 +9,10 @@ static int32_t dot(const int8_t *a, const int8_t *b, uint32_t length)
     return sum;
 }
 
-void kws_nn_pointwise_row_plain(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                                void *scratch)
+void kws_nn_pointwise_compact_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                                  void *scratch)
 {
-    if (layer->weight_layout == KWS_NN_LAYOUT_PAIRED) {
-        kws_nn_paired_row(layer, rows, output, scratch);
-        return;
-    }
+    (void)scratch;
     const uint32_t num_inputs = layer->input_channels;
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const int8_t *input = rows[0] + x * num_inputs;

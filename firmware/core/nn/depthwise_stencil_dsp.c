@@ -3,10 +3,11 @@
  * The inputs under a tile are first paired, four channels to a load; then each channel takes its outputs in
  * registers: 36 or 45 products in 20 or 25 multiply instructions. Three tiles: four and five columns at stride 1,
  * four at stride 2. */
-#if defined(__ARM_FEATURE_DSP)
+#include "../kws_simd.h"
+#if KWS_SIMD
 
+#include "depthwise_stencil.h"
 #include "simd_dsp.h"
-#include "stencil.h"
 
 enum {
     MAX_COLUMNS = 9 /* of inputs under a tile */
@@ -223,22 +224,19 @@ typedef void run_tile_t(const job_t *job);
     "ldr r11, [r1], #4\n\t"                                                                                  \
     STORE_FOUR
 
-__attribute__((naked, noinline)) static void run_four(const job_t *job)
+__attribute__((naked, noinline)) static void run_four(const job_t *job __attribute__((unused)))
 {
-    (void)job;
     __asm volatile(ENTER PACK_SIX CHANNELS CHANNEL_FOUR(UNPACK_0) CHANNEL_FOUR(UNPACK_1) LEAVE);
 }
 
-__attribute__((naked, noinline)) static void run_five(const job_t *job)
+__attribute__((naked, noinline)) static void run_five(const job_t *job __attribute__((unused)))
 {
-    (void)job;
     __asm volatile(ENTER PACK_SIX PACK_LAST(", r5, lsl #1", "24", "12")
                    CHANNELS CHANNEL_FIVE(UNPACK_0) CHANNEL_FIVE(UNPACK_1) LEAVE);
 }
 
-__attribute__((naked, noinline)) static void run_stride_2(const job_t *job)
+__attribute__((naked, noinline)) static void run_stride_2(const job_t *job __attribute__((unused)))
 {
-    (void)job;
     __asm volatile(ENTER PACK_SIX
                    "rsb r12, r4, r4, lsl #3\n\t" /* 7 * step */
                    PACK_TWO(", r5, lsl #1", ", r12", "24", "12")
@@ -248,8 +246,8 @@ __attribute__((naked, noinline)) static void run_stride_2(const job_t *job)
 
 /* clang-format on */
 
-void kws_nn_stencil_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
-                            void *scratch)
+void kws_nn_depthwise_stencil_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
+                                  void *scratch)
 {
     const uint32_t width = layer->output_width; /* 4 or more */
     const uint32_t step = layer->output_channels;
@@ -281,6 +279,4 @@ void kws_nn_stencil_row_dsp(const kws_nn_layer_t *layer, const int8_t *const *ro
     }
 }
 
-#else
-typedef int kws_nn_stencil_dsp_is_empty_t; /* a translation unit needs something in it */
 #endif

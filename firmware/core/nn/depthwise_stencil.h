@@ -7,8 +7,8 @@
  *
  * What the packer promises: no weight is -128, 256 * accumulator + start inside 32 bits, a multiple of four
  * channels. A layer that needs a channel table cannot have this layout. */
-#ifndef KWS_NN_STENCIL_H
-#define KWS_NN_STENCIL_H
+#ifndef KWS_NN_DEPTHWISE_STENCIL_H
+#define KWS_NN_DEPTHWISE_STENCIL_H
 
 #include "rescale.h"
 
@@ -21,7 +21,6 @@ uint32_t kws_nn_stencil_weights_bytes(const kws_nn_layer_t *layer);
 
 uint32_t kws_nn_stencil_scratch_bytes(const kws_nn_layer_t *layer);
 
-kws_nn_kernel_t kws_nn_stencil_row_plain;
-kws_nn_kernel_t kws_nn_stencil_row_dsp;
+kws_nn_kernel_t kws_nn_depthwise_stencil_row;
 
 #endif
