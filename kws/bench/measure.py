@@ -44,7 +44,7 @@ KERNELS = (
 )
 """What the engine calls for layers with weights, whose address tells the layer."""
 WEIGHTLESS_KERNELS = {
-    "average pool": ("kws_nn_pool_row", "kws_nn_pool_finish"),
+    "average pool": ("kws_nn_pool_row", "kws_nn_pool_general_row", "kws_nn_pool_finish"),
     "softmax": ("kws_nn_softmax",),
 }
 """Operation -> its functions; networks have one layer of each."""

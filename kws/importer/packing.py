@@ -1,7 +1,8 @@
 """Weight layouts: how the weights of a layer are stored for the kernels that run on them.
 
-``firmware/core/nn/conv_paired.h``, ``depthwise_stencil.h`` and ``depthwise_quads.h`` document the bytes that :func:`packed_layer` writes. What
-no layout can hold stays compact, as TFLite stores it: kernels read that too, only slower.
+``firmware/core/nn/conv_paired.h``, ``depthwise_stencil.h`` and ``depthwise_quads.h`` document the bytes that
+:func:`packed_layer` writes. What no layout can hold stays compact, as TFLite stores it: kernels read that too, only
+slower.
 """
 
 from __future__ import annotations

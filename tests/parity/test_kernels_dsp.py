@@ -33,7 +33,8 @@ def run_emulated(name: str, sources: list[Path], optimisation: str, folder: Path
 
 @pytest.mark.parametrize("optimisation", ["-O2", "-Os"])
 def test_kernels_agree_on_the_emulated_cortex_m4(tmp_path: Path, optimisation: str) -> None:
-    printed = run_emulated("kernels_agree", [EMULATED / "plain_kernels.c", *sorted(CORE.glob("nn/*.c"))], optimisation, tmp_path)
+    sources = [EMULATED / "plain_kernels.c", *sorted(CORE.glob("nn/*.c"))]
+    printed = run_emulated("kernels_agree", sources, optimisation, tmp_path)
     for kernel in ("paired", "stencil", "quads", "pool"):
         assert f"{kernel} agrees" in printed
 

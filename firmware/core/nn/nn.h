@@ -82,6 +82,10 @@ kws_nn_kernel_t kws_nn_dense_compact_row;
 void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
                      void *kept);
 
+/* The same in plain C: what the Armv7E-M version leaves the odd rows to. */
+void kws_nn_pool_general_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
+                             int32_t *sums, void *kept);
+
 /* The columns [first, end) of the bare row that lie under output column x. */
 typedef struct {
     uint32_t first;

@@ -1,6 +1,5 @@
 #include "../kws_simd.h"
 #include "nn.h"
-#include "pool_dsp.h"
 #include "requantize.h"
 
 kws_nn_columns_t kws_nn_pool_columns(const kws_nn_layer_t *layer, uint32_t pad_left, uint32_t x)
@@ -23,14 +22,9 @@ static int32_t sum_columns(const int8_t *input, kws_nn_columns_t columns, uint32
     return sum;
 }
 
-void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
-                     void *kept)
+void kws_nn_pool_general_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
+                             int32_t *sums, void *kept)
 {
-#if KWS_SIMD
-    if (kws_nn_pool_row_in_fours(layer, pad_left, input, sums, kept)) {
-        return;
-    }
-#endif
     const uint32_t num_channels = layer->input_channels;
     int8_t *kept_bytes = (layer->kernel_width == 1u) ? kept : NULL;
     int16_t *kept_words = (layer->kernel_width == 1u) ? NULL : kept;
@@ -50,6 +44,14 @@ void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_
         }
     }
 }
+
+#if !KWS_SIMD
+void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
+                     void *kept)
+{
+    kws_nn_pool_general_row(layer, pad_left, input, sums, kept);
+}
+#endif
 
 /* How the sums under an output column become means: round half away from zero. */
 typedef struct {

@@ -2,7 +2,7 @@
 #include "../kws_simd.h"
 #if KWS_SIMD
 
-#include "pool_dsp.h"
+#include "nn.h"
 #include "simd_dsp.h"
 
 /* Column sums of four channels: of channels 0 and 2, and of 1 and 3. */
@@ -48,17 +48,18 @@ static void slide_one_column(const int8_t *input, uint32_t num_values, int32_t *
     }
 }
 
-bool kws_nn_pool_row_in_fours(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input,
-                              int32_t *sums, void *kept)
+void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_t *input, int32_t *sums,
+                     void *kept)
 {
     const uint32_t num_channels = layer->input_channels;
     const bool bare = layer->kernel_width == 1u && layer->stride_width == 1u && pad_left == 0u;
     if (num_channels % 4u != 0u || input == NULL || (kept != NULL && !bare)) {
-        return false;
+        kws_nn_pool_general_row(layer, pad_left, input, sums, kept);
+        return;
     }
     if (kept != NULL) {
         slide_one_column(input, layer->output_width * num_channels, sums, kept);
-        return true;
+        return;
     }
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
@@ -70,7 +71,6 @@ bool kws_nn_pool_row_in_fours(const kws_nn_layer_t *layer, uint32_t pad_left, co
             sums += 4;
         }
     }
-    return true;
 }
 
 #endif

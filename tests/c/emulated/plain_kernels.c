@@ -7,6 +7,7 @@
 #define kws_nn_paired_weights_bytes  plain_paired_weights_bytes
 #define kws_nn_pool_columns          plain_pool_columns
 #define kws_nn_pool_finish           plain_pool_finish
+#define kws_nn_pool_general_row      plain_pool_general_row
 #define kws_nn_pool_row              plain_pool_row
 #define kws_nn_quads_weights_bytes   plain_quads_weights_bytes
 #define kws_nn_stencil_scratch_bytes plain_stencil_scratch_bytes
