@@ -11,10 +11,10 @@ import typer
 def bench(
     bundles: Annotated[
         list[Path] | None,
-        typer.Option("--bundle", help="Bundle to measure; may be repeated. Default: a reference network and models/."),
+        typer.Argument(metavar="[BUNDLE]...", help="Bundles NAME.kws; default: a reference network and models/."),
     ] = None,
     board: Annotated[str, typer.Option(help="netduinoplus2, or a real board: serial port or URL.")] = "netduinoplus2",
-    json: Annotated[Path | None, typer.Option(help="Write the results as NAME.json into this folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write each result into this folder, as NAME-BOARD.json.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with benchmarks/cycles; exit with 1 if a figure grew by > 2 %.")
     ] = False,
@@ -27,14 +27,17 @@ def bench(
     from kws.bench.result import compare, read_figures
     from kws.bench.run import COMMITTED, bundles_to_measure, committed_path, save_result
     from kws.bench.show import print_changes, print_result
+    from kws.files import prepare_output
 
+    if out is not None:
+        prepare_output(out / "result.json", "--out")
     console = Console()
     worse = False
     for bundle in bundles_to_measure(bundles):
         result = measure(bundle, board)
         print_result(result, console)
-        if json is not None:
-            save_result(result, json)
+        if out is not None:
+            save_result(result, out)
         if update:
             save_result(result, COMMITTED)
         if check:

@@ -9,10 +9,10 @@ import typer
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="The bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws.")],
     ambient: Annotated[list[Path], typer.Argument(help="Recordings without a keyword (files or folders).")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The calibrated bundle; default: NAME_calibrated.kws.")
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The calibrated bundle; default: NAME_calibrated.kws.")
     ] = None,
     fa_per_hour: Annotated[
         list[float] | None,
@@ -27,21 +27,25 @@ def calibrate(
     from rich.table import Table
 
     from kws.bundle import Bundle
+    from kws.cli.arguments import check_order
     from kws.evaluation.calibration import calibrate_bundle
     from kws.evaluation.run import NegativeAudio, score_negatives
+    from kws.files import prepare_output
     from kws.progress import task_progress
 
-    bundle = Bundle.load(model)
+    check_order("calibrate", bundle, ambient)
+    spotter = Bundle.load(bundle)
+    target = out or bundle.with_stem(f"{bundle.stem}_calibrated")
+    prepare_output(target, "--out")
     negatives = NegativeAudio.find(ambient)
     console = Console()
     with task_progress(console) as on_progress:
-        tracks = score_negatives(bundle, negatives, on_progress=on_progress)
+        tracks = score_negatives(spotter, negatives, on_progress=on_progress)
         wanted = fa_per_hour or [0.5]
-        calibrated, chosen = calibrate_bundle(bundle, tracks, wanted, source=negatives.name, on_progress=on_progress)
-    target = output or model.with_stem(f"{model.stem}_calibrated")
+        calibrated, chosen = calibrate_bundle(spotter, tracks, wanted, source=negatives.name, on_progress=on_progress)
     calibrated.save(target)
     table = Table("label", *(f"{calibration.wanted_fa_per_hour:g} FA/h" for calibration in chosen))
-    for index, label in enumerate(bundle.labels):
+    for index, label in enumerate(spotter.labels):
         thresholds = [calibration.thresholds[index] for calibration in chosen]
         if any(thresholds):
             table.add_row(label, *(f"{threshold / 255:.3f}" for threshold in thresholds))

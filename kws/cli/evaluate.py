@@ -9,7 +9,7 @@ import typer
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="The bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws.")],
     paths: Annotated[list[Path], typer.Argument(help="Folders of labelled clips, or streams (with --truth).")],
     truth: Annotated[
         Path | None, typer.Option(help="Truth windows of the streams (CSV, JSON, or MLPerf Tiny's JSON).")
@@ -37,13 +37,18 @@ def evaluate(
     from rich.console import Console
 
     from kws.bundle import Bundle
+    from kws.cli.arguments import check_order
     from kws.evaluation.request import EvaluationRequest, evaluate_request
+    from kws.files import prepare_output
     from kws.progress import task_progress
     from kws.report.evaluation_page import evaluation_page
     from kws.report.page import write_page
     from kws.report.terminal import print_evaluation
 
-    bundle = Bundle.load(model)
+    for path, option in ((json, "--json"), (report, "--report")):
+        prepare_output(path, option)
+    check_order("evaluate", bundle, paths)
+    spotter = Bundle.load(bundle)
     request = EvaluationRequest(
         paths=tuple(paths),
         truth=truth,
@@ -56,8 +61,8 @@ def evaluate(
     )
     console = Console()
     with task_progress(console) as on_progress:
-        evaluation = evaluate_request(bundle, request, on_progress=on_progress)
-    default_point = bundle.decision.default_operating_point
+        evaluation = evaluate_request(spotter, request, on_progress=on_progress)
+    default_point = spotter.decision.default_operating_point
     print_evaluation(evaluation, console)
     if json is not None:
         evaluation.write_json(json)

@@ -32,9 +32,11 @@ def import_(
     """Turn a TFLite model into a bundle, bit for bit."""
     from rich.console import Console
 
+    from kws.files import prepare_output
     from kws.importer.bundle import default_decision, features_from_option, import_bundle
     from kws.inspection import print_bundle
 
+    prepare_output(out, "--out")
     names = _label_list(labels)
     bundle = import_bundle(
         model,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kws.files import prepare_output
 from kws.harness.baseline import Change, compare, read_baseline
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
@@ -29,6 +30,8 @@ class Outputs:
 
     def run(self, suite: Suite) -> bool:
         """Replay, print, write; returns whether everything that was expected holds."""
+        for path, option in ((self.json, "--json"), (self.junit, "--junit"), (self.report, "--report")):
+            prepare_output(path, option)
         console = Console()
         baseline = None if suite.baseline is None else read_baseline(suite.baseline)
         result = replay_with_progress(suite.request, console)

@@ -9,8 +9,8 @@ import typer
 
 
 def replay(
-    paths: Annotated[list[Path], typer.Argument(help="Recordings, folders of them, or one suite (.toml).")],
-    bundle: Annotated[Path | None, typer.Option(help="The bundle to run (a suite names its own).")] = None,
+    bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws; or a suite (.toml), which names its own.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Recordings, or folders of them.")] = None,
     board: Annotated[
         str | None, typer.Option(help="host, native, netduinoplus2, a serial port, or socket://HOST:PORT.")
     ] = None,
@@ -37,16 +37,16 @@ def replay(
     ] = None,
 ) -> None:
     """Replay recordings to a board and judge what it heard: accuracy, events, latency, compute, lost samples."""
+    from kws.cli.arguments import check_order
     from kws.cli.outputs import Outputs
     from kws.errors import ConfigError
     from kws.harness.run import ReplayRequest
     from kws.harness.session import HOST
     from kws.harness.suite import Expectations, Suite, read_suite
 
-    outputs = Outputs(report=report, json=json, junit=junit, audio=audio)
-    if len(paths) == 1 and paths[0].suffix == ".toml":
+    if bundle.suffix == ".toml":
         own = {
-            "--bundle": bundle,
+            "recordings": paths or None,
             "--operating-point": operating_point,
             "--truth": truth,
             "--truth-label": truth_label,
@@ -54,13 +54,14 @@ def replay(
             "--baseline": baseline,
         }
         if given := [option for option, value in own.items() if value is not None]:
-            raise ConfigError(f"{', '.join(given)}: a suite says this itself; change {paths[0]} instead")
-        suite = read_suite(paths[0])
+            raise ConfigError(f"{', '.join(given)}: a suite says this itself; change {bundle} instead")
+        suite = read_suite(bundle)
         if board is not None:
             suite = suite.on_board(board)
-    elif bundle is None:
-        raise ConfigError("--bundle: expected the bundle to replay to; add --bundle models/NAME.kws")
     else:
+        check_order("replay", bundle, paths or [])
+        if not paths:
+            raise ConfigError(f"expected recordings, or folders of them, after {bundle}: kws replay {bundle} CLIPS")
         request = ReplayRequest(
             paths=tuple(paths),
             bundle=bundle,
@@ -72,5 +73,6 @@ def replay(
             count_cycles=cycles,
         )
         suite = Suite(request=request, expect=Expectations(equal_to_host=verify), baseline=baseline)
+    outputs = Outputs(report=report, json=json, junit=junit, audio=audio)
     if not outputs.run(suite):
         raise typer.Exit(1)

@@ -167,7 +167,7 @@ class Board:
             )
         raise BoardRefusedError(
             f"{self._link.name} has no bundle that it can run: {status_text(status)} (status {status}); "
-            "flash a bundle, or give one with --bundle"
+            "flash a bundle, or give one on the command line"
         )
 
     def _label(self, index: int) -> str:

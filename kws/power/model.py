@@ -55,7 +55,7 @@ class Workload:
             whole = int(data["figures"]["cycles_per_second"])
             name = str(data["bundle"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"{path}: not a result of `kws bench --json` ({error})") from error
+            raise ConfigError(f"{path}: not a result of `kws bench --out` ({error})") from error
         return cls(
             name=name,
             front_end_cycles_per_second=whole - network,

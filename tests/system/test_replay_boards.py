@@ -33,16 +33,16 @@ def test_a_board_hears_recordings_as_the_host_does_without_loss(folder: Path, bo
     stereo = np.stack([speech_like(1.0, seed=7)] * 2, axis=1)
     soundfile.write(folder / "clips" / "left" / "stereo.wav", stereo, 44100, subtype="PCM_16")
     done = kws(
-        folder, "replay", "clips", "--bundle", "random.kws", "--board", board, "--verify",
-        "--json", "out.json", "--report", "out.html", "--junit", "out.xml",
+        folder, "replay", "random.kws", "clips", "--board", board, "--verify",
+        "--json", "new/out.json", "--report", "new/deep/out.html", "--junit", "out.xml",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
-    content = json.loads((folder / "out.json").read_text())
+    content = json.loads((folder / "new" / "out.json").read_text())
     assert content["summary"]["equal_to_host"]["value"] == 1.0
     assert content["summary"]["dropped_samples"] == 0
     assert content["board"]["name"] == board
     assert [entry["num_samples"] for entry in content["recordings"]] == [16000, 16000, round(16000 * 16000 / 44100)]
-    assert "<svg" in (folder / "out.html").read_text()
+    assert "<svg" in (folder / "new" / "deep" / "out.html").read_text()
     assert "<testsuite" in (folder / "out.xml").read_text()
 
 
@@ -56,12 +56,15 @@ def test_a_suite_with_a_broken_expectation_exits_with_1(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("replay", "nowhere", "--bundle", "random.kws"), "no such file"),
-        (("replay", "clips", "--bundle", "missing.kws"), "missing.kws"),
-        (("replay", "clips"), "--bundle"),
-        (("replay", "clips", "--bundle", "random.kws", "--board", "/dev/nowhere"), "/dev/nowhere"),
-        (("replay", "clips", "--bundle", "random.kws", "--json", "no/such/folder/x.json"), "cannot be written"),
-        (("replay", "s.toml", "--bundle", "random.kws"), "a suite says this itself"),
+        (("replay", "random.kws", "nowhere"), "no such file"),
+        (("replay", "missing.kws", "clips"), "missing.kws"),
+        (("replay", "random.kws"), "kws replay random.kws CLIPS"),
+        (("replay", "clips", "random.kws"), "the bundle comes first: kws replay random.kws clips"),
+        (("evaluate", "clips", "random.kws"), "the bundle comes first: kws evaluate random.kws clips"),
+        (("replay", "random.kws", "clips", "--board", "/dev/nowhere"), "/dev/nowhere"),
+        (("replay", "random.kws", "clips", "--board", "/dev/nowhere", "--json", "random.kws/x"), "--json random.kws/x"),
+        (("replay", "s.toml", "clips"), "a suite says this itself"),
+        (("evaluate", "random.kws", "nowhere", "--report", "random.kws/x"), "--report random.kws/x: cannot be written"),
         (("evaluate", "random.kws", "clips", "--split", "dev"), "--split"),
         (("calibrate", "random.kws", "clips/cat", "-o", "out.kws"), "cannot be promised"),
     ],

@@ -77,7 +77,7 @@ def test_workload_is_read_from_a_result_of_bench(tmp_path: Path, figures: str, c
 def test_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "result.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="bench --json"):
+    with pytest.raises(ConfigError, match="bench --out"):
         Workload.from_json(path)
 
 
@@ -123,7 +123,7 @@ def test_command_says_model_not_measurement_and_draws(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
     result.write_text(RESULT % CLOSED, encoding="utf-8")
     plot = tmp_path / "days.png"
-    arguments = ["power", "--cycles", str(result), "--board", "nrf52840", "--plot", str(plot)]
+    arguments = ["power", "--cycles", str(result), "--chip", "nrf52840", "--plot", str(plot)]
     done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), arguments)
     assert done.exit_code == 0, done.output
     assert "model, not measurement" in done.output
