@@ -1,100 +1,91 @@
 #include "cost.h"
 
-#include <ctype.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* An instruction matches a row when (code & mask) == value; the first match counts. Wide instructions have their first
+ * halfword on top. A list of registers adds a cycle for each. */
 typedef struct {
-    const char *prefix; /* of the mnemonic; the first match counts */
+    uint32_t mask, value;
+    enum {
+        PLAIN,
+        LOAD,
+        LOW_REGISTERS, /* of eight */
+        REGISTERS,
+        FLOAT_REGISTERS
+    } kind;
     uint32_t cycles;
+    flow_t flow;
 } rule_t;
 
-static const rule_t RULES[] = {
-    {"ldrd", 3},  {"strd", 3},   {"sdiv", 7},  {"udiv", 7},  {"vmla", 3},  {"vmls", 3},
-    {"vfma", 3},  {"vfms", 3},   {"vnmla", 3}, {"vnmls", 3}, {"vfnma", 3}, {"vfnms", 3},
-    {"vdiv", 14}, {"vsqrt", 14}, {"vldr", 2},  {"ldr", 2},
+static const rule_t NARROW[] = {
+    {0xFF80, 0x4700, PLAIN, 1, FLOW_RETURN},                 /* BX */
+    {0xFF80, 0x4780, PLAIN, 1, FLOW_CALL},                   /* BLX */
+    {0xFF87, 0x4687, PLAIN, 1, FLOW_JUMP},                   /* MOV PC */
+    {0xF800, 0x4800, LOAD, 2, FLOW_NEXT_OR_BRANCH},          /* LDR literal */
+    {0xFE00, 0x5600, LOAD, 2, FLOW_NEXT_OR_BRANCH},          /* LDRSB register */
+    {0xF800, 0x5800, LOAD, 2, FLOW_NEXT_OR_BRANCH},          /* LDR, LDRH, LDRB, LDRSH register */
+    {0xE800, 0x6800, LOAD, 2, FLOW_NEXT_OR_BRANCH},          /* LDR, LDRB immediate */
+    {0xF800, 0x8800, LOAD, 2, FLOW_NEXT_OR_BRANCH},          /* LDRH immediate */
+    {0xF800, 0x9800, LOAD, 2, FLOW_NEXT_OR_BRANCH},          /* LDR from the stack */
+    {0xFF00, 0xBD00, REGISTERS, 4, FLOW_RETURN},             /* POP with PC */
+    {0xF600, 0xB400, REGISTERS, 1, FLOW_NEXT_OR_BRANCH},     /* PUSH, POP */
+    {0xF000, 0xC000, LOW_REGISTERS, 1, FLOW_NEXT_OR_BRANCH}, /* LDM, STM */
 };
 
-static const char *const MULTIPLE[] = {"ldm", "stm", "push", "pop", "vldm", "vstm", "vpush", "vpop"};
+static const rule_t WIDE[] = {
+    {0xFE508000, 0xE8108000, REGISTERS, 4, FLOW_RETURN},         /* LDM, POP with PC */
+    {0xFE400000, 0xE8000000, REGISTERS, 1, FLOW_NEXT_OR_BRANCH}, /* LDM, STM */
+    {0xFFF0F0E0, 0xE8D0F000, PLAIN, 1, FLOW_NEXT_OR_BRANCH},     /* TBB, TBH */
+    {0xFFF000E0, 0xE8D00040, LOAD, 2, FLOW_NEXT_OR_BRANCH},      /* LDREXB, LDREXH */
+    {0xFFF000E0, 0xE8C00040, PLAIN, 1, FLOW_NEXT_OR_BRANCH},     /* STREXB, STREXH */
+    {0xFF600000, 0xE8600000, PLAIN, 3, FLOW_NEXT_OR_BRANCH},     /* LDRD, STRD, after */
+    {0xFF400000, 0xE9400000, PLAIN, 3, FLOW_NEXT_OR_BRANCH},     /* LDRD, STRD, before */
+    {0xFFF00000, 0xE8500000, LOAD, 2, FLOW_NEXT_OR_BRANCH},      /* LDREX */
+    {0xFF70F000, 0xF850F000, LOAD, 2, FLOW_RETURN},              /* LDR PC */
+    {0xFE10F000, 0xF810F000, PLAIN, 1, FLOW_NEXT_OR_BRANCH},     /* PLD, PLI */
+    {0xFE100000, 0xF8100000, LOAD, 2, FLOW_NEXT_OR_BRANCH},      /* LDR of all sizes */
+    {0xFFD000F0, 0xFB9000F0, PLAIN, 7, FLOW_NEXT_OR_BRANCH},     /* SDIV, UDIV */
+    {0xF800D000, 0xF000D000, PLAIN, 1, FLOW_CALL},               /* BL */
+    {0xFF300E00, 0xED100A00, LOAD, 2, FLOW_NEXT_OR_BRANCH},      /* VLDR */
+    {0xFF300E00, 0xED000A00, PLAIN, 1, FLOW_NEXT_OR_BRANCH},     /* VSTR */
+    {0xFFE00E00, 0xEC400A00, PLAIN, 1, FLOW_NEXT_OR_BRANCH},     /* VMOV of two registers */
+    {0xFE000E00, 0xEC000A00, FLOAT_REGISTERS, 1, FLOW_NEXT_OR_BRANCH},
+    {0xFFA00E10, 0xEE000A00, PLAIN, 3, FLOW_NEXT_OR_BRANCH},  /* VMLA, VMLS, VNMLA, VNMLS */
+    {0xFFB00E10, 0xEE800A00, PLAIN, 14, FLOW_NEXT_OR_BRANCH}, /* VDIV */
+    {0xFFB00E10, 0xEE900A00, PLAIN, 3, FLOW_NEXT_OR_BRANCH},  /* VFNMA, VFNMS */
+    {0xFFB00E10, 0xEEA00A00, PLAIN, 3, FLOW_NEXT_OR_BRANCH},  /* VFMA, VFMS */
+    {0xFFBF0ED0, 0xEEB10AC0, PLAIN, 14, FLOW_NEXT_OR_BRANCH}, /* VSQRT */
+};
 
-static bool starts_with(const char *text, const char *prefix)
+static uint32_t registers_of(const rule_t *rule, uint32_t code)
 {
-    return strncmp(text, prefix, strlen(prefix)) == 0;
+    switch (rule->kind) {
+    case LOW_REGISTERS: return (uint32_t)__builtin_popcount(code & 0xFFu);
+    case REGISTERS:
+        return (uint32_t)__builtin_popcount(rule->mask > 0xFFFFu ? code & 0xFFFFu : code & 0x1FFu);
+    case FLOAT_REGISTERS: return (code & 0xFFu) >> (code >> 8 & 1u);
+    default: return 0u;
+    }
 }
 
-/* Registers in "{r4, r5-r7, lr}". */
-static uint32_t registers_in_list(const char *operands)
+static cost_t match(const rule_t *rules, uint32_t num_rules, uint32_t code)
 {
-    const char *at = strchr(operands, '{');
-    uint32_t count = 0;
-    long last_number = 0;
-    while (at != NULL && *at != '\0' && *at != '}') {
-        ++at; /* over '{', ',' or '-' */
-        const bool range_end = at[-1] == '-';
-        while (isspace((unsigned char)*at)) {
-            ++at;
-        }
-        const char *digits = at;
-        while (isalpha((unsigned char)*digits)) {
-            ++digits;
-        }
-        const long number = strtol(digits, NULL, 10);
-        count += range_end ? (uint32_t)(number - last_number) : 1u;
-        last_number = number;
-        at = strpbrk(at, ",-}");
-    }
-    return count;
-}
-
-static bool names_pc(const char *operands)
-{
-    for (const char *at = strstr(operands, "pc"); at != NULL; at = strstr(at + 1, "pc")) {
-        if (!isalnum((unsigned char)at[2]) && (at == operands || !isalnum((unsigned char)at[-1]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "ble", "blt", "bls" and "blo" are conditional branches, not calls. */
-static bool is_call(const char *mnemonic)
-{
-    const size_t length = strcspn(mnemonic, ". \t");
-    return starts_with(mnemonic, "bl") && !(length == 3 && strchr("etso", mnemonic[2]) != NULL);
-}
-
-static flow_t flow_of(const char *mnemonic, const char *operands, bool multiple)
-{
-    if (is_call(mnemonic)) {
-        return FLOW_CALL;
-    }
-    if (starts_with(mnemonic, "mov") && starts_with(operands, "pc")) {
-        return FLOW_JUMP;
-    }
-    const bool loads_pc =
-        (multiple && names_pc(operands)) || (starts_with(mnemonic, "ldr") && starts_with(operands, "pc"));
-    return loads_pc || starts_with(mnemonic, "bx") ? FLOW_RETURN : FLOW_NEXT_OR_BRANCH;
-}
-
-cost_t cost_of(const char *disassembly)
-{
-    const char *operands = disassembly + strcspn(disassembly, " \t");
-    operands += strspn(operands, " \t");
-    cost_t cost = {.cycles = 1};
-    bool multiple = false;
-    for (size_t i = 0; i < sizeof MULTIPLE / sizeof *MULTIPLE && !multiple; ++i) {
-        multiple = starts_with(disassembly, MULTIPLE[i]);
-    }
-    if (multiple) {
-        cost.cycles += registers_in_list(operands) + (names_pc(operands) ? 3u : 0u);
-    }
-    for (size_t i = 0; i < sizeof RULES / sizeof *RULES && !multiple; ++i) {
-        if (starts_with(disassembly, RULES[i].prefix)) {
-            cost.cycles = RULES[i].cycles;
-            cost.is_load = strstr(RULES[i].prefix, "ldr") != NULL && !starts_with(disassembly, "ldrd");
-            break;
+    for (uint32_t i = 0; i < num_rules; ++i) {
+        const rule_t *rule = &rules[i];
+        if ((code & rule->mask) == rule->value) {
+            return (cost_t){.cycles = rule->cycles + registers_of(rule, code),
+                            .is_load = rule->kind == LOAD,
+                            .flow = rule->flow};
         }
     }
-    cost.flow = flow_of(disassembly, operands, multiple);
-    return cost;
+    return (cost_t){.cycles = 1};
+}
+
+bool cost_is_wide(uint16_t first)
+{
+    return first >= 0xE800u;
+}
+
+cost_t cost_of(uint16_t first, uint16_t second)
+{
+    return cost_is_wide(first) ? match(WIDE, sizeof WIDE / sizeof *WIDE, (uint32_t)first << 16 | second)
+                               : match(NARROW, sizeof NARROW / sizeof *NARROW, first);
 }

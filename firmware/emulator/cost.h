@@ -1,4 +1,5 @@
-/* What one instruction costs on a Cortex-M4 with zero wait states, from its disassembly. */
+/* What one Thumb instruction costs on a Cortex-M4 with zero wait states, from its machine code. The one table of costs:
+ * QEMU's plug-in and the emulated chips both count with it. */
 #ifndef KWS_EMULATOR_COST_H
 #define KWS_EMULATOR_COST_H
 
@@ -25,7 +26,10 @@ typedef struct {
     flow_t flow;
 } cost_t;
 
-/* disassembly: mnemonic, white space, operands, as capstone prints them */
-cost_t cost_of(const char *disassembly);
+/* Whether the halfword begins an instruction of two. */
+bool cost_is_wide(uint16_t first);
+
+/* second: the halfword behind; looked at only when the instruction is wide. */
+cost_t cost_of(uint16_t first, uint16_t second);
 
 #endif

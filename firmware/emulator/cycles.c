@@ -55,12 +55,17 @@ static block_t *find_block(uint64_t begin, uint32_t num_instructions)
     return block;
 }
 
-/* Bytes of a Thumb instruction, by its first halfword. QEMU's own figure is too large where it has looked at the
- * instruction behind, as it does at the end of a page. */
-static uint32_t size_of(const struct qemu_plugin_insn *instruction)
+static uint16_t halfword(const struct qemu_plugin_insn *instruction, uint32_t index)
 {
     const uint8_t *code = qemu_plugin_insn_data(instruction);
-    return code[1] >> 3 >= 0x1Du ? 4u : 2u;
+    return (uint16_t)(code[2 * index] | code[2 * index + 1] << 8);
+}
+
+/* Bytes of an instruction. QEMU's own figure is too large where it has looked at the instruction behind, as it does at
+ * the end of a page. */
+static uint32_t size_of(const struct qemu_plugin_insn *instruction)
+{
+    return cost_is_wide(halfword(instruction, 0)) ? 4u : 2u;
 }
 
 static block_t *make_block(const struct qemu_plugin_tb *translated, uint32_t num_instructions)
@@ -75,9 +80,8 @@ static block_t *make_block(const struct qemu_plugin_tb *translated, uint32_t num
     bool after_load = false;
     for (uint32_t i = 0; i < num_instructions; ++i) {
         const struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(translated, i);
-        char *disassembly = qemu_plugin_insn_disas(instruction);
-        const cost_t cost = cost_of(disassembly);
-        free(disassembly);
+        const bool wide = size_of(instruction) == 4u;
+        const cost_t cost = cost_of(halfword(instruction, 0), wide ? halfword(instruction, 1) : 0u);
         const uint32_t cycles = cost.cycles - (cost.is_load && after_load ? 1u : 0u);
         block->charges[i] = (charge_t){qemu_plugin_insn_vaddr(instruction), cycles};
         block->cycles += cycles;

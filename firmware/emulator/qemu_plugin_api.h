@@ -56,7 +56,6 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *instruction);
-char *qemu_plugin_insn_disas(const struct qemu_plugin_insn *instruction); /* caller frees */
 void qemu_plugin_outs(const char *text);
 
 #endif

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from kws.device.chips import build_emulator
 from kws.device.cycles import CycleReport, Region, Watch, build_plugin, plugin_arguments, read_report
 from kws.errors import DeviceError
 
@@ -117,7 +119,7 @@ def _program() -> str:
     return ".set scratch, 0x20000100\n" + PROGRAM.format(calls=calls, functions="\n".join(functions))
 
 
-def _emulate(folder: Path) -> CycleReport:
+def _build(folder: Path) -> Path:
     if shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None:
         pytest.fail("the cycle model's tests need arm-none-eabi-gcc and qemu-system-arm: run `make tools`")
     source, elf = folder / "program.S", folder / "program.elf"
@@ -125,6 +127,11 @@ def _emulate(folder: Path) -> CycleReport:
     link = ["-Wl,-Ttext=0x08000100", "-Wl,--section-start=.vectors=0x08000000", "-Wl,-eReset_Handler"]
     cpu = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
     subprocess.run(["arm-none-eabi-gcc", *cpu, "-nostdlib", *link, source, "-o", elf], check=True)
+    return elf
+
+
+def _emulate(folder: Path) -> CycleReport:
+    elf = _build(folder)
     symbols = subprocess.run(["arm-none-eabi-nm", elf], check=True, capture_output=True, text=True).stdout
     addresses = {line.split()[2]: int(line.split()[0], 16) for line in symbols.splitlines()}
     regions = [
@@ -151,6 +158,15 @@ def test_sequence_costs_what_was_counted_by_hand(report: CycleReport, name: str)
 @pytest.mark.parametrize("name", SPECIAL)
 def test_function_costs_what_was_counted_by_hand(report: CycleReport, name: str) -> None:
     assert report.of(name).cycles == SPECIAL[name][1]
+
+
+def test_an_emulated_chip_counts_what_qemu_counts(report: CycleReport, tmp_path: Path) -> None:
+    """One image, both ways, from reset to the breakpoint that ends it."""
+    told = tmp_path / "report.json"
+    command = [str(build_emulator("stm32f407")), "--quiet", "--report", str(told), str(_build(tmp_path))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert "breakpoint instruction" in done.stderr
+    assert json.loads(told.read_text())["cycles"] == report.cycles
 
 
 def test_interrupt_is_counted_apart(report: CycleReport) -> None:

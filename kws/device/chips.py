@@ -1,0 +1,203 @@
+"""Emulated microcontrollers with a microphone (``firmware/emulator/chip``): built when needed, started as a board.
+
+The very image that is flashed runs on them, over a serial line like a board's, and a WAV file is what their microphone
+hears.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import select
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.device.build import FIRMWARE, ROOT, build_firmware, find_tool
+from kws.device.launch import KEEPER, START_S, STOP_S, Child, check_bundle_file
+from kws.device.sizes import linker_symbols
+from kws.errors import BoardRefusedError, DeviceError, ToolMissingError
+
+_CHIPS = FIRMWARE / "emulator" / "chip"
+_BUILT = ROOT / "build" / "emulator"
+_SHARED = ("main", "sound", "core", "exceptions", "private", "timeline")
+_CC_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatedChip:
+    """What stands for a board."""
+
+    chip: str
+    """``nrf52840`` or ``stm32f407``."""
+    options: tuple[str, ...] = ()
+    """Of the emulator, such as ``--usb``: the serial line goes that way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipReport:
+    """What the emulator counted from power-on to its end."""
+
+    chip: str
+    clock_hz: int
+    cycles: int
+    """Of the core's clock, time asleep included."""
+    sleep_cycles: int
+    instructions: int
+    microphone_samples: int
+    """That the microphone gave; 16-bit words of bits where it gives bits."""
+    buffers_reused: int
+    """Buffers of sound that were filled again before anybody read them."""
+    worst_latency_cycles: int
+    """From an interrupt's request to its handler."""
+    mistakes: int
+    """Things that silicon punishes; the emulator said which."""
+
+    @property
+    def awake_share(self) -> float:
+        """Of all time."""
+        return 1.0 - self.sleep_cycles / self.cycles if self.cycles else 0.0
+
+
+def emulated_chip(board: str) -> EmulatedChip | None:
+    """Return what emulates a board: the ``KWS_BOARD_EMULATOR`` of its ``board.cmake``; None without one."""
+    path = FIRMWARE / "boards" / board / "board.cmake"
+    found = path.is_file() and re.search(r"set\(KWS_BOARD_EMULATOR ([^)]+)\)", path.read_text(encoding="utf-8"))
+    if not found:
+        return None
+    chip, *options = found[1].split()
+    return EmulatedChip(chip=chip, options=tuple(options))
+
+
+def build_emulator(chip: str) -> Path:
+    """Compile the emulator of a chip unless it is newer than its sources; returns the program.
+
+    Raises
+    ------
+    ToolMissingError
+        If Unicorn or a C compiler is not installed.
+    DeviceError
+        If it does not compile.
+    """
+    found = importlib.util.find_spec("unicorn")
+    if found is None or found.origin is None:
+        raise ToolMissingError("emulated chips need Unicorn: pip install 'kws[emulator]'")
+    unicorn = Path(found.origin).parent
+    program = _BUILT / chip
+    sources = [*(_CHIPS / f"{name}.c" for name in _SHARED), *sorted(_CHIPS.glob(f"{chip}*.c")),
+               _CHIPS.parent / "cost.c"]  # fmt: skip
+    newest = max(path.stat().st_mtime for path in [*_CHIPS.glob("*"), *_CHIPS.parent.glob("cost.*")])
+    if program.exists() and program.stat().st_mtime >= newest:
+        return program
+    program.parent.mkdir(parents=True, exist_ok=True)
+    fresh = program.with_suffix(f".{os.getpid()}")
+    library = unicorn / "lib"
+    command = [find_tool("gcc"), *_CC_FLAGS, f"-I{unicorn / 'include'}", f"-I{_CHIPS.parent}", *map(str, sources)]
+    command += [f"-L{library}", "-l:libunicorn.so.2", f"-Wl,-rpath,{library}", "-lm", "-o", str(fresh)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise DeviceError(f"the emulator of the {chip} does not compile: {done.stderr.strip()[-2000:]}")
+    fresh.replace(program)
+    return program
+
+
+class ChipChild(Child):
+    """A running emulator. It ends by itself when the line is closed, and then tells what it counted."""
+
+    def __init__(self, command: Sequence[str], report: Path) -> None:
+        super().__init__(["sh", "-c", KEEPER, "kws-keeper", *command, "--report", str(report)])
+        self._report_path = report
+        self.report: ChipReport | None = None
+
+    def stop(self) -> None:
+        """End the emulator.
+
+        Raises
+        ------
+        DeviceError
+            If the firmware did what silicon punishes.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_S)
+        words = self.words()
+        super().stop()
+        if self._report_path.exists():
+            self.report = ChipReport(**json.loads(self._report_path.read_text(encoding="ascii")))
+            self._report_path.unlink()
+        if self.report is not None and self.report.mistakes:
+            raise DeviceError(f"the emulated {self.report.chip} saw what a real one would punish:\n{words}")
+
+
+def start_chip(
+    board: str,
+    bundle: Path | None,
+    *,
+    sound: Path | None = None,
+    app: str = "kws",
+    program: Path | None = None,
+    emulated: EmulatedChip | None = None,
+    options: Sequence[str] = (),
+) -> ChipChild:
+    """Start a board whose chip is emulated.
+
+    Parameters
+    ----------
+    board : str
+        With a ``KWS_BOARD_EMULATOR``.
+    bundle : path, optional
+        Loaded where the firmware looks for it; None leaves that flash empty.
+    sound : path, optional
+        WAV that its microphone hears, from the beginning whenever the firmware starts the microphone; silence when
+        omitted.
+    app : str
+        A folder of ``firmware/apps``.
+    program : path, optional
+        The firmware; the application is built when omitted.
+    emulated : EmulatedChip, optional
+        What to run it on; what its ``board.cmake`` names when omitted.
+    options : sequence of str
+        More options of the emulator.
+
+    Raises
+    ------
+    BoardRefusedError
+        If the bundle is larger than the flash set aside for it.
+    DeviceError
+        If it does not come up.
+    ToolMissingError
+        If Unicorn, or what builds emulator or firmware, is not installed.
+    """
+    emulated = emulated or emulated_chip(board)
+    if emulated is None:
+        raise DeviceError(f"{board}: nothing emulates its chip; set KWS_BOARD_EMULATOR in its board.cmake")
+    check_bundle_file(bundle)
+    firmware = program or build_firmware(board, target=app) / f"{app}.elf"
+    command = [str(build_emulator(emulated.chip)), "--tcp", "--quiet", *emulated.options, *options]
+    if bundle is not None:
+        symbols = linker_symbols(firmware)
+        room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
+        if bundle.stat().st_size > room:
+            raise BoardRefusedError(
+                f"{bundle}: {bundle.stat().st_size} bytes, but {board} has {room} bytes of flash for a bundle"
+            )
+        command += ["--load", f"{bundle}@0x{symbols['kws_bundle_start']:08x}"]
+    if sound is not None:
+        command += ["--sound", str(sound)]
+    handle, name = tempfile.mkstemp(prefix="kws-chip-", suffix=".json")
+    os.close(handle)
+    report = Path(name)
+    report.unlink()
+    child = ChipChild([*command, str(firmware)], report)
+    assert child.process.stdout is not None
+    ready, _, _ = select.select([child.process.stdout], [], [], START_S)
+    child.url = child.process.stdout.readline().decode().strip() if ready else ""
+    if not child.url:
+        words = child.words()
+        child.stop()
+        raise DeviceError(f"the emulator of {board} did not start: {words or 'it printed no port'}")
+    return child
