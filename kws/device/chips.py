@@ -18,13 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.device.build import FIRMWARE, ROOT, build_firmware, find_tool
+from kws import extras, places
+from kws.device.build import FIRMWARE, build_firmware, find_tool
 from kws.device.launch import KEEPER, START_S, STOP_S, Child, check_bundle_file
 from kws.device.sizes import linker_symbols
-from kws.errors import BoardRefusedError, DeviceError, ToolMissingError
+from kws.errors import BoardRefusedError, DeviceError
 
 _CHIPS = FIRMWARE / "emulator" / "chip"
-_BUILT = ROOT / "build" / "emulator"
+_BUILT = places.build_folder() / "emulator"
 _SHARED = ("main", "sound", "core", "exceptions", "private", "timeline")
 _CC_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
 
@@ -84,10 +85,8 @@ def build_emulator(chip: str) -> Path:
     DeviceError
         If it does not compile.
     """
-    found = importlib.util.find_spec("unicorn")
-    if found is None or found.origin is None:
-        raise ToolMissingError("emulated chips need Unicorn: pip install 'kws[emulator]'")
-    unicorn = Path(found.origin).parent
+    extras.require("emulating a chip", "emulator")
+    unicorn = Path(str(importlib.util.find_spec("unicorn").origin)).parent  # type: ignore[union-attr]
     program = _BUILT / chip
     sources = [*(_CHIPS / f"{name}.c" for name in _SHARED), *sorted(_CHIPS.glob(f"{chip}*.c")),
                _CHIPS.parent / "cost.c"]  # fmt: skip
