@@ -246,11 +246,13 @@ void core_init(void)
                               CHIP.regions[i].kind == MEMORY_RAM ? UC_PROT_ALL : UC_PROT_READ),
              "region");
     }
-    must(uc_mmio_map(core.engine, PRIVATE_START, PRIVATE_BYTES, on_private_read, NULL, on_private_write, NULL),
-         "private");
+    must(
+        uc_mmio_map(core.engine, PRIVATE_START, PRIVATE_BYTES, on_private_read, NULL, on_private_write, NULL),
+        "private");
     static uc_hook hooks[3];
     must(uc_hook_add(core.engine, &hooks[0], UC_HOOK_BLOCK, (void *)on_block, NULL, 1, 0), "block hook");
-    must(uc_hook_add(core.engine, &hooks[1], UC_HOOK_INTR, (void *)on_interrupt, NULL, 1, 0), "interrupt hook");
+    must(uc_hook_add(core.engine, &hooks[1], UC_HOOK_INTR, (void *)on_interrupt, NULL, 1, 0),
+         "interrupt hook");
     must(uc_hook_add(core.engine, &hooks[2],
                      UC_HOOK_MEM_READ_UNMAPPED | UC_HOOK_MEM_WRITE_UNMAPPED | UC_HOOK_MEM_FETCH_UNMAPPED |
                          UC_HOOK_MEM_WRITE_PROT | UC_HOOK_MEM_READ_PROT | UC_HOOK_MEM_FETCH_PROT,

@@ -72,8 +72,8 @@ unsigned exception_first_pending(void)
             continue;
         }
         const bool better = best == 0 || exception_group(i) < exception_group(best) ||
-                            (exception_group(i) == exception_group(best) && i > HARD_FAULT && best > HARD_FAULT &&
-                             nvic.priority[i] < nvic.priority[best]);
+                            (exception_group(i) == exception_group(best) && i > HARD_FAULT &&
+                             best > HARD_FAULT && nvic.priority[i] < nvic.priority[best]);
         best = better ? i : best;
     }
     return best;
@@ -138,7 +138,8 @@ static void enter_vector(unsigned exception, uint32_t exc_return)
     core.event_register = true;
     core.sleeping = AWAKE;
     ++core_statistics.exceptions[exception];
-    const uint64_t from = nvic.pended_at[exception] > nvic.unmasked_since ? nvic.pended_at[exception] : nvic.unmasked_since;
+    const uint64_t from =
+        nvic.pended_at[exception] > nvic.unmasked_since ? nvic.pended_at[exception] : nvic.unmasked_since;
     if (exception >= 16 && machine_cycles - from > core_statistics.late_cycles_worst) {
         core_statistics.late_cycles_worst = machine_cycles - from;
     }
@@ -173,13 +174,14 @@ void exception_take(unsigned exception)
 void exception_fault(unsigned exception, uint32_t status)
 {
     scb.cfsr |= status;
-    outside_note("fault: status %08x, address %08x, pc %08x, lr %08x", status, core.fault_address, core.next_pc,
-                 core_get(UC_ARM_REG_LR));
+    outside_note("fault: status %08x, address %08x, pc %08x, lr %08x", status, core.fault_address,
+                 core.next_pc, core_get(UC_ARM_REG_LR));
     const bool taken = nvic.enabled[exception] && exception_group(exception) < exception_limit(true);
     if (!taken) {
         scb.hfsr |= 1u << 30; /* forced */
         if (exception_limit(false) <= -1) {
-            outside_mistake("lockup: a fault within a hard fault, pc %08x, status %08x", core.next_pc, scb.cfsr);
+            outside_mistake("lockup: a fault within a hard fault, pc %08x, status %08x", core.next_pc,
+                            scb.cfsr);
             core_request_stop();
             return;
         }
@@ -217,7 +219,8 @@ void exception_return(uint32_t exc_return)
     const uint32_t to = exc_return == 0xFFFFFFF1u ? nvic.active[nvic.num_active - 1] : 0u;
     core_set(UC_ARM_REG_XPSR, (core_get(UC_ARM_REG_XPSR) & ~XPSR_NUMBER) | XPSR_THUMB | to);
     if (exc_return != 0xFFFFFFF1u) {
-        core_set(UC_ARM_REG_CONTROL, (core_get(UC_ARM_REG_CONTROL) & ~2u) | (exc_return == 0xFFFFFFFDu ? 2u : 0u));
+        core_set(UC_ARM_REG_CONTROL,
+                 (core_get(UC_ARM_REG_CONTROL) & ~2u) | (exc_return == 0xFFFFFFFDu ? 2u : 0u));
     }
     const uint32_t at = core_get(UC_ARM_REG_SP);
     if (!memory_read(at, frame, sizeof frame)) {
@@ -239,6 +242,6 @@ void exception_return(uint32_t exc_return)
     core_set(UC_ARM_REG_XPSR, frame[7] & ~XPSR_PADDED);
     core_go_to(frame[6]);
     machine_cycles += COST_EXCEPTION_RETURN;
-    core.sleeping = nvic.num_active == 0 && (scb.scr & 2u) != 0u ? WAITING_FOR_INTERRUPT : AWAKE; /* SLEEPONEXIT */
+    core.sleeping =
+        nvic.num_active == 0 && (scb.scr & 2u) != 0u ? WAITING_FOR_INTERRUPT : AWAKE; /* SLEEPONEXIT */
 }
-

@@ -243,7 +243,8 @@ static void parse(int argc, char **argv)
     if (optind != argc - 1) {
         fprintf(stderr, "usage: EMULATOR [--sound FILE.wav [--loop]] [--load FILE@ADDRESS] [--seconds S] "
                         "[--tcp] [--usb] [--pins] "
-                        "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] [--offset N] [--transient N] IMAGE.elf\n");
+                        "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] "
+                        "[--offset N] [--transient N] IMAGE.elf\n");
         exit(2);
     }
     options.image = argv[optind];

@@ -31,7 +31,6 @@ uint32_t *reg(peripheral_t *self, uint32_t offset)
     return &self->registers[offset / 4];
 }
 
-
 static void update_interrupt(peripheral_t *self)
 {
     if (self->interrupt == NO_INTERRUPT) {
@@ -106,7 +105,6 @@ static void ppi_write(peripheral_t *self, uint32_t offset, uint32_t value)
         *enable &= ~value;
     }
 }
-
 
 static void random_task(peripheral_t *self, uint32_t offset)
 {

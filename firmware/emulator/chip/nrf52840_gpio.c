@@ -111,7 +111,6 @@ static void gpiote_task(peripheral_t *self, uint32_t offset)
     port_out(port, toggles ? ports[port].out ^ bit : sets ? ports[port].out | bit : ports[port].out & ~bit);
 }
 
-
 void gpio_reset(void)
 {
     define(&gpiote, 0x40006000u, 6, "GPIOTE", gpiote_task, NULL);

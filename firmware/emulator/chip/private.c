@@ -12,7 +12,6 @@ static uint32_t systick_control, systick_reload;
 static uint64_t systick_zero_at; /* when it next reaches 0 */
 static alarm_t systick_alarm;
 
-
 static uint32_t systick_left(void)
 {
     if ((systick_control & 1u) == 0u || systick_zero_at == NEVER) {
@@ -120,9 +119,9 @@ uint32_t private_read(uint32_t offset)
     case 0xED00: return 0x410FC241u;
     case 0xED04: {
         const unsigned first = exception_first_pending();
-        return (nvic.num_active > 0 ? nvic.active[nvic.num_active - 1] : 0u) | first << 12 | (first >= 16 ? 1u << 22 : 0u) |
-               (nvic.num_active <= 1 ? 1u << 11 : 0u) | (nvic.pending[SYSTICK] ? 1u << 26 : 0u) |
-               (nvic.pending[PENDSV] ? 1u << 28 : 0u);
+        return (nvic.num_active > 0 ? nvic.active[nvic.num_active - 1] : 0u) | first << 12 |
+               (first >= 16 ? 1u << 22 : 0u) | (nvic.num_active <= 1 ? 1u << 11 : 0u) |
+               (nvic.pending[SYSTICK] ? 1u << 26 : 0u) | (nvic.pending[PENDSV] ? 1u << 28 : 0u);
     }
     case 0xED08: return scb.vector_table;
     case 0xED0C: return 0xFA050000u | scb.prigroup << 8;
@@ -161,7 +160,8 @@ static void private_write(uint32_t offset, uint32_t value)
             if (offset < 0xE200u) {
                 nvic.enabled[16 + interrupt] = on;
             } else {
-                exception_set_pending(16 + interrupt, on || (nvic.line[16 + interrupt] && !exception_is_active(16 + interrupt)));
+                exception_set_pending(16 + interrupt, on || (nvic.line[16 + interrupt] &&
+                                                             !exception_is_active(16 + interrupt)));
             }
         }
         return;
@@ -246,4 +246,3 @@ void private_store(uint32_t offset, unsigned size, uint32_t value)
         at[i] = (uint8_t)(value >> (8 * i)) & CHIP.priority_mask;
     }
 }
-
