@@ -17,7 +17,7 @@ from kws.device.board import BoardInfo, Statistics
 from kws.device.boards import open_board
 from kws.device.build import build_firmware
 from kws.device.cycles import CycleReport, Region, Watch, plugin_arguments, read_report
-from kws.device.launch import QEMU_MACHINES
+from kws.device.launch import QEMU_MACHINES, check_system
 from kws.device.sizes import firmware_sizes, linker_symbols
 from kws.errors import ConfigError
 from kws.features import Features
@@ -102,6 +102,7 @@ def test_signal(seconds: float, sample_rate_hz: int, level: float) -> npt.NDArra
 
 
 def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
+    check_system(board)
     program = build_firmware(board, target="kws") / "kws.elf"
     rate_hz = Features(bundle.section("FEAT") or b"").sample_rate_hz
     before, after = (_run(bundle, board, program, test_signal(s, rate_hz, LOUD)) for s in DURATIONS_S)

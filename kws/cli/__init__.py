@@ -6,6 +6,7 @@ Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2.
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -63,8 +64,18 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _Screen(logging.Handler):
+    """Shows what the package is busy with, above whatever bar is on the screen."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.secho(record.getMessage(), dim=True, err=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits the process."""
+    logger = logging.getLogger("kws")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [_Screen()]
     given = sys.argv[1:] if arguments is None else arguments
     wanted = {given[0]: VERBS[given[0]]} if given and given[0] in VERBS else VERBS
     try:

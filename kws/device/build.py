@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from kws import places
+from filelock import FileLock
+
+from kws import extras, places
 from kws.errors import BoardNotFoundError, DeviceError, ToolMissingError
 
 FIRMWARE = places.firmware()
 CROSS_COMPILER = "arm-none-eabi-gcc"
-INSTALL = {
-    CROSS_COMPILER: "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi (or `make tools`)",
-    "qemu-system-arm": "apt-get install qemu-system-arm (or `make tools`)",
-    "cmake": "pip install cmake (or `make setup`)",
-    "ninja": "pip install ninja (or `make setup`)",
-    "gcc": "apt-get install gcc",
+DEBIAN = {
+    CROSS_COMPILER: "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
 }
-"""Program -> how to get it."""
+"""Program -> its packages."""
+HOMEBREW = {CROSS_COMPILER: "--cask gcc-arm-embedded", "qemu-system-arm": "qemu"}
+"""The same on macOS."""
+
+log = logging.getLogger(__name__)
 
 
 def find_tool(name: str) -> str:
@@ -35,8 +38,34 @@ def find_tool(name: str) -> str:
     places = os.environ.get("PATH", os.defpath) + os.pathsep + str(Path(sys.executable).parent)
     path = shutil.which(name, path=places)
     if path is None:
-        raise ToolMissingError(f"{name} is not installed: {INSTALL[name]}")
+        raise ToolMissingError(f"{name} is not installed; {_how_to_get(name)}")
     return path
+
+
+def find_compiler() -> str:
+    """Return the C compiler of this machine: the environment variable CC, cc, gcc or clang.
+
+    Raises
+    ------
+    ToolMissingError
+        If there is none; says how to install it.
+    """
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if name and (path := shutil.which(name)):
+            return path
+    get = "xcode-select --install" if sys.platform == "darwin" else "sudo apt-get install gcc libc6-dev"
+    raise ToolMissingError(f"there is no C compiler (cc, gcc, clang); run: {get}")
+
+
+def _how_to_get(name: str) -> str:
+    """Return the command that installs a program on this system, as far as we know one."""
+    if name not in DEBIAN:  # in the extra `firmware`
+        return f"run: {extras.pip_install([name])}"
+    if sys.platform == "darwin":
+        return f"run: brew install {HOMEBREW[name]}"
+    if shutil.which("apt-get"):
+        return f"run: sudo apt-get install {DEBIAN[name]}"
+    return f"install what Debian calls {DEBIAN[name]}"
 
 
 def board_names() -> list[str]:
@@ -74,20 +103,25 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
         raise BoardNotFoundError(f"there is no firmware for board {board!r}; there is for: {', '.join(board_names())}")
     if needs_cross_compiler(board):
         find_tool(CROSS_COMPILER)
+    else:
+        find_compiler()
     cmake, ninja = find_tool("cmake"), find_tool("ninja")
     build = folder or places.build_folder() / "firmware" / board
     build.mkdir(parents=True, exist_ok=True)
-    with open(build / ".lock", "w", encoding="ascii") as lock:  # two tests at once must not build over each other
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (build / "build.ninja").exists():
+    with FileLock(build / ".lock"):  # two tests at once must not build over each other
+        configured = (build / "build.ninja").exists()
+        if not configured or "no work to do" not in _run([ninja, "-C", str(build), "-n", target]):
+            log.info("building the firmware of %s in %s", board, build)
+        if not configured:
             _run([cmake, "-S", str(FIRMWARE), "-B", str(build), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
                   f"-DKWS_BOARD={board}"])  # fmt: skip
         _run([cmake, "--build", str(build), "--target", target])
     return build
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stdout + done.stderr).strip()
         raise DeviceError(f"building the firmware failed: {' '.join(command)}\n{words[-4000:]}")
+    return done.stdout

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import bisect
 import json
-import shutil
+import logging
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws import places
-from kws.errors import DeviceError, ToolMissingError
+from kws.device.build import CROSS_COMPILER, find_compiler, find_tool
+from kws.errors import DeviceError
 
+log = logging.getLogger(__name__)
 _SOURCES = places.firmware() / "emulator"
 _LIBRARY = places.build_folder() / "emulator" / "libkws_cycles.so"
 _CC_FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-fvisibility=hidden", "-fPIC", "-shared")
@@ -114,10 +116,8 @@ def build_plugin() -> Path:
     newest = max(path.stat().st_mtime for path in _SOURCES.glob("*.[ch]"))
     if _LIBRARY.exists() and _LIBRARY.stat().st_mtime >= newest:
         return _LIBRARY
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        message = "no C compiler (cc, gcc) found for the emulator's cycle model; install gcc"
-        raise ToolMissingError(message)
+    compiler = find_compiler()
+    log.info("compiling the cycle model of the emulator into %s", _LIBRARY)
     _LIBRARY.parent.mkdir(parents=True, exist_ok=True)
     fresh = _LIBRARY.with_suffix(".new")
     _run([compiler, *_CC_FLAGS, "-o", str(fresh), *map(str, sources)], "compile the cycle model")
@@ -131,14 +131,12 @@ def read_symbols(elf: Path) -> list[Symbol]:
     Raises
     ------
     ToolMissingError
-        If ``arm-none-eabi-nm`` is not installed.
+        If the cross compiler is not installed.
     DeviceError
         If the file is not an ELF image.
     """
-    if shutil.which("arm-none-eabi-nm") is None:
-        message = "arm-none-eabi-nm not found; run `make tools` or install gcc-arm-none-eabi"
-        raise ToolMissingError(message)
-    listing = _run(["arm-none-eabi-nm", "--defined-only", "--numeric-sort", str(elf)], f"read {elf}")
+    list_symbols = find_tool(CROSS_COMPILER).removesuffix("gcc") + "nm"
+    listing = _run([list_symbols, "--defined-only", "--numeric-sort", str(elf)], f"read {elf}")
     rows = (line.split() for line in listing.splitlines())
     # Mapping symbols ($t, $d) are no functions; the Thumb bit is no part of the address.
     return [

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -73,6 +73,15 @@ class Child:
         return self._errors.read().decode(errors="replace").strip()
 
 
+def check_system(board: str) -> None:
+    """Raise DeviceError on Windows, which has neither pseudo-terminals nor sockets that QEMU could inherit."""
+    if sys.platform == "win32":
+        raise DeviceError(
+            f"{board}: boards that are programs run on Linux and macOS only; on Windows replay to a real board "
+            "(--board COM3), use --board host, or run kws in WSL"
+        )
+
+
 def check_bundle_file(bundle: Path | None) -> None:
     """Raise BundleError when the file is not there: the board could only say that it has none."""
     if bundle is not None and not bundle.is_file():
@@ -96,6 +105,7 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None, app: st
     DeviceError
         If it does not come up.
     """
+    check_system("native")
     check_bundle_file(bundle)
     program = build_firmware("native", target=app) / f"{app}.elf"
     command = [str(program)]
@@ -142,6 +152,7 @@ def start_qemu(
     BoardRefusedError
         If the bundle is larger than the flash set aside for it.
     """
+    check_system(board)
     check_bundle_file(bundle)
     qemu = find_tool("qemu-system-arm")
     firmware = program or build_firmware(board, target=app) / f"{app}.elf"
@@ -157,6 +168,8 @@ def start_qemu(
         command += ["-device", f"loader,file={bundle},addr=0x{address:08x},force-raw=on"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: the board writes byte by byte
+        import fcntl  # not there on Windows
+
         inherited = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, FIRST_FREE_FD)
         try:
             child = Child(

@@ -236,7 +236,9 @@ def _counting_emulator(board: str) -> Iterator[tuple[list[str], Callable[[], Cyc
     """Arguments that make QEMU count cycles, and what reads the counts once it has ended."""
     from kws.device.build import build_firmware
     from kws.device.cycles import Watch, plugin_arguments, read_report
+    from kws.device.launch import check_system
 
+    check_system(board)
     firmware = build_firmware(board, target="kws") / "kws.elf"
     with tempfile.TemporaryDirectory(prefix="kws-cycles-") as folder:
         watch = Watch(functions=tuple(STAGE_FUNCTIONS.values()))
