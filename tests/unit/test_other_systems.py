@@ -53,7 +53,7 @@ for found in (module for place in found for module in pkgutil.walk_packages(*pla
 
 def replay(board: str, folder: Path) -> subprocess.CompletedProcess[str]:
     write_wav(folder / "yes.wav", np.zeros(16000, np.int16))
-    script = f"from kws.cli import main; main(['replay', 'yes.wav', '--bundle', {str(BUNDLE)!r}, '--board', {board!r}])"
+    script = f"from kws.cli import main; main(['replay', {str(BUNDLE)!r}, 'yes.wav', '--board', {board!r}])"
     return on_windows(script, folder)
 
 
