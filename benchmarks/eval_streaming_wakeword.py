@@ -17,7 +17,7 @@ from kws.audio import read_audio
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.evaluation.det import det_curve, score_tracks
 from kws.evaluation.tracks import score_recording
-from kws.evaluation.truth import find_windows, read_truth
+from kws.evaluation.truth_files import read_truth
 from kws.features import FeaturesConfig
 from kws.importer.bundle import import_bundle
 from kws.pipeline import Pipeline
@@ -48,7 +48,7 @@ def main() -> None:
     labels = ("marvin", "silence", "unknown")
     front_end = FeaturesConfig.mlperf_streaming()
     bundle = import_bundle(model, features=front_end, labels=labels, decision=decision, decision_frames=1)
-    windows = find_windows(read_truth(truth, label="marvin"), recording)
+    windows = read_truth(truth, label="marvin").assign([recording])[0].windows or ()
     track = score_recording(Pipeline(bundle), read_audio(recording), windows)
     score = score_tracks([track], (THRESHOLD, 0, 0), REFRACTORY_FRAMES)
     ours = {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kws.audio import AUDIO_SUFFIXES, SAMPLE_RATE_HZ, read_audio
 from kws.errors import DatasetError
 from kws.evaluation.endpoints import speech_bounds
+from kws.labels import fold, folder_name
 
 MANIFEST = "manifest.csv"
 MANIFEST_COLUMNS = ("path", "label", "speaker", "recorded_utc", "num_samples", "peak_dbfs")
@@ -45,7 +46,7 @@ def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
     ----------
     folder : Path
     labels : sequence of str
-        The words of the project; a label with spaces has its folder with underscores.
+        The words of the project; a folder's name may differ from its label in case, ``_`` for a space, Unicode form.
 
     Raises
     ------
@@ -58,13 +59,13 @@ def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
         raise DatasetError(f"{folder}: no such folder; make one with: kws record {labels[0]!r} --out {folder}")
     takes: list[Take] = []
     for label in labels:
-        paths = _takes_in(folder / label.replace(" ", "_"))
+        paths = _takes_of(folder, label)
         if not paths and len(labels) == 1:
             paths = _takes_in(folder)
         held_out = _held_out(paths)
         takes += [Take(path=p, label=label, samples=_trimmed(p), held_out=p in held_out) for p in paths]
     if not takes:
-        wanted = ", ".join(f"{label.replace(' ', '_')}/" for label in labels)
+        wanted = ", ".join(f"{folder_name(label)}/" for label in labels)
         raise DatasetError(f"{folder}: expected recordings in {wanted} and found none; see `kws record --help`")
     return takes
 
@@ -97,6 +98,12 @@ def trim(samples: NDArray[np.int16]) -> NDArray[np.int16]:
     if bounds is None:
         return samples[:0]
     return samples[max(bounds[0] - _MARGIN_SAMPLES, 0) : bounds[1] + _MARGIN_SAMPLES]
+
+
+def _takes_of(folder: Path, label: str) -> list[Path]:
+    """Takes in every folder whose name is a spelling of the label."""
+    places = sorted(place for place in folder.iterdir() if place.is_dir() and fold(place.name) == fold(label))
+    return [path for place in places for path in _takes_in(place)]
 
 
 def _takes_in(folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from kws.core import aligned_copy, check, ffi, lib
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import BundleError, ConfigError
 from kws.files import StrPath
+from kws.labels import check_distinct
 from kws.metadata import metadata_of, with_metadata
 
 if TYPE_CHECKING:
@@ -220,8 +221,7 @@ def _check_text(sections: Mapping[str, bytes], name: str) -> None:
 
 
 def _labels_section(labels: Sequence[str]) -> bytes:
-    if len(set(labels)) != len(labels):
-        raise ConfigError(f"labels must differ from each other, got {', '.join(labels)}")
+    check_distinct(labels)
     if any(not label or "\0" in label for label in labels):
         raise ConfigError("labels must not be empty nor contain NUL characters")
     return struct.pack("<2H", len(labels), 0) + b"".join(label.encode() + b"\0" for label in labels)

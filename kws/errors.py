@@ -6,6 +6,8 @@ one line without a traceback and exits with 2; anything else that escapes is a d
 
 from __future__ import annotations
 
+import warnings
+
 
 class KwsError(Exception):
     """Base of all errors raised on purpose by this package."""
@@ -65,3 +67,12 @@ class ToolMissingError(KwsError):
 
 class EvaluationError(KwsError):
     """A measurement that the given audio or truth cannot support."""
+
+
+class KwsWarning(UserWarning):
+    """Something was understood, left out or assumed that the user should know of; the result stands."""
+
+
+def note(text: str) -> None:
+    """Tell the user something that is no error: a warning in Python, one line on stderr from the command line."""
+    warnings.warn(text, KwsWarning, stacklevel=3)

@@ -15,6 +15,7 @@ from kws import extras
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
 from kws.datasets import recordings
 from kws.errors import DatasetError, ToolMissingError
+from kws.labels import folder_name
 
 BLOCK_S = 0.05
 """The level is shown this often."""
@@ -115,13 +116,13 @@ def keep(verdict: Verdict, *, folder: Path, label: str, speaker: str) -> Path:
     DatasetError
         If the folder cannot be written.
     """
-    place = folder / label.replace(" ", "_")
+    place = folder / folder_name(label)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     number = 0
-    while (path := place / f"{speaker}_nohash_{number}.wav").exists():
+    while (path := place / f"{folder_name(speaker)}_nohash_{number}.wav").exists():
         number += 1
     write_wav(path, verdict.samples)
     now = datetime.now(UTC).isoformat(timespec="seconds")

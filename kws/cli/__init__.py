@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+import warnings
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from kws.errors import KwsError
+from kws.errors import KwsError, KwsWarning
 
 VERBS = {
     "bench": "kws.cli.bench",
@@ -71,6 +72,25 @@ class _Screen(logging.Handler):
         typer.secho(record.getMessage(), dim=True, err=True)
 
 
+def show_notes() -> None:
+    """Print every `KwsWarning` as one line on stderr, each text once; other warnings stay as they are."""
+    told: set[str] = set()
+    show_others = warnings.showwarning
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        if not issubclass(category, KwsWarning):
+            show_others(message, category, filename, lineno, file, line)
+        elif str(message) not in told:
+            told.add(str(message))
+            typer.secho(f"kws: note: {message}", fg=typer.colors.YELLOW, err=True)
+
+    warnings.simplefilter("always", KwsWarning)
+    warnings.showwarning = show
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits the process."""
     logger = logging.getLogger("kws")
@@ -78,6 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     logger.handlers = [_Screen()]
     given = sys.argv[1:] if arguments is None else arguments
     wanted = {given[0]: VERBS[given[0]]} if given and given[0] in VERBS else VERBS
+    show_notes()
     try:
         build_app(wanted)(given)
     except KwsError as error:

@@ -12,11 +12,14 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws.")],
     paths: Annotated[list[Path], typer.Argument(help="Folders of labelled clips, or streams (with --truth).")],
     truth: Annotated[
-        Path | None, typer.Option(help="Truth windows of the streams (CSV, JSON, or MLPerf Tiny's JSON).")
+        Path | None, typer.Option(help="What is said when in the streams (CSV, JSON, MLPerf Tiny, Audacity labels).")
     ] = None,
     truth_label: Annotated[
         str | None, typer.Option(help="Label of the windows, for truth files that do not say.")
     ] = None,
+    other_words: Annotated[
+        bool, typer.Option("--other-words", help="The truth may hold words that are no labels: nothing may fire there.")
+    ] = False,
     split: Annotated[
         str | None, typer.Option(help="Only this split of Speech Commands: training, validation, testing.")
     ] = None,
@@ -53,6 +56,7 @@ def evaluate(
         paths=tuple(paths),
         truth=truth,
         truth_label=truth_label,
+        other_words=other_words,
         split=split,
         mix=mix,
         snr_db=snr_db,

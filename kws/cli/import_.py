@@ -35,9 +35,10 @@ def import_(
     from kws.files import prepare_output
     from kws.importer.bundle import default_decision, features_from_option, import_bundle
     from kws.inspection import print_bundle
+    from kws.labels import read_labels
 
     prepare_output(out, "--out")
-    names = _label_list(labels)
+    names = read_labels(labels)
     bundle = import_bundle(
         model,
         features=features_from_option(features),
@@ -50,10 +51,3 @@ def import_(
     bundle.save(out)
     print_bundle(bundle, Console())
     typer.echo(f"wrote {out} ({len(bundle.data)} bytes)")
-
-
-def _label_list(option: str) -> list[str]:
-    path = Path(option)
-    is_file = "," not in option and path.is_file()
-    parts = path.read_text(encoding="utf-8").splitlines() if is_file else option.split(",")
-    return [part.strip() for part in parts if part.strip()]

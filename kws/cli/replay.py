@@ -19,11 +19,17 @@ def replay(
     ] = None,
     truth: Annotated[
         Path | None,
-        typer.Option(help="Truth windows (CSV, JSON, MLPerf Tiny) or labels (CSV); else folder names are labels."),
+        typer.Option(
+            help="What is said when (CSV, JSON, MLPerf Tiny, Audacity labels), or labels of clips (CSV, the "
+            "manifest of kws record); else folder names are labels."
+        ),
     ] = None,
     truth_label: Annotated[
         str | None, typer.Option(help="Label of the windows, for truth files that do not say.")
     ] = None,
+    other_words: Annotated[
+        bool, typer.Option("--other-words", help="The truth may hold words that are no labels: nothing may fire there.")
+    ] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare every score and event with the host library, bit for bit.")
     ] = False,
@@ -50,6 +56,7 @@ def replay(
             "--operating-point": operating_point,
             "--truth": truth,
             "--truth-label": truth_label,
+            "--other-words": other_words or None,
             "--verify": verify or None,
             "--baseline": baseline,
         }
@@ -69,6 +76,7 @@ def replay(
             operating_point=operating_point,
             truth=truth,
             truth_label=truth_label,
+            other_words=other_words,
             verify=verify,
             count_cycles=cycles,
         )

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from kws.audio import Samples
 from kws.bundle import Bundle
+from kws.evaluation.events import Event
 from kws.evaluation.metrics import Proportion
 from kws.features import Features
+from kws.labels import SILENCE, UNKNOWN, Labels
 from kws.model import Model
 
-SILENCE = "silence"
-UNKNOWN = "unknown"
+NOTHING = "(nothing)"
+"""The verdict on a long clip that raised no event."""
 _BATCH_CLIPS = 512
 
 
@@ -32,6 +34,18 @@ class ClipScore:
     """Label index of each clip."""
     posteriors: NDArray[np.uint8]
     """Shape [clips, labels], 0..255 = 0..1."""
+    num_by_event: int = 0
+    """Of them, those too long for one decision: their verdict is the first event in a stream."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[ClipScore]) -> ClipScore:
+        """Return the verdicts of several scores over the same labels as one."""
+        return cls(
+            labels=parts[0].labels,
+            expected=np.concatenate([part.expected for part in parts]),
+            posteriors=np.concatenate([part.posteriors for part in parts]),
+            num_by_event=sum(part.num_by_event for part in parts),
+        )
 
     @property
     def predicted(self) -> NDArray[np.intp]:
@@ -98,15 +112,18 @@ def fit_clip(samples: Samples, num_samples: int) -> Samples:
     return clip
 
 
-def label_of_word(word: str, labels: Sequence[str]) -> str | None:
-    """Map a folder's name to a label: itself, silence for noise folders, unknown for any other word.
+def verdict_of_events(events: Sequence[Event], expected: str, labels: Sequence[str], keywords: Sequence[str]) -> str:
+    """What a clip too long for one decision is taken for: the label of its first event.
 
-    None when the bundle has no such label, so the clip cannot be judged.
+    Without an event it is what was expected, if that is no keyword; else silence, or unknown; `NOTHING` if the bundle
+    has no label for either.
     """
-    if word in labels:
-        return word
-    wanted = SILENCE if word.strip("_") in {"background_noise", "silence", "noise"} else UNKNOWN
-    return wanted if wanted in labels else None
+    if events:
+        return events[0].label
+    if expected not in keywords:
+        return expected  # nothing was to be spotted and nothing was
+    known = Labels(labels)
+    return known.of_role(SILENCE) or known.of_role(UNKNOWN) or NOTHING
 
 
 def silence_clips(noise: Sequence[Samples], count: int, num_samples: int, *, seed: int = 1) -> NDArray[np.int16]:

@@ -15,9 +15,9 @@ import numpy as np
 from kws.audio import Samples
 from kws.bundle import Bundle
 from kws.errors import ConfigError
-from kws.evaluation.clips import SILENCE
 from kws.evaluation.truth import HIT_TOLERANCE_S
 from kws.features import Features
+from kws.labels import SILENCE, role_of
 from kws.model import Model
 
 LONGEST_CLIP_WINDOWS = 1.1
@@ -59,7 +59,7 @@ class Listening:
         """Number of a label's colour in figures: 0 and 1 for labels that never fire, from 2 on for keywords."""
         if label in self.keywords:
             return 2 + self.keywords.index(label)
-        return 0 if label == SILENCE else 1
+        return 0 if role_of(label) == SILENCE else 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kws.audio import Samples, find_audio, read_audio
-from kws.errors import ConfigError, EvaluationError
-from kws.evaluation.clips import label_of_word
-from kws.evaluation.truth import Window, find_windows, read_truth
+from kws.errors import ConfigError, EvaluationError, note
+from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening
+from kws.evaluation.truth import Window, within
+from kws.evaluation.truth_files import Said, read_truth
 from kws.files import StrPath, as_paths
+from kws.labels import SILENCE, Labels, first_few, role_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +33,47 @@ class Recording:
         """Read the samples."""
         return read_audio(self.path, sample_rate_hz=sample_rate_hz)
 
+    def within(self, num_samples: int, sample_rate_hz: int) -> Recording:
+        """Hold the truth against the number of samples that were read; see `kws.evaluation.truth.within`.
+
+        Raises
+        ------
+        EvaluationError
+            If the truth reaches beyond the end of the recording.
+        """
+        if not self.windows:
+            return self
+        windows = within(self.windows, num_samples, name=self.name, sample_rate_hz=sample_rate_hz)
+        return replace(self, windows=windows)
+
 
 def find_recordings(
-    paths: Sequence[StrPath], labels: Sequence[str], *, truth: StrPath | None = None, truth_label: str | None = None
+    paths: Sequence[StrPath],
+    listening: Listening,
+    *,
+    truth: StrPath | None = None,
+    truth_label: str | None = None,
+    other_words: bool = False,
 ) -> list[Recording]:
     """Find the recordings that paths name and what is expected of each.
 
-    Without a truth file, folder names are labels: a file in a folder named like a label of the bundle is a clip of
-    it; in a folder laid out like Speech Commands (some of its sub-folders are labels) the other sub-folders are
-    ``unknown``, or ``silence`` for noise. Anything else is replayed without expectation.
+    Without a truth file, folder names are labels: a file in a folder named like a label of the bundle (in any case,
+    with ``_`` for a space) is a clip of it; in a folder laid out like Speech Commands (some of its sub-folders are
+    labels) the other sub-folders are ``unknown``, or ``silence`` for noise. Long recordings of noise are streams in
+    which nothing is said. Anything else is replayed without expectation.
 
     Parameters
     ----------
     paths : sequence of path
         Files, or folders searched to any depth.
-    labels : sequence of str
+    listening : Listening
         Of the bundle.
     truth : path, optional
-        Truth windows (see `kws.evaluation.truth.read_truth`), or a CSV ``file,label`` of clips.
+        See `kws.evaluation.truth_files`.
     truth_label : str, optional
         The label of windows in truth files that do not say.
+    other_words : bool
+        Whether the truth may hold words that are no labels of the bundle: nothing may fire in them.
 
     Returns
     -------
@@ -61,76 +85,154 @@ def find_recordings(
     AudioError
         If a path does not exist or holds no audio.
     EvaluationError
-        If the truth file cannot be read, or does not name one of the recordings.
+        If the truth file cannot be read, does not name one of the recordings, or names a label that the bundle lacks.
     ConfigError
-        If there is a label for windows and no truth file with windows.
+        If there are options for a truth file and there is none.
     """
     if truth is None and truth_label is not None:
         raise ConfigError("--truth-label is the label of a truth file's windows; add --truth FILE")
-    files = [(root, file) for root in as_paths(paths) for file in find_audio([root])]
+    if truth is None and other_words:
+        raise ConfigError("--other-words is about the words of a truth file; add --truth FILE")
+    files = _unique([(root, file) for root in as_paths(paths) for file in find_audio([root])])
     names = _short_names([file for _, file in files])
-    if truth is not None:
-        return _with_truth([file for _, file in files], names, labels, Path(truth), truth_label)
-    return [
-        Recording(path=file, name=name, expected=_label_by_folder(root, file, labels))
-        for (root, file), name in zip(files, names, strict=True)
+    if truth is None:
+        return _by_folder(files, names, listening)
+    said = read_truth(Path(truth), label=truth_label, sample_rate_hz=listening.sample_rate_hz)
+    judge = _TruthJudge(listening, Path(truth), other_words=other_words)
+    found = [
+        judge.recording(file, name, what)
+        for (_, file), name, what in zip(files, names, said.assign([file for _, file in files]), strict=True)
     ]
+    judge.tell()
+    return found
 
 
-def _with_truth(
-    files: Sequence[Path], names: Sequence[str], labels: Sequence[str], truth: Path, truth_label: str | None
-) -> list[Recording]:
-    if _is_clip_list(truth):
-        expected = _read_clip_list(truth, labels)
-        return [
-            Recording(path=file, name=name, expected=_listed(expected, file, truth))
-            for file, name in zip(files, names, strict=True)
-        ]
-    windows = read_truth(truth, label=truth_label)
-    return [
-        Recording(path=file, name=name, windows=find_windows(windows, file))
-        for file, name in zip(files, names, strict=True)
-    ]
+def _unique(files: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Leave out files that several paths name: each counts once."""
+    first: dict[Path, tuple[Path, Path]] = {}
+    for root, file in files:
+        first.setdefault(_absolute(file), (root, file))
+    if len(first) < len(files):
+        note(f"{len(files) - len(first)} recordings were named more than once; each counts once")
+    return list(first.values())
 
 
-def _label_by_folder(root: Path, file: Path, labels: Sequence[str]) -> str | None:
-    word = file.parent.name
-    if word in labels:
-        return word
-    if root == file or file.parent == root:
-        return None
-    laid_out_by_word = any((file.parent.parent / label).is_dir() for label in labels)
-    return label_of_word(word, labels) if laid_out_by_word else None
+# -- by folder --------------------------------------------------------------------------------------------------
 
 
-def _is_clip_list(truth: Path) -> bool:
-    if truth.suffix.lower() != ".csv" or not truth.is_file():
-        return False
-    with truth.open(newline="", encoding="utf-8") as file:
-        header = next(csv.reader(file), [])
-    return set(header) >= {"file", "label"} and "start_s" not in header
+def _by_folder(files: Sequence[tuple[Path, Path]], names: Sequence[str], listening: Listening) -> list[Recording]:
+    finder = _FolderLabels(listening)
+    found = [finder.recording(root, file, name) for (root, file), name in zip(files, names, strict=True)]
+    finder.tell()
+    return found
 
 
-def _read_clip_list(truth: Path, labels: Sequence[str]) -> dict[str, str]:
-    with truth.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    expected = {}
-    for row in rows:
-        label = label_of_word(row["label"], labels)
-        if label is None:
-            raise EvaluationError(
-                f"{truth}: {row['file']} is labelled {row['label']!r}, expected one of {', '.join(labels)}"
+class _FolderLabels:
+    """Labels by the names of folders."""
+
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+        self._labels = Labels(listening.labels)
+        self._laid_out: dict[Path, bool] = {}
+        self._unjudged: Counter[str] = Counter()
+
+    def recording(self, root: Path, file: Path, name: str) -> Recording:
+        expected = self._label(root, file)
+        word = _folder(file).name
+        is_noise = expected is not None and role_of(expected) is not None and role_of(word) == SILENCE
+        if is_noise and self._is_long(file):
+            return Recording(path=file, name=name, windows=())
+        return Recording(path=file, name=name, expected=expected)
+
+    def tell(self) -> None:
+        self._labels.tell_respelled("folders")
+        if self._unjudged:
+            note(
+                f"{sum(self._unjudged.values())} recordings in {first_few(self._unjudged)} are heard and not judged: "
+                f"the bundle has no label for them (it has {', '.join(self._listening.labels)})"
             )
-        expected[row["file"]] = label
-    return expected
+
+    def _label(self, root: Path, file: Path) -> str | None:
+        folder = _folder(file)
+        found = self._labels.find(folder.name)
+        if found is not None or folder == _absolute(root) or _absolute(file) == _absolute(root):
+            return found
+        if not self._is_laid_out_by_word(folder.parent):
+            return None
+        label = self._labels.of_word(folder.name)
+        if label is None:
+            self._unjudged[folder.name] += 1
+        return label
+
+    def _is_laid_out_by_word(self, folder: Path) -> bool:
+        if folder not in self._laid_out:
+            known = Labels(self._listening.labels)  # one of its own: looking around is no respelling to tell of
+            names = [place.name for place in folder.iterdir() if place.is_dir()]
+            self._laid_out[folder] = any(known.find(name) is not None for name in names)
+        return self._laid_out[folder]
+
+    def _is_long(self, file: Path) -> bool:
+        samples = read_audio(file, sample_rate_hz=self._listening.sample_rate_hz)
+        return samples.size > LONGEST_CLIP_WINDOWS * self._listening.window_samples
 
 
-def _listed(expected: Mapping[str, str], file: Path, truth: Path) -> str:
-    for name, label in expected.items():
-        wanted = Path(name).parts
-        if file.parts[-len(wanted) :] == wanted:
-            return label
-    raise EvaluationError(f"{file}: not named in {truth}; add a line for it or leave the file out")
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
+def _folder(file: Path) -> Path:
+    return _absolute(file).parent
+
+
+# -- by truth file ----------------------------------------------------------------------------------------------
+
+
+class _TruthJudge:
+    """What a truth file says, in the labels of a bundle."""
+
+    def __init__(self, listening: Listening, truth: Path, *, other_words: bool) -> None:
+        self._listening = listening
+        self._truth = truth
+        self._labels = Labels(listening.labels)
+        self._other_words = other_words
+        self._quiet: Counter[str] = Counter()
+
+    def recording(self, file: Path, name: str, said: Said) -> Recording:
+        if said.word is not None:
+            return Recording(path=file, name=name, expected=self._clip_label(said.word, name))
+        windows = [self._window(window, name) for window in said.windows or ()]
+        return Recording(path=file, name=name, windows=tuple(window for window in windows if window is not None))
+
+    def tell(self) -> None:
+        self._labels.tell_respelled(str(self._truth))
+        if self._quiet:
+            note(
+                f"{self._truth}: {sum(self._quiet.values())} windows of {first_few(self._quiet)} are no keywords of "
+                "this bundle; nothing may fire in them"
+            )
+
+    def _clip_label(self, word: str, name: str) -> str:
+        """Label of a clip: unlike in windows, any other word is known to be ``unknown``."""
+        label = self._labels.of_word(word)
+        if label is None:
+            raise self._no_label(word, name)
+        return label
+
+    def _window(self, window: Window, name: str) -> Window | None:
+        label = self._labels.find(window.label)
+        if label is None and role_of(window.label) is None and not self._other_words:
+            raise self._no_label(window.label, f"{name} at {window.start_sample / self._listening.sample_rate_hz:g} s")
+        if label not in self._listening.keywords:
+            self._quiet[window.label] += 1
+            return None
+        return Window(label=str(label), start_sample=window.start_sample, end_sample=window.end_sample)
+
+    def _no_label(self, word: str, where: str) -> EvaluationError:
+        return EvaluationError(
+            f"{self._truth}: {where} is labelled {word!r} and the bundle has no such label, expected one of "
+            f"{', '.join(self._listening.labels)}; correct the truth file, or add --other-words if "
+            "nothing may fire there"
+        )
 
 
 def _short_names(files: Iterable[Path]) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
-from kws.errors import ConfigError, EvaluationError
-from kws.evaluation.clips import SILENCE, label_of_word
+from kws.errors import ConfigError, EvaluationError, note
+from kws.evaluation.listening import listening_of
 from kws.evaluation.recordings import Recording, find_recordings
 from kws.evaluation.run import (
     NegativeAudio,
@@ -22,7 +22,9 @@ from kws.evaluation.run import (
 )
 from kws.evaluation.streams import StreamRecipe
 from kws.evaluation.summary import Evaluation, judge
+from kws.evaluation.tracks import ScoreTrack
 from kws.files import StrPath, as_paths
+from kws.labels import SILENCE, Labels, first_few, role_of
 
 SPLITS = ("training", "validation", "testing")
 
@@ -35,6 +37,8 @@ class EvaluationRequest:
     """Folders of labelled clips; or streams, with ``truth``; or audio without a keyword."""
     truth: StrPath | None = None
     truth_label: str | None = None
+    other_words: bool = False
+    """Whether the truth may hold words that the bundle has no label for: nothing may fire in them."""
     split: str | None = None
     """Only this split of a Speech Commands folder."""
     mix: StrPath | None = None
@@ -59,14 +63,18 @@ class EvaluationRequest:
 
     def describe(self) -> str:
         """One phrase for reports."""
-        parts = [", ".join(path.name for path in as_paths(self.paths))]
+        parts = [_names(self.paths)]
         if self.split is not None:
             parts.append(f"{self.split} split")
         if self.mix is not None:
             parts.append(f"mixed into {Path(self.mix).name} at {self.recipe.snr_db:g} dB SNR (seed {self.recipe.seed})")
         if self.negatives:
-            parts.append(f"negative audio: {', '.join(path.name for path in as_paths(self.negatives))}")
+            parts.append(f"negative audio: {_names(self.negatives)}")
         return "; ".join(parts)
+
+
+def _names(paths: Sequence[StrPath]) -> str:
+    return ", ".join(path.name or str(path) for path in as_paths(paths))
 
 
 def evaluate_request(
@@ -82,25 +90,28 @@ def evaluate_request(
         If options contradict each other.
     """
     _check(request)
+    recordings, noise = _split(bundle, request) if request.split is not None else (_found(bundle, request), [])
+    labelled = [recording for recording in recordings if recording.expected is not None]
+    streams = [recording for recording in recordings if recording.windows is not None]
+    others = [recording for recording in recordings if recording.expected is None and recording.windows is None]
     clips, tracks = None, []
-    if request.truth is not None:
-        tracks += score_streams(bundle, _found(bundle, request), on_progress=on_progress)
-    else:
-        recordings, noise = _labelled(bundle, request)
-        if not recordings:
-            tracks += score_negatives(bundle, NegativeAudio.find(request.paths), on_progress=on_progress)
-        elif request.mix is None:
-            clips = score_clips(bundle, recordings, noise, on_progress=on_progress)
-        else:
-            background = NegativeAudio.find([request.mix])
-            tracks.append(score_mixture(bundle, recordings, background, request.recipe, on_progress=on_progress))
+    if labelled and request.mix is not None:
+        tracks.append(_mixture(bundle, labelled, request, on_progress))
+    elif labelled:
+        clips = score_clips(bundle, labelled, noise, on_progress=on_progress)
+    tracks += score_streams(bundle, streams, on_progress=on_progress)
+    if others and (labelled or streams):
+        note(f"{len(others)} recordings without a label or truth are left out ({first_few(r.name for r in others)})")
+    elif others:
+        negatives = NegativeAudio(name=_names(request.paths), files=tuple(recording.path for recording in others))
+        tracks += score_negatives(bundle, negatives, on_progress=on_progress)
     if request.negatives:
         tracks += score_negatives(bundle, NegativeAudio.find(request.negatives), on_progress=on_progress)
     return judge(bundle, clips, tracks)
 
 
 def _check(request: EvaluationRequest) -> None:
-    for_streams = request.truth is not None or request.truth_label is not None
+    for_streams = request.truth is not None or request.truth_label is not None or request.other_words
     if for_streams and (request.mix is not None or request.split is not None):
         raise ConfigError("--truth is for streams, --mix and --split are for labelled clips; give one or the other")
     if request.mix is None and (request.snr_db is not None or request.seed is not None):
@@ -109,24 +120,27 @@ def _check(request: EvaluationRequest) -> None:
         raise ConfigError(f"--split: expected one of {', '.join(SPLITS)} and got {request.split!r}")
 
 
-def _labelled(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording], list[Path]]:
-    """Labelled clips, and the noise recordings found beside them."""
-    if request.split is not None:
-        return _split(bundle, request)
-    found = [r for r in _found(bundle, request) if r.expected is not None]
-    noise = [r.path for r in found if _is_noise(r)]
-    clips = [recording for recording in found if not _is_noise(recording)]
-    if request.mix is not None and not any(clip.expected in keywords_of(bundle) for clip in clips):
+def _mixture(
+    bundle: Bundle, labelled: Sequence[Recording], request: EvaluationRequest, on_progress: OnProgress
+) -> ScoreTrack:
+    """The words mixed into the background; recordings of silence hold none."""
+    assert request.mix is not None
+    words = [recording for recording in labelled if role_of(str(recording.expected)) != SILENCE]
+    if not any(recording.expected in keywords_of(bundle) for recording in words):
         raise EvaluationError("--mix: expected folders of keyword clips and found none; name them like the labels")
-    return clips, noise
+    if len(words) < len(labelled):
+        note(f"--mix: {len(labelled) - len(words)} recordings of silence hold no word and are left out")
+    return score_mixture(bundle, words, NegativeAudio.find([request.mix]), request.recipe, on_progress=on_progress)
 
 
 def _found(bundle: Bundle, request: EvaluationRequest) -> list[Recording]:
-    return find_recordings(request.paths, bundle.labels, truth=request.truth, truth_label=request.truth_label)
-
-
-def _is_noise(recording: Recording) -> bool:
-    return recording.expected == SILENCE and recording.path.parent.name != SILENCE
+    return find_recordings(
+        request.paths,
+        listening_of(bundle),
+        truth=request.truth,
+        truth_label=request.truth_label,
+        other_words=request.other_words,
+    )
 
 
 def _split(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording], list[Path]]:
@@ -134,14 +148,16 @@ def _split(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording],
 
     recordings: list[Recording] = []
     noise: list[Path] = []
+    labels = Labels(bundle.labels)
     for path in request.paths:
         corpus = open_folder(path)
         noise += corpus.noise
         for clip in corpus.clips:
-            label = label_of_word(clip.word, bundle.labels)
+            label = labels.of_word(clip.word)
             if clip.split == request.split and label is not None:
                 name = f"{clip.word}/{clip.path.name}"
                 recordings.append(Recording(path=clip.path, name=name, expected=label))
+    labels.tell_respelled("folders")
     return _non_empty(recordings, request), noise
 
 

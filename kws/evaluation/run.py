@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio, read_audio
 from kws.bundle import Bundle
-from kws.errors import EvaluationError
-from kws.evaluation.clips import SILENCE, ClipScore, evaluate_clips, fit_clip, silence_clips
+from kws.errors import EvaluationError, note
+from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips, verdict_of_events
+from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, listening_of, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.features import Features
 from kws.files import StrPath, as_paths
-from kws.model import Model
+from kws.labels import SILENCE, Labels
 from kws.pipeline import Pipeline
 
 SILENCE_SHARE = 0.07
@@ -58,12 +59,15 @@ def score_clips(
 ) -> ClipScore:
     """Classify labelled clips, with silence clips cut from noise if silence is a label and no clip is labelled so.
 
+    Clips are padded with silence, or cut, to one second, or to the model's window if that is longer: the network alone
+    judges them, from a clean state. Longer clips are streamed, and the first event is the verdict, as `kws replay`
+    does it.
+
     Parameters
     ----------
     bundle : Bundle
     recordings : sequence of Recording
-        With ``expected`` labels. Clips are cut, or padded with silence, to one second, or to the model's window if
-        that is longer.
+        With ``expected`` labels.
     noise : sequence of path
         Noise recordings.
 
@@ -84,19 +88,50 @@ def score_clips(
             "no labelled clip: expected folders named like the bundle's labels "
             f"({', '.join(bundle.labels)}) with recordings in them"
         )
-    features, model = Features(bundle.section("FEAT") or b""), Model(bundle)
-    window_samples = (model.window_frames - 1) * features.hop_samples + features.window_samples
-    num_samples = max(features.sample_rate_hz, window_samples)
-    clips = np.empty((len(labelled), num_samples), dtype=np.int16)
+    listening = listening_of(bundle)
+    num_samples = listening.clip_samples
+    short: list[tuple[Samples, int]] = []
+    long: list[tuple[Samples, int]] = []
     for index, recording in enumerate(labelled):
-        clips[index] = fit_clip(recording.load(features.sample_rate_hz), num_samples)
+        samples, expected = recording.load(listening.sample_rate_hz), bundle.labels.index(str(recording.expected))
+        is_long = samples.size > LONGEST_CLIP_WINDOWS * listening.window_samples
+        (long if is_long else short).append((samples if is_long else fit_clip(samples, num_samples), expected))
         on_progress("reading clips", index + 1, len(labelled))
-    expected = [bundle.labels.index(str(recording.expected)) for recording in labelled]
-    silence = bundle.labels.index(SILENCE) if SILENCE in bundle.labels else None
-    if noise and silence is not None and silence not in expected:
-        quiet = _silence(noise, len(labelled), num_samples, features.sample_rate_hz)
-        clips, expected = np.concatenate([clips, quiet]), expected + [silence] * len(quiet)
-    return evaluate_clips(bundle, clips, expected)
+    silence = Labels(bundle.labels).of_role(SILENCE)
+    if noise and silence is not None and bundle.labels.index(silence) not in [label for _, label in short + long]:
+        quiet = _silence(noise, len(labelled), num_samples, listening.sample_rate_hz)
+        note(f"silence: {len(quiet)} clips cut from {len(noise)} noise recordings are judged beside the recordings")
+        short += [(clip, bundle.labels.index(silence)) for clip in quiet]
+    parts = []
+    if short:
+        parts.append(evaluate_clips(bundle, np.stack([clip for clip, _ in short]), [label for _, label in short]))
+    if long:
+        parts.append(_score_long_clips(bundle, long, on_progress))
+    return ClipScore.joined(parts)
+
+
+def _score_long_clips(bundle: Bundle, clips: Sequence[tuple[Samples, int]], on_progress: OnProgress) -> ClipScore:
+    """Verdicts by the first event, each as if the model were certain of it."""
+    listening, pipeline = listening_of(bundle), Pipeline(bundle)
+    posteriors = np.zeros((len(clips), len(bundle.labels)), np.uint8)
+    for index, (samples, expected) in enumerate(clips):
+        pipeline.reset()
+        silence = {"lead_samples": listening.lead_samples, "tail_samples": listening.tail_samples}
+        events = pipeline.feed(with_silence(samples, **silence).samples)
+        verdict = verdict_of_events(events, bundle.labels[expected], listening.labels, listening.keywords)
+        if verdict not in bundle.labels:
+            raise EvaluationError(
+                "no event in a long clip and the bundle has no label for silence or unknown words: such clips "
+                "cannot be evaluated; use kws replay"
+            )
+        posteriors[index, bundle.labels.index(verdict)] = 255
+        on_progress("listening to long clips", index + 1, len(clips))
+    return ClipScore(
+        labels=tuple(bundle.labels),
+        expected=np.array([expected for _, expected in clips], np.intp),
+        posteriors=posteriors,
+        num_by_event=len(clips),
+    )
 
 
 def score_streams(

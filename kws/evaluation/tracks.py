@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, Samples
 from kws.core import ffi, lib
-from kws.errors import EvaluationError
-from kws.evaluation.truth import Truth, Window
+from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window, within
 from kws.pipeline import Detection, Pipeline, Scores
 
 _FEED_SAMPLES = 60 * SAMPLE_RATE_HZ
@@ -46,20 +45,17 @@ def score_recording(
     The recording is followed by silence only as far as the tolerance of its last window reaches, so no negative
     audio is invented.
     """
-    truth_end = max((window.end_sample for window in windows), default=0)
-    if truth_end > samples.size:
-        raise EvaluationError(
-            f"{name}: its truth reaches to sample {truth_end} and the recording ends at {samples.size}; is this the "
-            "truth of another recording?"
-        )
-    tail = max(0, truth_end + SAMPLE_RATE_HZ - samples.size) if windows else 0
+    rate_hz = pipeline.sample_rate_hz
+    windows = within(windows, samples.size, name=name, sample_rate_hz=rate_hz)
+    answered = max((w.end_sample for w in windows), default=0) + round(HIT_TOLERANCE_S * rate_hz)
+    tail = max(0, answered - samples.size) if windows else 0
     padded = np.concatenate([samples, np.zeros(tail, dtype=np.int16)])
     pipeline.reset()
     parts = []
     for start in range(0, padded.size, _FEED_SAMPLES):
         pipeline.feed(padded[start : start + _FEED_SAMPLES])
         parts.append(pipeline.scores)
-    truth = Truth(num_samples=padded.size, windows=tuple(windows))
+    truth = Truth(num_samples=padded.size, windows=windows, sample_rate_hz=rate_hz)
     return ScoreTrack(name=name, labels=pipeline.labels, scores=Scores.joined(parts), truth=truth)
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws.audio import Samples
-from kws.evaluation.clips import SILENCE, UNKNOWN
+from kws.evaluation.clips import verdict_of_events
 from kws.evaluation.endpoints import speech_bounds
 from kws.evaluation.events import Matching, match_events
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, Streamed, with_silence
@@ -29,9 +29,6 @@ from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Truth, Window
 from kws.harness.session import Heard, Session
 from kws.pipeline import Scores
-
-NOTHING = "(nothing)"
-"""The verdict on a long clip that raised no event."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -95,8 +92,9 @@ def replay(
     AudioError, DeviceError
         If a recording cannot be read or the board fails.
     """
-    for recording in recordings:
-        samples = recording.load(listening.sample_rate_hz)
+    for unheard in recordings:
+        samples = unheard.load(listening.sample_rate_hz)
+        recording = unheard.within(samples.size, listening.sample_rate_hz)
         streamed = surround(recording, samples, listening)
         heard = session.hear(streamed.samples)
         truth = _truth(recording, samples, streamed, listening)
@@ -139,11 +137,7 @@ def _verdict(recording: Recording, streamed: Streamed, heard: Heard, listening: 
     row = clip_decision(heard.scores, streamed, listening)
     if row is not None:
         return listening.labels[int(np.argmax(heard.scores.posteriors[row]))]
-    if heard.events:
-        return heard.events[0].label
-    if recording.expected not in listening.keywords:
-        return recording.expected  # nothing was to be spotted and nothing was
-    return next((label for label in (SILENCE, UNKNOWN) if label in listening.labels), NOTHING)
+    return verdict_of_events(heard.events, recording.expected, listening.labels, listening.keywords)
 
 
 def _truth(recording: Recording, samples: Samples, streamed: Streamed, listening: Listening) -> Truth | None:

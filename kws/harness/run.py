@@ -33,6 +33,8 @@ class ReplayRequest:
     """Truth windows, or labels of clips; folder names are labels without it."""
     truth_label: str | None = None
     """Label of the windows in truth files that do not say (MLPerf Tiny)."""
+    other_words: bool = False
+    """Whether the truth may hold words that the bundle has no label for: nothing may fire in them."""
     verify: bool = False
     """Compare every feature, score and event with the host library, bit for bit."""
     count_cycles: bool = True
@@ -62,7 +64,13 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     """
     bundle = Bundle.load(request.bundle)
     listening = listening_of(bundle, request.operating_point)
-    recordings = find_recordings(request.paths, bundle.labels, truth=request.truth, truth_label=request.truth_label)
+    recordings = find_recordings(
+        request.paths,
+        listening,
+        truth=request.truth,
+        truth_label=request.truth_label,
+        other_words=request.other_words,
+    )
     host = HostSession(bundle, request.operating_point) if request.verify else None
     outcomes = []
     with open_session(

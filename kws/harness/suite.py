@@ -8,6 +8,7 @@ Example
     board = "native"
     recordings = ["clips", "kitchen.wav"]
     truth = "truth.csv"                     # optional: folder names are labels without it
+    other_words = true                      # optional: the truth holds words that are no labels; nothing may fire there
     baseline = "baseline.json"              # optional: nothing may get worse
 
     [expect]
@@ -116,6 +117,7 @@ def read_suite(path: StrPath) -> Suite:
         operating_point=values.get("operating_point"),
         truth=folder / values["truth"] if "truth" in values else None,
         truth_label=values.get("truth_label"),
+        other_words=values.get("other_words", False),
         verify=expectations.equal_to_host,
     )
     baseline = folder / values["baseline"] if "baseline" in values else None
@@ -124,7 +126,7 @@ def read_suite(path: StrPath) -> Suite:
 
 _SUITE_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "bundle": str, "board": str, "recordings": list, "operating_point": int, "truth": str, "truth_label": str,
-    "baseline": str,
+    "baseline": str, "other_words": bool,
 }  # fmt: skip
 _EXPECT_TYPES: Mapping[str, type | tuple[type, ...]] = {
     field.name: bool if field.name == "equal_to_host" else (int, float) for field in fields(Expectations)

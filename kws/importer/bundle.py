@@ -14,11 +14,10 @@ from kws.errors import ConfigError, ImportModelError
 from kws.features import FeaturesConfig
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
+from kws.labels import is_quiet
 
 PRESETS = {"mlperf-kws": FeaturesConfig.mlperf_kws, "mlperf-streaming": FeaturesConfig.mlperf_streaming}
 """Front ends known by name."""
-QUIET_LABELS = frozenset({"silence", "_silence_", "unknown", "_unknown_", "background", "noise"})
-"""Labels that never fire."""
 
 
 def features_from_option(option: str) -> FeaturesConfig:
@@ -51,7 +50,7 @@ def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractor
     if not 0.0 < threshold <= 1.0:
         raise ConfigError(f"threshold is {threshold}; expected more than 0, up to 1")
     level = max(1, round(threshold * 255))
-    thresholds = tuple(0 if label.lower() in QUIET_LABELS else level for label in labels)
+    thresholds = tuple(0 if is_quiet(label) else level for label in labels)
     return DecisionConfig(
         operating_points=(OperatingPoint(thresholds=thresholds),), refractory_frames=refractory_frames
     )

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from kws.evaluation.clips import ClipScore
 from kws.evaluation.listening import Listening
 from kws.evaluation.summary import Evaluation
 from kws.harness.baseline import Change
@@ -84,6 +85,7 @@ def _figures(result: ReplayResult) -> Table:
     table.add_row("board", f"{result.listener.board} ({result.listener.name})")
     if result.accuracy is not None:
         table.add_row("accuracy", f"[bold]{result.accuracy}[/]")
+        table.add_row("", "[dim]in a stream, silence before each clip; kws evaluate judges each alone[/]")
     if result.false_rejects is not None:
         table.add_row("keywords missed", str(result.false_rejects))
     if result.alarmed_clips is not None:
@@ -118,6 +120,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if evaluation.clips is not None:
         console.print(confusion_table(evaluation.clips.confusion.tolist(), evaluation.clips.labels))
         console.print(f"[dim]accuracy[/]  [bold]{evaluation.clips.accuracy}[/]")
+        console.print(f"[dim]{_what_clips_mean(evaluation.clips)}[/]", highlight=False)
     for verdict in evaluation.points:
         score = verdict.score
         table = Table.grid(padding=(0, 2))
@@ -133,6 +136,13 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         if latency is not None:
             table.add_row("latency", _latency(latency))
         console.print(table)
+
+
+def _what_clips_mean(clips: ClipScore) -> str:
+    alone = "each clip alone, from a clean state; kws replay cuts it out of a stream and may differ by a little"
+    if not clips.num_by_event:
+        return alone
+    return f"{alone}; {clips.num_by_event} clips are too long for one decision: their first event in a stream counts"
 
 
 def _latency(latency: Mapping[str, float]) -> str:

@@ -9,11 +9,11 @@ from random_bundles import speech_like
 
 from kws.audio import write_wav
 from kws.bundle import Bundle
-from kws.errors import ConfigError, EvaluationError
-from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, label_of_word, silence_clips
-from kws.evaluation.recordings import find_recordings
+from kws.errors import ConfigError, KwsWarning
+from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips
 from kws.evaluation.request import EvaluationRequest, evaluate_request
-from kws.evaluation.truth import Truth, Window, write_truth
+from kws.evaluation.truth import Truth, Window
+from kws.evaluation.truth_files import write_truth
 from kws.pipeline import Pipeline
 from kws.report.evaluation_page import evaluation_page
 
@@ -57,17 +57,6 @@ def test_short_clips_are_padded_at_the_end_and_long_ones_cut() -> None:
     assert fit_clip(np.array([1, 2, 3], np.int16), 2).tolist() == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("word", "label"), [("left", "left"), ("cat", "unknown"), ("_background_noise_", "silence"), ("silence", "silence")]
-)
-def test_folders_map_to_labels_as_in_speech_commands(word: str, label: str) -> None:
-    assert label_of_word(word, LABELS) == label
-
-
-def test_a_word_that_a_bundle_without_unknown_cannot_judge_has_no_label() -> None:
-    assert label_of_word("cat", ("left", "right")) is None
-
-
 def test_silence_is_cut_from_noise_the_same_way_every_time() -> None:
     noise = [speech_like(3.0, seed=1), speech_like(2.0, seed=2)]
     first, again = silence_clips(noise, 5, 16000), silence_clips(noise, 5, 16000)
@@ -76,44 +65,34 @@ def test_silence_is_cut_from_noise_the_same_way_every_time() -> None:
     assert np.abs(first.astype(int)).max() <= max(np.abs(part.astype(int)).max() for part in noise)
 
 
-def test_labels_come_from_the_folder_that_holds_the_file(tmp_path: Path) -> None:
+def test_evaluating_a_split_adds_7_percent_of_silence_and_says_so(tmp_path: Path, streaming_bundle: Bundle) -> None:
     root = make_folder(tmp_path)
-    labels = {r.name: r.expected for r in find_recordings([root], LABELS)}
-    assert labels["left/left_0.wav"] == "left"
-    assert labels["cat/cat_0.wav"] == "unknown"
-    assert labels["_background_noise_/_background_noise__0.wav"] == "silence"
-
-
-def test_a_folder_that_is_not_laid_out_by_word_has_no_labels(tmp_path: Path) -> None:
-    (tmp_path / "monday").mkdir()
-    write_wav(tmp_path / "monday" / "kitchen.wav", speech_like(1.0))
-    assert [r.expected for r in find_recordings([tmp_path], LABELS)] == [None]
-
-
-def test_labels_may_come_from_a_csv(tmp_path: Path) -> None:
-    write_wav(tmp_path / "a.wav", speech_like(1.0))
-    (tmp_path / "labels.csv").write_text("file,label\na.wav,cat\n")
-    (recording,) = find_recordings([tmp_path / "a.wav"], LABELS, truth=tmp_path / "labels.csv")
-    assert recording.expected == "unknown"
-
-
-def test_a_clip_missing_from_the_csv_is_refused(tmp_path: Path) -> None:
-    write_wav(tmp_path / "a.wav", speech_like(1.0))
-    (tmp_path / "labels.csv").write_text("file,label\nb.wav,cat\n")
-    with pytest.raises(EvaluationError, match="not named in"):
-        find_recordings([tmp_path / "a.wav"], LABELS, truth=tmp_path / "labels.csv")
-
-
-def test_evaluating_a_folder_adds_7_percent_of_silence(tmp_path: Path, streaming_bundle: Bundle) -> None:
-    for index in range(30):
-        (tmp_path / "left").mkdir(exist_ok=True)
-        write_wav(tmp_path / "left" / f"{index}.wav", speech_like(1.0, seed=index))
-    make_folder(tmp_path / "more")
-    evaluation = evaluate_request(streaming_bundle, EvaluationRequest(paths=(tmp_path / "left", tmp_path / "more")))
+    for index in range(400):
+        write_wav(root / "left" / f"{index}_nohash_0.wav", speech_like(1.0, seed=index % 7))
+    request = EvaluationRequest(paths=(root,), split="validation")
+    with pytest.warns(KwsWarning, match="clips cut from 3 noise recordings"):
+        evaluation = evaluate_request(streaming_bundle, request)
     assert evaluation.clips is not None
-    assert evaluation.clips.accuracy.total == 39 + 3
-    assert int((evaluation.clips.expected == 0).sum()) == 3
-    assert evaluation.points == ()
+    silence = int((evaluation.clips.expected == 0).sum())
+    spoken = evaluation.clips.accuracy.total - silence
+    assert silence == round(spoken * 0.07 / 0.93) > 0
+
+
+def test_clips_of_silence_are_judged_as_they_are_and_long_noise_is_negative_audio(
+    tmp_path: Path, streaming_bundle: Bundle
+) -> None:
+    root = make_folder(tmp_path)
+    (root / "_silence_").mkdir()
+    clips = [speech_like(1.0, seed=40 + index) // 8 for index in range(3)]
+    for index, clip in enumerate(clips):
+        write_wav(root / "_silence_" / f"{index}.wav", clip)
+    with pytest.warns(KwsWarning, match="took '_silence_' for 'silence'"):
+        evaluation = evaluate_request(streaming_bundle, EvaluationRequest(paths=(root,)))
+    assert evaluation.clips is not None
+    assert evaluation.clips.accuracy.total == 12
+    silent = evaluation.clips.posteriors[evaluation.clips.expected == 0]
+    assert np.array_equal(silent, evaluate_clips(streaming_bundle, np.stack(clips), [0, 0, 0]).posteriors)
+    assert [m.truth.num_samples for m in evaluation.points[0].score.matchings] == [64000, 64000, 64000]
 
 
 def test_clips_mixed_into_noise_are_judged_as_a_stream(tmp_path: Path, streaming_bundle: Bundle) -> None:
@@ -152,6 +131,7 @@ def test_streams_with_a_truth_file_are_judged_by_it(tmp_path: Path, streaming_bu
         {"snr_db": 5.0},
         {"seed": 5},
         {"truth_label": "left"},
+        {"other_words": True},
     ],
 )
 def test_options_that_contradict_each_other_are_refused(streaming_bundle: Bundle, changes: dict[str, object]) -> None:

@@ -16,7 +16,8 @@ from kws.errors import AudioError, ConfigError, EvaluationError
 from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.listening import Listening, listening_of
 from kws.evaluation.recordings import Recording
-from kws.evaluation.truth import Truth, Window, write_truth
+from kws.evaluation.truth import Truth, Window
+from kws.evaluation.truth_files import write_truth
 from kws.gate import GateConfig
 from kws.harness.baseline import compare, read_baseline
 from kws.harness.replay import clip_decision, replay, same_bits, surround

@@ -14,6 +14,7 @@ from kws.training.fit import settings
 from kws import places
 from kws.errors import ConfigError
 from kws.gate import GateConfig
+from kws.labels import check_distinct, is_quiet
 
 UNKNOWN = "unknown"
 """Label 0 of every word bundle: anything that is not one of the words, silence included."""
@@ -152,8 +153,9 @@ class WordProject:
         labels = [word.label for word in self.words]
         if not labels or any(not label.strip() for label in labels):
             raise ValueError("words: expected at least one phrase, none of them empty; type what should wake it")
-        if len(set(labels)) != len(labels) or UNKNOWN in labels:
-            raise ValueError(f"words: expected different labels other than {UNKNOWN!r}, got {labels}")
+        check_distinct(labels)
+        if quiet := [label for label in labels if is_quiet(label)]:
+            raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
 
