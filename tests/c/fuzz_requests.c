@@ -9,6 +9,7 @@
 #include "board.h"
 #include "bundle_file.h"
 #include "kws_byte_ring.h"
+#include "loop.h"
 
 enum {
     RECEIVE_BYTES = 4096,
@@ -104,7 +105,7 @@ static void board_works(uint32_t *answers)
 {
     static kws_frame_reader_t reader;
     uint32_t steps = 0u;
-    while (app_step(&app)) {
+    while (loop_step(&app)) {
         CHECK(++steps < STEPS_AT_MOST);
         uint8_t byte;
         while (kws_byte_ring_read(&transmit_ring, &byte, 1u) == 1u) {

@@ -125,7 +125,7 @@ static bool outbox_has_room(const app_t *self)
     return kws_outbox_room(&self->link.outbox) >= needed;
 }
 
-static bool feed_slice(app_t *self)
+bool app_feed(app_t *self)
 {
     if (self->status != KWS_OK || !outbox_has_room(self)) {
         return false;
@@ -148,12 +148,4 @@ static bool feed_slice(app_t *self)
         self->flush_due = false;
     }
     return num_samples > 0u;
-}
-
-bool app_step(app_t *self)
-{
-    const bool served = app_serve(self);
-    const bool fed = feed_slice(self);
-    const bool sent = kws_link_send_record(&self->link);
-    return served || fed || sent;
 }

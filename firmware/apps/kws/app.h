@@ -1,8 +1,10 @@
 /* The product: audio from the host (later: a microphone) -> pipeline -> records for the host.
  *
- *   main.c        start, loop, sleep
- *   app.c         the pipeline between the audio ring and the outbox
+ *   main.c        start, sleep, faults
+ *   loop.c        the order of work
  *   requests.c    what the host asks and what it is answered
+ *   app.c         the pipeline between the audio ring and the outbox
+ *   kws_link.c    the board's end of the serial line
  *   statistics.c  cycles per stage */
 #ifndef KWS_APP_H
 #define KWS_APP_H
@@ -35,13 +37,11 @@ typedef struct {
 /* Opens the bundle and starts the pipeline; what goes wrong is told to the host when it asks. */
 void app_init(app_t *self);
 
-/* A little work: a request, a slice of audio, a record. False when there is none and the core may sleep. */
-bool app_step(app_t *self);
-
 /* Starts the pipeline from silence and forgets all audio. operating_point as for kws_pipeline_init. */
 void app_start(app_t *self, int32_t operating_point);
 
-/* requests.c: handles at most one request and sends at most one reply. True when there was one. */
-bool app_serve(app_t *self);
+/* Gives the pipeline a slice of the audio that has come, if the outbox has room for what it may produce. True when it
+ * did. */
+bool app_feed(app_t *self);
 
 #endif

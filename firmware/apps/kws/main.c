@@ -1,5 +1,6 @@
 #include "app.h"
 #include "board.h"
+#include "loop.h"
 
 static app_t app;
 
@@ -15,7 +16,7 @@ int main(int argc, char **argv)
     board_init(KWS_SERIAL_BAUD, argc, argv);
     app_init(&app);
     for (;;) {
-        if (!app_step(&app)) {
+        if (!loop_step(&app)) {
             statistics_sleep(&app.statistics);
             board_sleep();
             statistics_wake(&app.statistics);

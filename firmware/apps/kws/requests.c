@@ -1,6 +1,7 @@
+#include "requests.h"
+
 #include <string.h>
 
-#include "app.h"
 #include "board.h"
 
 enum {
@@ -218,7 +219,7 @@ static void serve_request(app_t *self, const request_t *request)
     send_error(self, KWS_LINK_ERROR_MESSAGE, type);
 }
 
-bool app_serve(app_t *self)
+bool requests_serve(app_t *self)
 {
     if (!kws_link_can_send()) {
         return false; /* every request may need an answer: it waits until there is room for one */
