@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kws.evaluation.request import EvaluationRequest, evaluate_request
     from kws.harness.run import ReplayRequest, run_replay
     from kws.heard import Classification, Detections
+    from kws.microphone import Microphone
     from kws.pipeline import Detection, Pipeline
     from kws.spotter import Spotter, load
 
@@ -32,6 +33,7 @@ _HOMES = {
     "Detections": "kws.heard",
     "EvaluationRequest": "kws.evaluation.request",
     "KwsError": "kws.errors",
+    "Microphone": "kws.microphone",
     "Pipeline": "kws.pipeline",
     "ReplayRequest": "kws.harness.run",
     "Spotter": "kws.spotter",
@@ -50,6 +52,7 @@ __all__ = [
     "Detections",
     "EvaluationRequest",
     "KwsError",
+    "Microphone",
     "Pipeline",
     "ReplayRequest",
     "Spotter",

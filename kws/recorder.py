@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kws import extras
-from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
+from kws.audio import SAMPLE_RATE_HZ, write_wav
 from kws.datasets import recordings
-from kws.errors import DatasetError, ToolMissingError
+from kws.errors import DatasetError
 from kws.labels import folder_name
+from kws.microphone import Microphone
 
 BLOCK_S = 0.05
 """The level is shown this often."""
@@ -23,15 +23,15 @@ CLIPPED_DBFS = -0.3
 QUIET_DBFS = -40.0
 
 
-class Microphone(Protocol):
-    """Where samples come from."""
+class Takes(Protocol):
+    """Where takes come from."""
 
     def record(self, seconds: float, on_level: Callable[[float], None]) -> NDArray[np.int16]:
         """Record for some seconds at 16 kHz mono, telling the peak level in dBFS as it goes."""
 
 
-class SoundDevice:
-    """The computer's microphone, through PortAudio.
+class MicrophoneTakes:
+    """Takes from the computer's microphone.
 
     Parameters
     ----------
@@ -40,40 +40,23 @@ class SoundDevice:
 
     Raises
     ------
-    ToolMissingError
-        If sounddevice or PortAudio is not installed.
-    DatasetError
-        If there is no such input.
+    ToolMissingError, AudioError
+        As `kws.microphone.Microphone`.
     """
 
     def __init__(self, device: str | None = None) -> None:
-        try:
-            import sounddevice
-        except ImportError as error:
-            raise extras.not_installed("recording", "sounddevice") from error
-        except OSError as error:
-            raise ToolMissingError(f"recording: {error}; sudo apt-get install libportaudio2") from error
-        self._library = sounddevice
-        self._device = int(device) if device is not None and device.isdigit() else device
-        try:
-            sounddevice.check_input_settings(self._device, channels=1, samplerate=SAMPLE_RATE_HZ, dtype="float32")
-        except (sounddevice.PortAudioError, ValueError) as error:
-            raise DatasetError(
-                f"no microphone to record from ({error}); connect one, or name an input with --device"
-            ) from error
+        self._microphone = Microphone(SAMPLE_RATE_HZ, device)
 
     def record(self, seconds: float, on_level: Callable[[float], None]) -> NDArray[np.int16]:
         """Record in blocks of 50 ms."""
-        block = round(BLOCK_S * SAMPLE_RATE_HZ)
-        blocks = []
-        with self._library.InputStream(
-            samplerate=SAMPLE_RATE_HZ, channels=1, dtype="float32", device=self._device, blocksize=block
-        ) as stream:
-            for _ in range(round(seconds / BLOCK_S)):
-                samples, _overflowed = stream.read(block)
-                blocks.append(to_int16(samples[:, 0]))
-                on_level(peak_dbfs(blocks[-1]))
-        return np.concatenate(blocks)
+        wanted = round(seconds * SAMPLE_RATE_HZ)
+        blocks: list[NDArray[np.int16]] = []
+        for block in self._microphone.blocks(BLOCK_S):
+            blocks.append(block)
+            on_level(peak_dbfs(block))
+            if sum(part.size for part in blocks) >= wanted:
+                break
+        return np.concatenate(blocks)[:wanted]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from kws.audio import Samples, read_audio
 from kws.bundle import Bundle
@@ -224,6 +224,11 @@ class Spotter:
         """Forget the stream heard so far."""
         self._stream = self._new_stream()
 
+    @property
+    def smoothed(self) -> NDArray[np.uint8] | None:
+        """Newest smoothed posteriors of the stream, uint8 ``[labels]``, 255 = 1; None before the first decision."""
+        return self._stream.smoothed
+
     def _listen_to_blocks(self, blocks: Iterable[ArrayLike], rate: float | None) -> Iterator[Detection]:
         stream = self._new_stream()
         for block in blocks:
@@ -260,6 +265,8 @@ class Stream:
         self._resampler: BlockResampler | None = None
         self.scores: list[Scores] = []
         """Decisions of the last `feed` or `flush`; their indices count the silence before the recording too."""
+        self.smoothed: NDArray[np.uint8] | None = None
+        """Of the newest decision, uint8 ``[labels]``."""
 
     def feed(self, samples: ArrayLike, rate: float | None = None) -> list[Detection]:
         """Hear a block."""
@@ -289,7 +296,10 @@ class Stream:
 
     def _hear(self, samples: Samples) -> list[Detection]:
         events = self._pipeline.feed(samples)
-        self.scores.append(self._pipeline.scores)
+        scores = self._pipeline.scores
+        self.scores.append(scores)
+        if len(scores.smoothed):
+            self.smoothed = scores.smoothed[-1]
         lead = self._listening.lead_samples
         return [replace(event, sample_index=event.sample_index - lead) for event in events]
 

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kws.recorder import Microphone, Verdict
+    from kws.recorder import Takes, Verdict
 
 
 def record(
@@ -25,10 +25,10 @@ def record(
     """Record a word: countdown, level meter, trim, keep or retake."""
     from rich.console import Console
 
-    from kws.recorder import SoundDevice, keep
+    from kws.recorder import MicrophoneTakes, keep
 
     console = Console()
-    microphone = SoundDevice(device)
+    microphone = MicrophoneTakes(device)
     for number in range(1, takes + 1):
         while True:
             verdict = _one_take(microphone, console, f"take {number} of {takes}", phrase, seconds)
@@ -41,7 +41,7 @@ def record(
     console.print(f"next: kws wakeword {phrase!r} --recordings {out}", highlight=False)
 
 
-def _one_take(microphone: Microphone, console: Console, title: str, phrase: str, seconds: float) -> Verdict:
+def _one_take(microphone: Takes, console: Console, title: str, phrase: str, seconds: float) -> Verdict:
     """Count down, record with a level meter, say how it was."""
     from rich.progress import BarColumn, Progress, TextColumn
 

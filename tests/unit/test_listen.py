@@ -1,6 +1,8 @@
-"""kws listen: what the microphone hears goes through the pipeline as it comes."""
+"""kws listen: what a microphone or a file holds goes through the pipeline, and is printed with its time."""
 
 import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,18 +10,25 @@ import numpy as np
 import pytest
 from random_bundles import speech_like
 
+import kws
+from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.cli.listen import listen
-from kws.errors import AudioError, ToolMissingError
-from kws.harness.live import microphone_blocks
-from kws.pipeline import Pipeline
+from kws.errors import AudioError, ConfigError, ToolMissingError
+from kws.microphone import Microphone
+from kws.recorder import MicrophoneTakes
+from kws.samples import BlockResampler
+
+
+class PortAudioError(Exception):
+    """As sounddevice raises it."""
 
 
 class FakeStream:
     """An input that plays a recording and then fails, as an unplugged microphone does."""
 
-    def __init__(self, audio: np.ndarray, error: type[Exception]) -> None:
-        self.audio, self.error = audio, error
+    def __init__(self, audio: np.ndarray, overflows: Iterator[bool]) -> None:
+        self.audio, self.overflows = audio, overflows
 
     def __enter__(self) -> "FakeStream":
         return self
@@ -28,41 +37,116 @@ class FakeStream:
 
     def read(self, count: int) -> tuple[np.ndarray, bool]:
         if self.audio.size < count:
-            raise self.error("unplugged")
+            raise PortAudioError("unplugged")
         block, self.audio = self.audio[:count], self.audio[count:]
-        return block[:, np.newaxis], False
+        return block[:, np.newaxis], next(self.overflows, False)
+
+
+Plug = Callable[..., np.ndarray]
 
 
 @pytest.fixture
-def microphone(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    audio = speech_like(3.0, seed=5)
-    error = type("PortAudioError", (Exception,), {})
-    fake = SimpleNamespace(InputStream=lambda **_: FakeStream(audio, error), PortAudioError=error)
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    return audio
+def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
+    def plug(*, rates_hz: tuple[int, ...] = (16000,), overflows: tuple[bool, ...] = ()) -> np.ndarray:
+        audio = speech_like(3.0, seed=5)
+
+        def check(device: object, *, samplerate: int, **_: object) -> None:
+            if samplerate not in rates_hz:
+                raise PortAudioError("Invalid sample rate")
+
+        def stream(*, samplerate: int, **_: object) -> FakeStream:
+            check(None, samplerate=samplerate)
+            return FakeStream(audio, iter(overflows))
+
+        fake = SimpleNamespace(InputStream=stream, check_input_settings=check, PortAudioError=PortAudioError)
+        monkeypatch.setitem(sys.modules, "sounddevice", fake)
+        return audio
+
+    return plug
 
 
-def test_blocks_are_the_recording_and_an_unplugged_microphone_is_reported(microphone: np.ndarray) -> None:
-    heard = []
-    with pytest.raises(AudioError, match="no microphone to listen to"):
-        heard.extend(microphone_blocks(16000))
-    blocks = microphone_blocks(16000)
-    assert np.array_equal(np.concatenate([next(blocks) for _ in range(30)]), microphone)
-
-
-def test_every_event_of_the_pipeline_is_printed(
-    microphone: np.ndarray, streaming_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
     streaming_bundle.save(tmp_path / "random.kws")
-    with pytest.raises(AudioError):
-        listen(tmp_path / "random.kws")
+    return tmp_path / "random.kws"
+
+
+def test_blocks_are_the_recording_and_an_unplugged_microphone_is_reported(plug: Plug) -> None:
+    audio = plug()
+    blocks = Microphone().blocks()
+    assert np.array_equal(np.concatenate(list(islice(blocks, 30))), audio)
+    with pytest.raises(AudioError, match=r"failed \(unplugged\).*still connected"):
+        next(blocks)
+
+
+@pytest.mark.parametrize("rate_hz", [44100, 48000])
+def test_a_microphone_of_another_rate_is_resampled(plug: Plug, rate_hz: int) -> None:
+    audio = plug(rates_hz=(rate_hz,))
+    heard = np.concatenate(list(islice(Microphone(16000).blocks(), 3000 * 16 // (rate_hz // 10))))
+    assert np.array_equal(heard, BlockResampler(rate_hz, 16000).feed(audio)[: heard.size])
+
+
+def test_a_take_is_as_long_as_asked_for_at_any_rate(plug: Plug) -> None:
+    plug(rates_hz=(44100,))
+    levels: list[float] = []
+    assert MicrophoneTakes().record(0.8, levels.append).size == round(0.8 * 16000)
+    assert len(levels) >= 16
+
+
+def test_a_microphone_that_knows_no_rate_is_refused(plug: Plug) -> None:
+    plug(rates_hz=())
+    with pytest.raises(AudioError, match=r"no microphone to listen to \(Invalid sample rate\).*--device"):
+        Microphone()
+
+
+def test_every_event_of_the_microphone_is_printed(
+    plug: Plug, bundle_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio = plug(overflows=(False, True, False, True))
+    with pytest.raises(AudioError, match="failed"):
+        listen(bundle_path)
     printed = capsys.readouterr().out
-    expected = Pipeline(streaming_bundle).feed(microphone)
+    spotter = kws.load(bundle_path)
+    expected = spotter.feed(audio)
     assert expected
-    assert all(f"{event.sample_index / 16000:8.2f} s  {event.label}" in printed for event in expected)
+    assert all(f"{event.time_s:8.2f} s  {event.label}  {event.posterior:.2f}" in printed for event in expected)
+    assert printed.count("audio was lost") == 2
+
+
+def test_every_event_of_files_is_printed_under_their_name(
+    bundle_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some").mkdir()
+    for index in range(2):
+        write_wav(tmp_path / "some" / f"[{index}].wav", speech_like(2.0, seed=index))
+    listen(bundle_path, [Path("some")])
+    printed = capsys.readouterr().out
+    spotter = kws.load(bundle_path)
+    for index in range(2):
+        path = Path("some") / f"[{index}].wav"
+        detections = spotter.listen(path)
+        lines = [f"{path}, 2.0 s"]
+        lines += [f"{event.time_s:8.2f} s  {event.label}  {event.posterior:.2f}" for event in detections]
+        assert len(lines) > 1
+        assert "\n".join(lines) + "\n" in printed
+
+
+def test_a_file_without_a_word_is_said_to_have_none(
+    bundle_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_wav("silent.wav", np.zeros(8000, np.int16))
+    listen(bundle_path, [Path("silent.wav")], operating_point=1)
+    assert capsys.readouterr().out == "silent.wav, 0.5 s; none of left, right\n"
+
+
+def test_a_microphone_and_files_at_once_are_refused(bundle_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--device is a microphone"):
+        listen(bundle_path, [Path("a.wav")], device="1")
 
 
 def test_without_sounddevice_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(ToolMissingError, match="pip install"):
-        next(microphone_blocks(16000))
+    with pytest.raises(ToolMissingError, match=r"listening to a microphone needs|pip install"):
+        Microphone()

@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_command_retakes_until_a_take_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "SoundDevice", TapeRecorder)
+    monkeypatch.setattr(recorder, "MicrophoneTakes", TapeRecorder)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     TapeRecorder.tapes = [speech(), np.zeros(16000, np.int16), speech(0.5), speech(0.7)]
     app = build_app({"record": "kws.cli.record"})
@@ -92,4 +92,4 @@ def test_the_command_retakes_until_a_take_is_kept(tmp_path: Path, monkeypatch: p
 
 def test_a_missing_device_or_library_is_a_clear_error() -> None:
     with pytest.raises(KwsError, match=r"--device|libportaudio2"):
-        recorder.SoundDevice("no such microphone")
+        recorder.MicrophoneTakes("no such microphone")
