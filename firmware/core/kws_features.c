@@ -4,26 +4,7 @@
 #include <string.h>
 
 #include "dsp/kws_dsp.h"
-
-/* Walks the tables of the section; `failed` once one does not fit. */
-typedef struct {
-    const uint8_t *next;
-    uint32_t left_bytes;
-    bool failed;
-} reader_t;
-
-static const void *take_table(reader_t *reader, uint32_t num_values, uint32_t value_bytes)
-{
-    const uint32_t bytes = (num_values * value_bytes + 3u) & ~3u; /* at most 2^17 values: no overflow */
-    if (reader->failed || bytes > reader->left_bytes) {
-        reader->failed = true;
-        return NULL;
-    }
-    const void *table = reader->next;
-    reader->next += bytes;
-    reader->left_bytes -= bytes;
-    return table;
-}
+#include "kws_features_tables.h"
 
 static void read_header(kws_features_config_t *self, const uint8_t *data)
 {
@@ -97,33 +78,24 @@ static uint32_t num_real_twiddles(const kws_features_config_t *self)
     return 2u * ((self->num_bins < to_middle) ? self->num_bins : to_middle);
 }
 
-static bool read_tables(kws_features_config_t *self, reader_t *reader)
+static bool read_tables(kws_features_config_t *self, kws_features_tables_t *reader)
 {
     const uint32_t num_bins = self->num_bins;
     const bool has_roots = self->spectrum == KWS_SPECTRUM_MAGNITUDE;
-    self->window_q15 = take_table(reader, self->window_samples, sizeof(int16_t));
-    self->fft_twiddles_q15 = take_table(reader, kws_dsp_fft_num_twiddles(self->log2_points), sizeof(int16_t));
-    self->real_twiddles_q15 = take_table(reader, num_real_twiddles(self), sizeof(int16_t));
-    self->mel_rise_q15 = take_table(reader, num_bins, sizeof(uint16_t));
-    self->mel_segments = take_table(reader, self->num_mel_bands + 1u, sizeof(uint16_t));
-    self->sqrt_table =
-        has_roots ? take_table(reader, KWS_FEATURES_SQRT_ENTRIES, sizeof(uint16_t)) : (const uint16_t *)NULL;
-    self->log2_table_q15 = take_table(reader, KWS_FEATURES_LOG2_ENTRIES, sizeof(uint16_t));
-    self->projection_weights = take_table(reader, num_rows(self) * row_length(self), sizeof(int16_t));
-    self->offsets = take_table(reader, num_rows(self), sizeof(int32_t));
+    self->window_q15 = kws_features_take_table(reader, self->window_samples, sizeof(int16_t));
+    self->fft_twiddles_q15 =
+        kws_features_take_table(reader, kws_dsp_fft_num_twiddles(self->log2_points), sizeof(int16_t));
+    self->real_twiddles_q15 = kws_features_take_table(reader, num_real_twiddles(self), sizeof(int16_t));
+    self->mel_rise_q15 = kws_features_take_table(reader, num_bins, sizeof(uint16_t));
+    self->mel_segments = kws_features_take_table(reader, self->num_mel_bands + 1u, sizeof(uint16_t));
+    self->sqrt_table = has_roots
+                           ? kws_features_take_table(reader, KWS_FEATURES_SQRT_ENTRIES, sizeof(uint16_t))
+                           : (const uint16_t *)NULL;
+    self->log2_table_q15 = kws_features_take_table(reader, KWS_FEATURES_LOG2_ENTRIES, sizeof(uint16_t));
+    self->projection_weights =
+        kws_features_take_table(reader, num_rows(self) * row_length(self), sizeof(int16_t));
+    self->offsets = kws_features_take_table(reader, num_rows(self), sizeof(int32_t));
     return !reader->failed;
-}
-
-/* A twiddle longer than 1 would let the FFT outgrow its headroom. */
-static bool twiddles_are_short(const int16_t *twiddles_q15, uint32_t num_values)
-{
-    for (uint32_t i = 0u; i < num_values; i += 2u) {
-        const int32_t cosine = twiddles_q15[i], sine = twiddles_q15[i + 1u];
-        if ((uint32_t)(cosine * cosine) + (uint32_t)(sine * sine) > 1u << 30) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static bool mel_is_sound(const kws_features_config_t *self)
@@ -173,8 +145,8 @@ static bool projection_fits(const kws_features_config_t *self)
 static kws_status_t check_tables(const kws_features_config_t *self)
 {
     const uint32_t num_twiddles = kws_dsp_fft_num_twiddles(self->log2_points);
-    const bool sound = twiddles_are_short(self->fft_twiddles_q15, num_twiddles) &&
-                       twiddles_are_short(self->real_twiddles_q15, num_real_twiddles(self)) &&
+    const bool sound = kws_features_twiddles_are_short(self->fft_twiddles_q15, num_twiddles) &&
+                       kws_features_twiddles_are_short(self->real_twiddles_q15, num_real_twiddles(self)) &&
                        mel_is_sound(self) && log2_table_rises(self->log2_table_q15) && projection_fits(self);
     return sound ? KWS_OK : KWS_ERROR_BOUNDS;
 }
@@ -189,6 +161,40 @@ static uint8_t log2_of(uint32_t power_of_two)
     return result;
 }
 
+static kws_status_t read_mel(kws_features_config_t *self, kws_span_t section)
+{
+    read_header(self, section.data);
+    kws_status_t status = check_analysis(self);
+    if (status == KWS_OK) {
+        status = check_output(self);
+    }
+    if (status != KWS_OK) {
+        return status;
+    }
+    self->log2_points = log2_of(self->fft_length / 2u);
+    kws_features_tables_t reader = {.next = section.data + KWS_FEATURES_HEADER_BYTES,
+                                    .left_bytes = section.size_bytes - KWS_FEATURES_HEADER_BYTES};
+    return read_tables(self, &reader) ? check_tables(self) : KWS_ERROR_TRUNCATED;
+}
+
+static kws_status_t read_micro(kws_features_config_t *self, kws_span_t section)
+{
+    const kws_status_t status = kws_micro_read(&self->micro, section);
+    if (status != KWS_OK) {
+        return status;
+    }
+    self->kind = KWS_FEATURES_MICRO;
+    self->sample_rate_hz = self->micro.sample_rate_hz;
+    self->window_samples = self->micro.window_samples;
+    self->hop_samples = self->micro.hop_samples;
+    self->fft_length = (uint16_t)(2u << self->micro.log2_points);
+    self->num_mel_bands = self->micro.num_bands;
+    self->num_features = self->micro.num_bands;
+    self->zero_point = self->micro.zero_point;
+    self->scale_float32_bits = self->micro.scale_float32_bits;
+    return KWS_OK;
+}
+
 kws_status_t kws_features_read(kws_features_config_t *self, kws_span_t section)
 {
     memset(self, 0, sizeof *self);
@@ -201,21 +207,11 @@ kws_status_t kws_features_read(kws_features_config_t *self, kws_span_t section)
     if (section.size_bytes < KWS_FEATURES_HEADER_BYTES) {
         return KWS_ERROR_TRUNCATED;
     }
-    if (kws_read_u16(section.data) != KWS_FEATURES_LAYOUT_VERSION) {
-        return KWS_ERROR_VERSION;
+    switch (kws_read_u16(section.data)) {
+    case KWS_FEATURES_LAYOUT_VERSION: return read_mel(self, section);
+    case KWS_MICRO_LAYOUT_VERSION: return read_micro(self, section);
+    default: return KWS_ERROR_VERSION;
     }
-    read_header(self, section.data);
-    kws_status_t status = check_analysis(self);
-    if (status == KWS_OK) {
-        status = check_output(self);
-    }
-    if (status != KWS_OK) {
-        return status;
-    }
-    self->log2_points = log2_of(self->fft_length / 2u);
-    reader_t reader = {.next = section.data + KWS_FEATURES_HEADER_BYTES,
-                       .left_bytes = section.size_bytes - KWS_FEATURES_HEADER_BYTES};
-    return read_tables(self, &reader) ? check_tables(self) : KWS_ERROR_TRUNCATED;
 }
 
 /* Scratch: the FFT's points, where the bins then are; after them the bands and their logarithms. */
@@ -226,6 +222,9 @@ static uint32_t points_bytes(const kws_features_config_t *config)
 
 uint32_t kws_features_scratch_bytes(const kws_features_config_t *config)
 {
+    if (config->kind == KWS_FEATURES_MICRO) {
+        return kws_micro_scratch_bytes(&config->micro);
+    }
     return points_bytes(config) + config->num_mel_bands * (uint32_t)sizeof(uint64_t) +
            (config->num_mel_bands + 1u) * (uint32_t)sizeof(int16_t);
 }
@@ -233,15 +232,28 @@ uint32_t kws_features_scratch_bytes(const kws_features_config_t *config)
 kws_status_t kws_features_init(kws_features_t *self, const kws_features_config_t *config, kws_arena_t *arena,
                                void *scratch)
 {
-    (void)arena;
     self->config = config;
     self->scratch = scratch;
+    self->noise = NULL;
+    if (config->kind != KWS_FEATURES_MICRO) {
+        return KWS_OK;
+    }
+    self->noise = kws_arena_take(arena, config->num_features * (uint32_t)sizeof(uint32_t));
+    if (arena->base == NULL) {
+        return KWS_OK; /* counting only: there is no memory to clear */
+    }
+    if (!kws_arena_fits(arena)) {
+        return KWS_ERROR_ARENA;
+    }
+    kws_features_reset(self);
     return KWS_OK;
 }
 
 void kws_features_reset(kws_features_t *self)
 {
-    (void)self;
+    if (self->noise != NULL) {
+        memset(self->noise, 0, self->config->num_features * sizeof(uint32_t));
+    }
 }
 
 int32_t kws_features_band_scale_log2(uint16_t fft_length, kws_spectrum_t spectrum)
@@ -297,6 +309,10 @@ static kws_dsp_log_t log_scale(const kws_features_config_t *config, uint64_t *ba
 void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *features)
 {
     const kws_features_config_t *config = self->config;
+    if (config->kind == KWS_FEATURES_MICRO) {
+        kws_micro_step(&config->micro, self->noise, self->scratch, window, features);
+        return;
+    }
     int32_t *points = self->scratch;
     const int32_t exponent = analyse(config, window, points);
 
@@ -331,6 +347,7 @@ void kws_features_run(kws_features_t *self, const int16_t *samples, uint32_t num
     const uint32_t num_frames = kws_features_num_frames(config, clip_samples);
     for (uint32_t clip = 0u; clip < num_clips; ++clip) {
         const int16_t *clip_start = samples + (size_t)clip * clip_samples;
+        kws_features_reset(self);
         for (uint32_t frame = 0u; frame < num_frames; ++frame) {
             kws_features_step(self, clip_start + (size_t)frame * config->hop_samples, features);
             features += config->num_features;

@@ -1,10 +1,11 @@
-/* Stage 2 of 5: one window of int16 samples -> one frame of int8 features.
+/* Stage 2 of 5: one window of int16 samples -> one frame of int8 features. Two kinds of front end, told apart by the
+ * layout version that the FEAT section begins with: this one, and that of kws_micro.h.
  *
  *   samples -> [pre-emphasis] -> window -> real FFT -> magnitude or power -> mel bands -> log2 -> [DCT] -> int8
  *
  * Integers only. A window is first scaled up by the power of two that its loudest sample allows (block floating
  * point), so that a whisper is analysed as finely as a shout; the scale is taken out again after the logarithm.
- * Frames are independent of each other: no state is carried from hop to hop.
+ * Frames are independent of each other: no state is carried from hop to hop. (That of kws_micro.h carries one.)
  *
  * The FEAT section, little-endian, made by kws/features.py, which is the only place that computes a table:
  *   offset  size  field
@@ -51,6 +52,7 @@
 
 #include "kws_arena.h"
 #include "kws_bundle.h"
+#include "kws_micro.h"
 
 enum {
     KWS_FEATURES_LAYOUT_VERSION = 3,
@@ -72,8 +74,15 @@ typedef enum {
     KWS_PROJECTION_DCT = 1
 } kws_projection_t;
 
-/* Parsed and checked FEAT section: scalars by value, tables as pointers into the bundle. */
+typedef enum {
+    KWS_FEATURES_MEL = 0,
+    KWS_FEATURES_MICRO = 1
+} kws_features_kind_t;
+
+/* Parsed and checked FEAT section: scalars by value, tables as pointers into the bundle. Of the micro front end: the
+ * common scalars and `micro`, all else is zero. */
 typedef struct {
+    kws_features_kind_t kind;
     uint32_t sample_rate_hz;
     uint16_t window_samples;
     uint16_t hop_samples;
@@ -101,11 +110,13 @@ typedef struct {
     const uint16_t *log2_table_q15;
     const int16_t *projection_weights;
     const int32_t *offsets;
+    kws_micro_config_t micro;
 } kws_features_config_t;
 
 typedef struct {
     const kws_features_config_t *config;
-    void *scratch; /* shared: contents do not outlive a step */
+    void *scratch;   /* shared: contents do not outlive a step */
+    uint32_t *noise; /* micro: noise estimates, num_features; else NULL */
 } kws_features_t;
 
 /* Checks everything that step relies on: no bytes, however wrong, make it read outside the section or
@@ -115,10 +126,11 @@ kws_status_t kws_features_read(kws_features_config_t *self, kws_span_t section);
 /* Scratch the step needs; the pipeline shares one block between the stages. Aligned to 8 bytes. */
 uint32_t kws_features_scratch_bytes(const kws_features_config_t *config);
 
-/* This stage carries nothing between hops: the arena is left as it was. scratch may be NULL when the arena only
- * counts. */
+/* The micro front end takes its noise estimates from the arena; the other kind carries nothing between hops and leaves
+ * the arena alone. scratch may be NULL when the arena only counts. */
 kws_status_t kws_features_init(kws_features_t *self, const kws_features_config_t *config, kws_arena_t *arena,
                                void *scratch);
+/* Forgets what was heard. */
 void kws_features_reset(kws_features_t *self);
 
 /* window: config->window_samples samples, aligned to 4 bytes for full speed. features: config->num_features
@@ -128,7 +140,8 @@ void kws_features_step(kws_features_t *self, const int16_t *window, int8_t *feat
 /* Frames in a recording: every window that lies inside it. */
 uint32_t kws_features_num_frames(const kws_features_config_t *config, uint32_t num_samples);
 
-/* Whole recordings: num_clips rows of clip_samples samples -> num_clips * num_frames rows of features. */
+/* Whole recordings, each from a reset: num_clips rows of clip_samples samples -> num_clips * num_frames rows of
+ * features. */
 void kws_features_run(kws_features_t *self, const int16_t *samples, uint32_t num_clips, uint32_t clip_samples,
                       int8_t *features);
 

@@ -12,6 +12,7 @@ enum {
     EXIT_GOOD = 0x20026,
     EXIT_BAD = 0x20024,
     SCRATCH_BYTES = 16384,
+    MEMORY_BYTES = 1024,
     MAX_FEATURES_BYTES = 65536
 };
 
@@ -24,6 +25,7 @@ extern uint32_t __stack_top;
 
 static uint64_t scratch[SCRATCH_BYTES / 8];
 static int8_t features[MAX_FEATURES_BYTES];
+static uint64_t memory[MEMORY_BYTES / 8];
 
 static uint32_t semihost(uint32_t operation, const void *argument)
 {
@@ -55,6 +57,8 @@ void Reset_Handler(void)
 {
     kws_features_config_t config;
     kws_features_t state;
+    kws_arena_t arena;
+    kws_arena_init(&arena, memory, sizeof memory);
     const kws_span_t section = {.data = input_section, .size_bytes = input_section_bytes};
     if (kws_features_read(&config, section) != KWS_OK ||
         kws_features_scratch_bytes(&config) > SCRATCH_BYTES) {
@@ -62,7 +66,7 @@ void Reset_Handler(void)
     }
     const uint32_t num_frames = kws_features_num_frames(&config, input_num_samples);
     if (num_frames * config.num_features > MAX_FEATURES_BYTES ||
-        kws_features_init(&state, &config, (kws_arena_t *)0, scratch) != KWS_OK) {
+        kws_features_init(&state, &config, &arena, scratch) != KWS_OK) {
         finish(EXIT_BAD);
     }
     kws_features_run(&state, input_samples, 1u, input_num_samples, features);

@@ -45,7 +45,11 @@ def build(features: Features, samples: npt.NDArray[np.int16], folder: Path, *, p
     (folder / "samples.bin").write_bytes(samples.astype("<i2").tobytes())
     text = INPUT.format(section_bytes=len(features.section), num_samples=len(samples))
     (folder / "input.S").write_text(text, encoding="ascii")
-    sources = [ROOT / "tests" / "c" / "features_on_m4.c", CORE / "kws_features.c", *sorted(CORE.glob("dsp/*.c"))]
+    sources = [
+        ROOT / "tests" / "c" / "features_on_m4.c",
+        *(CORE / f"kws_{name}.c" for name in ("arena", "features", "micro")),
+        *sorted(CORE.glob("dsp/*.c")),
+    ]
     sources += [CORE / "kws_bundle.c"]
     choice = ["-DKWS_PLAIN"] if plain else []
     command = ["arm-none-eabi-gcc", *CPU, *FLAGS, *choice, *LINK, *map(str, sources), "input.S", "-o", "program.elf"]

@@ -18,7 +18,8 @@ from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, WindowShape
 from numpy.typing import NDArray
 
-from kws.features import FeaturesConfig, dct_matrix
+from kws.features import FeaturesConfig
+from kws.mel_tables import dct_matrix
 
 if TYPE_CHECKING:
     import tensorflow as tf
