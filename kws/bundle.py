@@ -22,7 +22,7 @@ from kws.labels import check_distinct
 from kws.metadata import metadata_of, with_metadata
 
 if TYPE_CHECKING:
-    from kws.features import FeaturesConfig
+    from kws.features import AnyFeaturesConfig
     from kws.gate import GateConfig
 
 __all__ = ["Bundle", "DecisionConfig", "OperatingPoint"]
@@ -80,7 +80,7 @@ class Bundle:
     def build(
         cls,
         *,
-        features: FeaturesConfig | bytes,
+        features: AnyFeaturesConfig | bytes,
         model_section: bytes,
         labels: Sequence[str],
         decision: DecisionConfig,
@@ -92,7 +92,7 @@ class Bundle:
 
         Parameters
         ----------
-        features : FeaturesConfig or bytes
+        features : FeaturesConfig, MicroFeaturesConfig or bytes
             Front-end settings, or a FEAT section as it is.
         model_section : bytes
             MODL, from :func:`kws.importer.section.model_section`.

@@ -20,6 +20,8 @@ from kws.errors import BundleError
 from kws.mel_tables import mel_section, require
 from kws.micro_features import MicroFeaturesConfig, micro_section
 
+__all__ = ["AnyFeaturesConfig", "Features", "FeaturesConfig", "MicroFeaturesConfig", "features_section"]
+
 Int8Array = npt.NDArray[np.int8]
 Int16Array = npt.NDArray[np.int16]
 

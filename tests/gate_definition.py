@@ -27,6 +27,16 @@ def gate_states(bundle: Bundle, audio: np.ndarray, num_frames: int) -> list[bool
     return states
 
 
+def features_heard(bundle: Bundle, audio: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """The features of these frames as if nothing else had ever been said: their windows laid end to end."""
+    section = bytearray(bundle.section("FEAT"))
+    features = Features(bytes(section))
+    starts = np.asarray(heard, dtype=int) * features.hop_samples
+    windows = np.concatenate([audio[start : start + features.window_samples] for start in starts])
+    section[10:12] = features.window_samples.to_bytes(2, "little")  # the hop, in both layouts
+    return Features(bytes(section)).compute(windows)
+
+
 def frames_heard(states: list[bool], preroll_frames: int, decision_frames: int) -> list[int]:
     """The definition (kws_pipeline.h): the frames of the stream that remain when the silences are cut out of it."""
     heard: list[int] = []

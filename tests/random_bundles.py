@@ -9,7 +9,7 @@ import numpy as np
 
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
-from kws.features import FeaturesConfig
+from kws.features import AnyFeaturesConfig, FeaturesConfig
 from kws.gate import GateConfig
 from kws.importer.arithmetic import quantize_multiplier, softmax_constants
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
@@ -82,7 +82,7 @@ def random_network(*, seed: int = 0, channels: int = 16, streaming: bool = True,
 
 
 def random_bundle(*, seed: int = 0, streaming: bool = True, causal: bool = False, gate: GateConfig | None = None,
-                  channels: int = 16, features: FeaturesConfig | None = None) -> Bundle:  # fmt: skip
+                  channels: int = 16, features: AnyFeaturesConfig | None = None) -> Bundle:  # fmt: skip
     """Return a whole spotter; it fires often, so that events can be compared."""
     config = features if features is not None else FeaturesConfig()
     network = random_network(seed=seed, channels=channels, streaming=streaming, causal=causal,

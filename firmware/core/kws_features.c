@@ -164,6 +164,7 @@ static uint8_t log2_of(uint32_t power_of_two)
 static kws_status_t read_mel(kws_features_config_t *self, kws_span_t section)
 {
     read_header(self, section.data);
+    self->kind = (self->preemphasis_q15 == 0) ? KWS_FEATURES_MEL : KWS_FEATURES_EMPHASIZED_MEL;
     kws_status_t status = check_analysis(self);
     if (status == KWS_OK) {
         status = check_output(self);
@@ -267,7 +268,7 @@ int32_t kws_features_band_scale_log2(uint16_t fft_length, kws_spectrum_t spectru
 static int32_t analyse(const kws_features_config_t *config, const int16_t *window, int32_t *points)
 {
     int32_t exponent;
-    if (config->preemphasis_q15 > 0) {
+    if (config->kind == KWS_FEATURES_EMPHASIZED_MEL) {
         exponent = kws_dsp_fft_load_preemphasis_s16(points, config->log2_points, window, config->window_q15,
                                                     config->window_samples, config->preemphasis_q15);
     } else {

@@ -76,7 +76,8 @@ typedef enum {
 
 typedef enum {
     KWS_FEATURES_MEL = 0,
-    KWS_FEATURES_MICRO = 1
+    KWS_FEATURES_EMPHASIZED_MEL = 1, /* with pre-emphasis */
+    KWS_FEATURES_MICRO = 2
 } kws_features_kind_t;
 
 /* Parsed and checked FEAT section: scalars by value, tables as pointers into the bundle. Of the micro front end: the

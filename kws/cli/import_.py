@@ -15,7 +15,10 @@ def import_(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Bundle to write.")],
     features: Annotated[
-        str, typer.Option(help="Front end: mlperf-kws, mlperf-streaming, or a TOML file of FeaturesConfig fields.")
+        str,
+        typer.Option(
+            help="Front end: mlperf-kws, mlperf-streaming, microwakeword, micro-speech, or a TOML file of its settings."
+        ),
     ] = "mlperf-kws",
     threshold: Annotated[float, typer.Option(help="Posterior at which keywords fire, 0..1.")] = 0.8,
     refractory_frames: Annotated[int, typer.Option(help="Frames without a second event after one.")] = 50,

@@ -5,23 +5,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kws.bundle import Bundle, DecisionConfig, OperatingPoint
 from kws.errors import ConfigError, ImportModelError
-from kws.features import FeaturesConfig
+from kws.features import AnyFeaturesConfig, FeaturesConfig, MicroFeaturesConfig
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.labels import is_quiet
 
-PRESETS = {"mlperf-kws": FeaturesConfig.mlperf_kws, "mlperf-streaming": FeaturesConfig.mlperf_streaming}
+PRESETS: dict[str, Callable[[], AnyFeaturesConfig]] = {
+    "mlperf-kws": FeaturesConfig.mlperf_kws,
+    "mlperf-streaming": FeaturesConfig.mlperf_streaming,
+    "microwakeword": MicroFeaturesConfig,
+    "micro-speech": lambda: MicroFeaturesConfig(hop_samples=320),
+}
 """Front ends known by name."""
+KINDS: dict[str, type[AnyFeaturesConfig]] = {"mel": FeaturesConfig, "micro": MicroFeaturesConfig}
+"""What ``kind`` in a features file says; ``mel`` when it says nothing."""
 
 
-def features_from_option(option: str) -> FeaturesConfig:
-    """Return the front end named by a preset or described by a TOML file of :class:`FeaturesConfig` fields.
+def features_from_option(option: str) -> AnyFeaturesConfig:
+    """Return the front end named by a preset or described by a TOML file of the fields of its settings.
 
     Raises
     ------
@@ -37,12 +44,19 @@ def features_from_option(option: str) -> FeaturesConfig:
         raise ConfigError(
             f"features: '{option}' is neither {' nor '.join(PRESETS)} nor a readable TOML file ({error})"
         ) from error
-    settings = settings.get("features", settings)
-    known = {field.name for field in dataclasses.fields(FeaturesConfig)}
+    settings = dict(settings.get("features", settings))
+    kind = settings.pop("kind", "mel")
+    if kind not in KINDS:
+        raise ConfigError(f"features: {option}: kind is '{kind}'; expected {' or '.join(KINDS)}")
+    known = {field.name for field in dataclasses.fields(KINDS[kind])}
     if unknown := sorted(set(settings) - known):
         raise ConfigError(f"features: {option}: unknown {', '.join(unknown)}; expected {', '.join(sorted(known))}")
-    values: dict[str, Any] = {key: None if value == "none" else value for key, value in settings.items()}
-    return FeaturesConfig(**values)
+    values: dict[str, Any] = {key: _toml_value(value) for key, value in settings.items()}
+    return KINDS[kind](**values)
+
+
+def _toml_value(value: object) -> object:
+    return None if value == "none" else tuple(value) if isinstance(value, list) else value
 
 
 def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractory_frames: int = 50) -> DecisionConfig:
@@ -59,7 +73,7 @@ def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractor
 def import_bundle(
     path: str | Path,
     *,
-    features: FeaturesConfig,
+    features: AnyFeaturesConfig,
     labels: Sequence[str],
     decision: DecisionConfig | None = None,
     streaming: bool | None = None,
@@ -71,7 +85,7 @@ def import_bundle(
     Parameters
     ----------
     path : path of an int8 ``.tflite`` file
-    features : FeaturesConfig
+    features : FeaturesConfig or MicroFeaturesConfig
         The front end the model was trained with; its ``scale`` and ``zero_point`` are replaced by the model's.
     labels : sequence of str
         In the order of the model's outputs.
@@ -106,7 +120,7 @@ def import_bundle(
     )
 
 
-def _provenance(path: Path, features: FeaturesConfig) -> dict[str, object]:
+def _provenance(path: Path, features: AnyFeaturesConfig) -> dict[str, object]:
     return {
         "source": {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "made_by": "kws import",

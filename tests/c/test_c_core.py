@@ -12,7 +12,7 @@ import pytest
 from random_bundles import random_bundle, random_network, speech_like
 
 from kws.bundle import Bundle
-from kws.features import FeaturesConfig
+from kws.features import FeaturesConfig, MicroFeaturesConfig
 from kws.gate import GateConfig
 from kws.importer.section import model_section
 from kws.pipeline import Pipeline
@@ -24,6 +24,7 @@ BUNDLES = {
     "streaming": lambda: random_bundle(seed=1),
     "window": lambda: random_bundle(seed=2, streaming=False),
     "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=0), causal=True),
+    "micro": lambda: random_bundle(seed=5, gate=GateConfig(hangover_frames=0), features=MicroFeaturesConfig()),
     "log_mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
 }
 

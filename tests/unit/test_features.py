@@ -6,6 +6,7 @@ import dataclasses
 import math
 import struct
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.errors import BundleError, ConfigError
-from kws.features import Features, FeaturesConfig, features_section
+from kws.features import Features, FeaturesConfig, MicroFeaturesConfig, features_section
+from kws.importer.bundle import features_from_option
 
 HEADER_BYTES = 48
 MFCC = dataclasses.replace(FeaturesConfig.mlperf_kws(), gain=1.0)
@@ -261,3 +263,51 @@ def test_altered_sections_are_refused_or_run(data: st.DataObject) -> None:
         return
     loud = np.where(np.arange(front_end.window_samples) % 3, 32767, -32768).astype(np.int16)
     assert front_end.compute(loud).shape == (1, front_end.num_features)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fft_length": 1024}, {"window_samples": 481}, {"window_samples": 514}, {"hop_samples": 0}, {"num_bands": 0},
+        {"num_bands": 129}, {"high_hz": 8000.0}, {"low_hz": 7500.0}, {"noise_smoothing": (0.1, 1.1)},
+        {"min_signal": -0.1}, {"smoothing_bits": 17}, {"gain_bits": 10}, {"gain_offset": 0.0}, {"scale": 0.0},
+        {"zero_point": 128},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_impossible_settings_of_the_micro_front_end_are_refused_by_name(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"features: .*{next(iter(wrong))}.*expected"):
+        MicroFeaturesConfig(**wrong)
+
+
+def test_each_clip_of_a_batch_is_heard_from_a_reset() -> None:
+    clips = np.random.default_rng(3).integers(-9000, 9000, (3, 4000)).astype(np.int16)
+    features = Features(MicroFeaturesConfig())
+    batch = features.compute_batch(clips)
+    assert not np.array_equal(features.compute(clips.ravel())[-20:], batch[-1][-20:]), "the noise estimates must matter"
+    for clip, frames in zip(clips, batch, strict=True):
+        np.testing.assert_array_equal(features.compute(clip), frames)
+
+
+@pytest.mark.parametrize("offset", range(48))
+def test_altered_settings_of_the_micro_front_end_are_refused_or_still_make_features(offset: int) -> None:
+    section = bytearray(features_section(MicroFeaturesConfig()))
+    for value in (0, 1, 127, 128, 255):
+        section[offset] = value
+        try:
+            features = Features(bytes(section))
+        except BundleError:
+            continue
+        assert features.compute(np.zeros(2100, np.int16)).shape[1] == features.num_features
+
+
+def test_a_features_file_says_which_kind_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "micro.toml"
+    path.write_text('[features]\nkind = "micro"\nhop_samples = 320\nnoise_smoothing = [0.02, 0.05]\n', encoding="utf-8")
+    assert features_from_option(str(path)) == MicroFeaturesConfig(hop_samples=320, noise_smoothing=(0.02, 0.05))
+    path.write_text('kind = "mel"\nfft_size = 512\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="fft_size"):
+        features_from_option(str(path))
+    path.write_text('kind = "cepstrum"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="cepstrum"):
+        features_from_option(str(path))

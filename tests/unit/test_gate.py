@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from gate_definition import frames_heard, gate_states
+from gate_definition import features_heard, frames_heard, gate_states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_bundles import LABELS, random_bundle, speech_like
@@ -12,7 +12,7 @@ from random_bundles import LABELS, random_bundle, speech_like
 from kws.bundle import Bundle
 from kws.core import ffi, lib
 from kws.errors import BundleError, ConfigError
-from kws.features import Features, FeaturesConfig
+from kws.features import Features, FeaturesConfig, MicroFeaturesConfig
 from kws.gate import GateConfig
 from kws.model import Model
 from kws.pipeline import Pipeline
@@ -28,6 +28,7 @@ MANNERS = {"valid": {}, "causal": {"causal": True}, "window": {"streaming": Fals
 FRONT_ENDS = {
     "480 by 320": FeaturesConfig(),
     "three hops a window": FeaturesConfig(hop_samples=160),
+    "micro, which remembers": MicroFeaturesConfig(),
     "gaps between windows": FeaturesConfig(window_samples=256, hop_samples=320, fft_length=256),
 }
 
@@ -45,11 +46,10 @@ class Heard:
 def by_its_parts(bundle: Bundle, audio: np.ndarray) -> Heard:
     """The same from the stages one by one, without the pipeline."""
     features, model, decision = Features(bundle.section("FEAT")), Model(bundle), bundle.decision
-    frames = features.compute(audio)
-    states = gate_states(bundle, audio, len(frames))
+    states = gate_states(bundle, audio, features.num_frames(len(audio)))
     gate = GateConfig.from_section(bundle.section("GATE"))
     heard = np.array(frames_heard(states, gate.preroll_frames, model.decision_frames))
-    posteriors, newest = model.stream(frames[heard])
+    posteriors, newest = model.stream(features_heard(bundle, audio, heard))
     smoothed = np.zeros_like(posteriors)
     for i in range(len(posteriors)):
         rows = posteriors[max(0, i + 1 - decision.smoothing_decisions) : i + 1].astype(int)
