@@ -42,6 +42,9 @@ def wakeword(
 
         show_project(project)
     else:
+        from kws.training.fit.quiet import load_tensorflow
+
+        load_tensorflow()
         from kws.training.wakeword.run import execute
 
         execute(project, out, board=None if board == "none" else board)

@@ -14,12 +14,12 @@ from kws.training.clips.run import RunResult, train_and_export
 from kws.training.demo.data import DemoData, DemoSize, make_demo_data, write_held_out
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kws.device.build import board_names, build_firmware, find_tool
 from kws.errors import ConfigError, ToolMissingError
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
+from kws.progress import one_bar
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
 
@@ -89,13 +89,9 @@ class Demo:
         self._console.print(f"[dim]{time.monotonic() - started_s:.0f} s[/]")
 
     def _synthesise(self, run: RunConfig) -> DemoData:
-        with self._announced("Speak: a phrase, what sounds like it, and what does not"), _bar(self._console) as bar:
-            task = bar.add_task("synthesising", total=None)
-            data = make_demo_data(
-                run,
-                self._size,
-                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        what = "Speak: a phrase, what sounds like it, and what does not"
+        with self._announced(what), one_bar(self._console, "synthesising") as show:
+            data = make_demo_data(run, self._size, on_progress=show)
         learnt, kept = data.training, sum(len(clips) for clips in data.held_out.values())
         self._console.print(
             f"{len(learnt.training)} clips to learn from, {len(learnt.validation)} to validate on, {kept} held out: "
@@ -128,9 +124,9 @@ class Demo:
 
     def _replay(self, made: RunResult, clips: Path, board: str) -> ReplayResult:
         request = ReplayRequest(paths=(clips,), bundle=made.bundle_path, board=board, verify=True)
-        with self._announced(f"Prove: held-out clips over the serial line to {board}"), _bar(self._console) as bar:
-            task = bar.add_task(f"replaying to {board}", total=None)
-            return run_replay(request, on_outcome=lambda done, total, _: bar.update(task, completed=done, total=total))
+        what = f"Prove: held-out clips over the serial line to {board}"
+        with self._announced(what), one_bar(self._console, f"replaying to {board}") as show:
+            return run_replay(request, on_outcome=lambda done, total, _: show(done, total))
 
     def _report(self, result: ReplayResult, made: RunResult, phrase: str, seconds: float) -> bool:
         page = self._folder / "report.html"
@@ -177,11 +173,6 @@ def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / _MARK).touch()
-
-
-def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
 
 
 def _proven(result: ReplayResult) -> bool:

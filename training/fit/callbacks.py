@@ -9,13 +9,9 @@ import keras
 import numpy as np
 from kws.training.fit import checkpoint
 from numpy.typing import NDArray
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from kws.progress import Progress
 
 _PREDICT_CLIPS = 256
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from kws.training.fit.quiet import load_tensorflow
 from rich.console import Console
-from rich.progress import Progress
 
 from kws.errors import KwsError
 from kws.features import FeaturesConfig
+from kws.progress import Progress
 
 _ELSEWHERE = 0.65
 """Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken."""

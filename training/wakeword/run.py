@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +30,6 @@ from kws.training.wakeword.learn import Learned, Lessons, learn
 from kws.training.wakeword.show import show_pronunciation
 from kws.training.wakeword.speech import SpeechBank
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kws.bench.measure import measure
 from kws.bench.result import BenchResult
@@ -41,6 +39,7 @@ from kws.errors import KwsError, TrainingError
 from kws.features import Features, FeaturesConfig
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
+from kws.progress import one_bar
 
 DEFAULT_OUT = Path("build") / "words"
 _RECORDINGS_FROM = 10_000_000
@@ -164,7 +163,7 @@ def _speech_path(out: Path, project: WordProject, engine: str) -> Path:
 
 def _speak(script: speech.Script, engine: SpeechEngine, path: Path, console: Console) -> SpeechBank:
     def make() -> SpeechBank:
-        with _progress(console, "speaking") as step:
+        with one_bar(console, "speaking") as step:
             return speech.speak(script, engine, step)
 
     return _once(path, SpeechBank, make)
@@ -194,7 +193,7 @@ def _make_lessons(
 
     def scenes(name: str, material: Material, orders: list[Order], first: int = 0) -> Examples:
         def make() -> Examples:
-            with _progress(console, f"{name} scenes") as step:
+            with one_bar(console, f"{name} scenes") as step:
                 return make_examples(material, orders, first_number=first, on_progress=step)
 
         return _once(work / f"{name}.npz", Examples, make)
@@ -279,17 +278,3 @@ def _once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
         make().save(part)
         part.replace(path)
     return kind.load(path)
-
-
-@contextmanager
-def _progress(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

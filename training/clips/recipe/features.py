@@ -11,9 +11,9 @@ import numpy as np
 from kws.training.augment.clips import Acoustics
 from kws.training.clips.recipe.sources import Source
 from numpy.typing import NDArray
-from rich.progress import track
 
 from kws.features import Features, FeaturesConfig
+from kws.progress import track
 
 _CHUNK_CLIPS = 256
 _WORKERS = 2
@@ -113,7 +113,7 @@ def _augment(
         store[job.variant, job.row : job.row + len(audio)] = Features(config).compute_batch(audio)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        for _ in track(pool.map(work, jobs), description="augmenting", total=len(jobs)):
+        for _ in track(pool.map(work, jobs), "augmenting", len(jobs)):
             pass
     store.flush()
 
