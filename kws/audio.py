@@ -50,6 +50,13 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
     ------
     AudioError
         If the file is missing, empty, truncated, not audio, or holds values that are not finite.
+
+    Examples
+    --------
+    >>> import kws
+    >>> samples = kws.read_audio("examples/stream.flac")
+    >>> samples.dtype, samples.shape
+    (dtype('int16'), (80000,))
     """
     path = Path(path)
     _check_file(path)

@@ -47,6 +47,15 @@ class Bundle:
     ------
     BundleError
         If the bytes are no bundle, are damaged, are of another format version, or a section is malformed.
+
+    Examples
+    --------
+    >>> import kws
+    >>> bundle = kws.Bundle.load("models/wake_computer_50.kws")
+    >>> bundle
+    Bundle('models/wake_computer_50.kws', 2 labels, 112,272 bytes, CRC d9f66fd0)
+    >>> bundle.labels
+    ('unknown', 'computer')
     """
 
     def __init__(self, data: bytes, *, name: str = "bundle") -> None:

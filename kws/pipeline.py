@@ -104,7 +104,7 @@ class Pipeline:
     >>> from kws.bundle import Bundle
     >>> pipeline = Pipeline(Bundle.load("models/speech_commands_12.kws"))
     >>> pipeline
-    Pipeline('models/speech_commands_12.kws', 12 labels, operating point 0)
+    Pipeline('models/speech_commands_12.kws', 12 labels, operating point 1)
     """
 
     def __init__(self, bundle: Bundle, *, operating_point: int | None = None) -> None:

@@ -133,9 +133,17 @@ class Spotter:
         --------
         >>> import kws
         >>> spotter = kws.load("models/speech_commands_12.kws")
-        >>> spotter.listen("examples/clips/yes.flac")
-        [Detection('yes' at 0.90 s, score 243 of 255)]
-        >>> samples = kws.read_audio("examples/clips/yes.flac")
+        >>> spotter.listen("examples/stream.flac")
+        [Detection('stop' at 1.79 s, score 141 of 255), Detection('no' at 4.23 s, score 140 of 255)]
+
+        Arrays of another rate are heard when the rate is given:
+
+        >>> samples = kws.read_audio("examples/stream.flac")
+        >>> [detection.label for detection in spotter.listen(samples.repeat(3), rate=48000)]
+        ['stop', 'no']
+
+        Blocks give the same as the whole:
+
         >>> blocks = (samples[start : start + 1600] for start in range(0, len(samples), 1600))
         >>> list(spotter.listen(blocks)) == spotter.listen(samples)
         True
@@ -179,16 +187,17 @@ class Spotter:
         Examples
         --------
         >>> import kws
-        >>> kws.load("models/speech_commands_12.kws").classify("examples/clips/stop.flac").label
-        'stop'
+        >>> verdict = kws.load("models/speech_commands_12.kws").classify("examples/clips/stop/slt.flac")
+        >>> verdict.label, round(verdict.posterior, 2)
+        ('stop', 0.73)
         """
-        samples, length = self._samples(clip, rate), self.listening.clip_samples
-        if samples.size > LONGEST_CLIP_WINDOWS * length:
+        samples, window = self._samples(clip, rate), self.listening.window_samples
+        if samples.size > LONGEST_CLIP_WINDOWS * window:
             raise AudioError(
-                f"clip: expected at most {length / self.sample_rate_hz:.2f} s, which one decision sees, and got "
+                f"clip: expected at most {window / self.sample_rate_hz:.2f} s, which one decision sees, and got "
                 f"{samples.size / self.sample_rate_hz:.2f} s; use listen, or cut the word out"
             )
-        score = evaluate_clips(self.bundle, fit_clip(samples, length)[np.newaxis], [0])
+        score = evaluate_clips(self.bundle, fit_clip(samples, self.listening.clip_samples)[np.newaxis], [0])
         posteriors = {label: int(value) / 255 for label, value in zip(self.labels, score.posteriors[0], strict=True)}
         return Classification(label=self.labels[int(score.predicted[0])], posteriors=posteriors)
 
@@ -211,6 +220,19 @@ class Spotter:
         ------
         AudioError
             If the samples are not understood, or the rate changes within a stream.
+
+        Examples
+        --------
+        >>> import kws
+        >>> spotter = kws.load("models/speech_commands_12.kws")
+        >>> samples = kws.read_audio("examples/stream.flac")
+        >>> for start in range(0, len(samples), 1600):
+        ...     for detection in spotter.feed(samples[start : start + 1600]):
+        ...         print(f"{detection.time_s:.1f} s: {detection.label}")
+        1.8 s: stop
+        4.2 s: no
+        >>> spotter.flush()
+        []
         """
         return self._stream.feed(samples, rate)
 

@@ -88,6 +88,14 @@ def evaluate_request(
         If a recording, the truth or the data set cannot be read.
     ConfigError
         If options contradict each other.
+
+    Examples
+    --------
+    >>> import kws
+    >>> bundle = kws.Bundle.load("models/speech_commands_12.kws")
+    >>> evaluation = kws.evaluate_request(bundle, kws.EvaluationRequest(paths="examples/clips"))
+    >>> print(evaluation.clips.accuracy)
+    90.0% (9 of 10, 95 % 55.5%-99.7%)
     """
     _check(request)
     recordings, noise = _split(bundle, request) if request.split is not None else (_found(bundle, request), [])

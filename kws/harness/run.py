@@ -61,6 +61,17 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     ------
     AudioError, BundleError, DeviceError, EvaluationError, ToolMissingError
         If a recording, the bundle, the board, the truth or a tool fails.
+
+    Examples
+    --------
+    >>> import kws
+    >>> result = kws.run_replay(
+    ...     kws.ReplayRequest(paths="examples/clips", bundle="models/speech_commands_12.kws")
+    ... )
+    >>> result
+    ReplayResult(10 recordings, 30 s, board host; accuracy 90.0%; 1 of 9 keywords missed)
+    >>> [outcome for outcome in result.outcomes if not outcome.correct]
+    [Outcome('off/rms.flac'; 'off' taken for 'unknown'; events: none)]
     """
     bundle = Bundle.load(request.bundle)
     listening = listening_of(bundle, request.operating_point)

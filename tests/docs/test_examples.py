@@ -1,0 +1,114 @@
+"""Every example runs from a clone, and says what it should."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kws
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+MODEL = "models/speech_commands_12.kws"
+FAKE_SOUNDDEVICE = '''
+"""A microphone that plays examples/stream.flac at 48 kHz, the only rate it knows, and is then unplugged."""
+import numpy as np, soundfile
+class PortAudioError(Exception): pass
+def check_input_settings(device=None, channels=1, samplerate=None, dtype=None):
+    if samplerate != 48000: raise PortAudioError("Invalid sample rate")
+class InputStream:
+    def __init__(self, **_): self.left = soundfile.read("examples/stream.flac", dtype="int16")[0].repeat(3)
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def read(self, count):
+        if len(self.left) < count: raise PortAudioError("unplugged")
+        block, self.left = self.left[:count], self.left[count:]
+        return block[:, np.newaxis], False
+'''
+
+
+def run(*command: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ) | ({"PYTHONPATH": str(path)} if path else {})
+    arguments = [sys.executable, *command]
+    return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+
+
+def test_every_example_is_listed_and_tested() -> None:
+    listed, tested = (EXAMPLES / "README.md").read_text(encoding="utf-8"), Path(__file__).read_text(encoding="utf-8")
+    for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.toml")]:
+        assert f"`{path.name}`" in listed, path
+        assert f"examples/{path.name}" in tested, path
+
+
+def test_words_of_a_file_are_printed() -> None:
+    done = run("examples/listen_to_file.py")
+    assert [line.split()[2] for line in done.stdout.splitlines()] == ["stop", "no"], done.stderr
+
+
+def test_words_of_a_microphone_are_printed_as_they_come(tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text(FAKE_SOUNDDEVICE, encoding="utf-8")
+    done = run("examples/listen_to_microphone.py", MODEL, path=tmp_path)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "say yes, no, up, down, left, right, on, off, stop, go", done.stderr
+    assert [line.split()[2] for line in lines[1:]] == ["stop", "no"]
+    assert "is it still connected" in done.stderr
+
+
+def test_arrays_are_heard_in_every_form() -> None:
+    done = run("examples/arrays.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("'stop' at") == 3
+    assert "Classification('right'" in done.stdout
+    assert "missed: ['off/rms.flac']" in done.stdout
+
+
+def test_recordings_are_tests() -> None:
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_words.py")
+    assert done.returncode == 0, done.stdout
+    assert "6 passed" in done.stdout
+
+
+def test_two_bundles_are_compared(tmp_path: Path) -> None:
+    bundle = kws.Bundle.load(ROOT / MODEL)
+    deaf = tmp_path / "deaf.kws"
+    point = bundle.decision.operating_points[0]
+    raised = [255 if label == "stop" else limit for label, limit in zip(bundle.labels, point.thresholds, strict=True)]
+    bundle.replace(decision=replace_thresholds(bundle, tuple(raised))).save(deaf)
+    done = run("examples/compare_bundles.py", MODEL, str(deaf), "examples/clips")
+    assert "stop/slt.flac: taken for stop -> stop, events ['stop'] -> []" in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1] == "1 of 10 recordings changed"
+
+
+def test_the_suite_passes() -> None:
+    done = run("-m", "kws", "replay", "examples/suite.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_recordings_are_remade_by_their_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("make_clips", ROOT / "examples/make_clips.py")
+    assert spec is not None
+    assert spec.loader is not None
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    monkeypatch.setattr(maker, "FOLDER", tmp_path)
+    maker.main()
+    made = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.flac"))
+    assert made == sorted(path.relative_to(EXAMPLES) for path in EXAMPLES.rglob("*.flac"))
+    assert (tmp_path / "stream.csv").read_bytes() == (EXAMPLES / "stream.csv").read_bytes()
+    for path in made:
+        new, shipped = (kws.read_audio(folder / path).astype(np.int32) for folder in (tmp_path, EXAMPLES))
+        assert np.abs(new - shipped).max() <= 33, f"{path}: 0.1 % of full scale, for another CPU's floats"
+
+
+def replace_thresholds(bundle: kws.Bundle, thresholds: tuple[int, ...]) -> object:
+    import dataclasses
+
+    decision = bundle.decision
+    points = tuple(dataclasses.replace(point, thresholds=thresholds) for point in decision.operating_points)
+    return dataclasses.replace(decision, operating_points=points)
