@@ -12,7 +12,8 @@ import numpy as np
 from kws.datasets.speech_commands import which_set
 from numpy.typing import NDArray
 
-from kws.audio import SAMPLE_RATE_HZ, find_audio, read_audio
+from kws.audio import SAMPLE_RATE_HZ, read_audio
+from kws.audio_files import find_audio
 
 _GAP_SAMPLES = SAMPLE_RATE_HZ // 10
 _LONG_RECORDING_S = 60.0

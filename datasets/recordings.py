@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import AUDIO_SUFFIXES, SAMPLE_RATE_HZ, read_audio
+from kws.audio import SAMPLE_RATE_HZ, read_audio
+from kws.audio_files import audio_in
 from kws.errors import DatasetError
 from kws.evaluation.endpoints import speech_bounds
 from kws.labels import fold, folder_name
@@ -61,7 +62,7 @@ def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
     for label in labels:
         paths = _takes_of(folder, label)
         if not paths and len(labels) == 1:
-            paths = _takes_in(folder)
+            paths = audio_in(folder)
         held_out = _held_out(paths)
         takes += [Take(path=p, label=label, samples=_trimmed(p), held_out=p in held_out) for p in paths]
     if not takes:
@@ -103,11 +104,7 @@ def trim(samples: NDArray[np.int16]) -> NDArray[np.int16]:
 def _takes_of(folder: Path, label: str) -> list[Path]:
     """Takes in every folder whose name is a spelling of the label."""
     places = sorted(place for place in folder.iterdir() if place.is_dir() and fold(place.name) == fold(label))
-    return [path for place in places for path in _takes_in(place)]
-
-
-def _takes_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    return [path for place in places for path in audio_in(place)]
 
 
 def _held_out(paths: Sequence[Path]) -> set[Path]:

@@ -20,7 +20,7 @@ from typing import cast, get_args
 from kws.datasets.corpus import Clip, Corpus, Split
 from kws.datasets.download import Archive, download, extract
 
-from kws.audio import AUDIO_SUFFIXES
+from kws.audio_files import audio_in, is_hidden
 from kws.errors import DatasetError
 
 TARGET_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -124,8 +124,9 @@ def _from_archive(folder: Path) -> list[Clip]:
     """Every recording in a word's folder; in sets of one's own, a name without ``_nohash_`` is a speaker of its own."""
     return [
         Clip(path=path, word=path.parent.name, speaker=speaker_of(path.name), split=which_set(path.name))
-        for path in folder.glob("*/*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.parent.name not in _NOISE_FOLDERS
+        for place in sorted(folder.iterdir())
+        if place.is_dir() and not is_hidden(place.relative_to(folder)) and place.name not in _NOISE_FOLDERS
+        for path in audio_in(place)
     ]
 
 
@@ -158,7 +159,7 @@ def _manifest_row(manifest: Path, line: int, row: dict[str, str]) -> Clip:
 def _noise(folder: Path) -> tuple[Path, ...]:
     inside = [folder / name for name in _NOISE_FOLDERS]
     for place in (*inside, folder.parent / _NOISE_FOLDERS[1]):
-        files = sorted(path for path in place.glob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+        files = audio_in(place)
         if files:
             return tuple(files)
     return ()

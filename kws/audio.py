@@ -7,28 +7,40 @@ and clamped, once, here.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable
+import io
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from kws.errors import AudioError
+from kws.audio_files import HOW_TO_CONVERT
+from kws.errors import AudioError, note
+from kws.wav_sizes import repaired, wrong_size
 
 SAMPLE_RATE_HZ = 16_000
 """What the default front end listens to; a bundle may say otherwise."""
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".aiff", ".aif"})
-"""What ``find_audio`` takes from a folder; a file named explicitly may have any name."""
+LOWEST_RATE_HZ = 4_000
+HIGHEST_RATE_HZ = 768_000
+"""Headers that say anything else lie: at 1 Hz, 8 kB would be an hour."""
+FLOAT_LIMIT = 2.0
+"""Floats are of full scale ±1.0; filters and codecs may overshoot, anything beyond this is another scale."""
 
 Samples = NDArray[np.int16]
 
-_WHAT_TO_DO = "give a WAV or FLAC file, or convert it: ffmpeg -i IN -ar 16000 -ac 1 -sample_fmt s16 OUT.wav"
-_UNKNOWN_SIZE = (0, 0xFFFFFFFF)
-"""Data sizes that programs writing WAV to a pipe leave in the header."""
+_BLOCK_VALUES = 1 << 18
+"""Read at a time, over all channels: no length in a header is believed before the samples are there."""
+_UNKNOWN_FRAMES = 1 << 48
+"""Where a stream does not say how long it is, libsndfile's length is larger than this."""
+_LENGTH_SLACK = 0.02
+"""MP3 headers may be off by this much."""
+_NO_END_OF_STREAM = "lacks an end-of-stream bit"
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+_FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 
 
 def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Samples:
@@ -37,7 +49,8 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
     Parameters
     ----------
     path : path
-        A file that libsndfile reads: WAV, FLAC, Ogg, AIFF.
+        A file that libsndfile reads: WAV, FLAC, Ogg, MP3, AIFF. Sizes in its header that cannot be true are replaced
+        by what is there, with a `KwsWarning`.
     sample_rate_hz : int
         Rate of the result; other rates are resampled (soxr, high quality).
 
@@ -49,7 +62,8 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
     Raises
     ------
     AudioError
-        If the file is missing, empty, truncated, not audio, or holds values that are not finite.
+        If the file is missing, empty or not audio; if its sample rate cannot be true; or if it holds floats that are
+        not finite or not of full scale ±1.0.
 
     Examples
     --------
@@ -61,24 +75,27 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
     path = Path(path)
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
-            declared_frames, rate_hz = file.frames, file.samplerate
-            as_stored = file.subtype == "PCM_16"
-            samples = file.read(dtype="int16" if as_stored else "float64", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: not readable as audio ({error}); {_WHAT_TO_DO}") from error
-    if len(samples) < declared_frames:
+        with _Forward(_source(path)) as file:
+            rate_hz = _checked_rate(path, file.samplerate)
+            mono = _read_mono(path, file)
+            _tell_if_short(path, file, mono.size)
+    except AudioError:
+        raise
+    except (soundfile.SoundFileError, OSError, ValueError, RuntimeError, MemoryError) as error:
+        what = str(error) or type(error).__name__
         raise AudioError(
-            f"{path}: truncated, expected {declared_frames} samples and got {len(samples)}; fetch the file again"
-        )
+            f"{path}: not readable as audio ({what}); give a WAV or FLAC file, or {HOW_TO_CONVERT}"
+        ) from error
+    samples = _converted(mono, rate_hz, sample_rate_hz) if mono.size else mono
     if samples.size == 0:
         raise AudioError(f"{path}: expected audio and got 0 samples; leave the file out or record it again")
-    if as_stored and samples.shape[1] == 1 and rate_hz == sample_rate_hz:
-        return np.ascontiguousarray(samples[:, 0])
-    mono = samples.mean(axis=1) / (32768.0 if as_stored else 1.0)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{path}: expected finite sample values and got NaN or infinity; export the file again")
-    return to_int16(resample(mono, from_hz=rate_hz, to_hz=sample_rate_hz))
+    return samples
+
+
+def _converted(mono: NDArray[Any], from_hz: int, to_hz: int) -> Samples:
+    if mono.dtype != np.int16:
+        return to_int16(resample(mono, from_hz=from_hz, to_hz=to_hz))
+    return mono if from_hz == to_hz else to_int16(resample(mono / 32768.0, from_hz=from_hz, to_hz=to_hz))
 
 
 def resample(samples: NDArray[np.float64], *, from_hz: int, to_hz: int) -> NDArray[np.float64]:
@@ -114,26 +131,14 @@ def write_wav(path: Path | str, samples: ArrayLike, *, sample_rate_hz: int = SAM
         raise AudioError(f"{path}: cannot be written ({error}); check the folder and its permissions") from error
 
 
-def find_audio(paths: Iterable[Path | str]) -> list[Path]:
-    """List the recordings that files and folders name: files as given, folders searched deep and sorted.
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read from its start to its end.
 
-    Raises
-    ------
-    AudioError
-        If a path does not exist or a folder holds no recording.
+    soundfile seeks after each block in files that allow it, and fails where the length is unknown (FLAC from a pipe).
     """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.is_dir():
-            _check_file(path)
-            found.append(path)
-            continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
-        if not inside:
-            endings = " ".join(sorted(AUDIO_SUFFIXES))
-            raise AudioError(f"{path}: expected recordings ({endings}) in this folder and found none")
-        found.extend(inside)
-    return found
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _check_file(path: Path) -> None:
@@ -141,27 +146,78 @@ def _check_file(path: Path) -> None:
         raise AudioError(f"{path}: no such file; check the path")
     if path.is_dir():
         raise AudioError(f"{path}: expected a recording and got a folder; name the files in it")
-    if path.stat().st_size == 0:
+    if not path.is_file():
+        raise AudioError(f"{path}: expected a file and got a device or pipe; record it into a file first")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if not head:
         raise AudioError(f"{path}: expected audio and got an empty file; leave it out or record it again")
-    _check_wav_is_whole(path)
+    if head == _APPLE_DOUBLE:
+        raise AudioError(f"{path}: expected audio and got what macOS keeps beside a file (AppleDouble); leave it out")
 
 
-def _check_wav_is_whole(path: Path) -> None:
-    """Refuse a RIFF file shorter than its own data chunk: libsndfile would silently read what is left."""
-    size_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return
-        position = 12
-        while position + 8 <= size_bytes:
-            file.seek(position)
-            chunk, chunk_bytes = struct.unpack("<4sI", file.read(8))
-            if chunk == b"data":
-                available = size_bytes - position - 8
-                if chunk_bytes not in _UNKNOWN_SIZE and available < chunk_bytes:
-                    raise AudioError(
-                        f"{path}: truncated, its header promises {chunk_bytes} bytes of audio and "
-                        f"{available} are there; fetch or record the file again"
-                    )
-                return
-            position += 8 + chunk_bytes + chunk_bytes % 2
+def _source(path: Path) -> Path | io.BytesIO:
+    """What libsndfile is given: the file, or a copy in memory with the size that it has."""
+    size = wrong_size(path)
+    if size is None:
+        return path
+    note(
+        f"{path}: its header promises {size.promised} bytes of audio and {size.available} are there (written to "
+        "a pipe, or cut short); read what is there"
+    )
+    return io.BytesIO(repaired(path, size))
+
+
+def _checked_rate(path: Path, rate_hz: int) -> int:
+    if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+        raise AudioError(
+            f"{path}: expected a sample rate of {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz and its header says "
+            f"{rate_hz}; export the file again"
+        )
+    return rate_hz
+
+
+def _read_mono(path: Path, file: soundfile.SoundFile) -> NDArray[Any]:
+    """All samples, channels averaged: int16 of a 16-bit mono file, else float64 of full scale ±1.0."""
+    as_stored = file.subtype == "PCM_16"
+    is_float = file.subtype in _FLOAT_SUBTYPES
+    block_frames = max(1, _BLOCK_VALUES // file.channels)
+    blocks: list[NDArray[Any]] = []
+    beyond = 0
+    while True:
+        block = file.read(block_frames, dtype="int16" if as_stored else "float64", always_2d=True)
+        if is_float:
+            beyond += _check_floats(path, block)
+        if as_stored and file.channels == 1:
+            blocks.append(block[:, 0])
+        else:
+            blocks.append(block.mean(axis=1) / (32768.0 if as_stored else 1.0))
+        if len(block) < block_frames:
+            break
+    if beyond:
+        note(f"{path}: {beyond} values lie beyond full scale and are clipped; export it at a lower level")
+    return np.ascontiguousarray(np.concatenate(blocks))
+
+
+def _tell_if_short(path: Path, file: soundfile.SoundFile, num_samples: int) -> None:
+    """Say that a file is shorter than it should be: its header, or libsndfile's notes on it, tell."""
+    missing = file.frames < _UNKNOWN_FRAMES and num_samples < (1.0 - _LENGTH_SLACK) * file.frames
+    shorter = any(int(said) > int(there) for said, there in re.findall(r"(\d+) \(should be (\d+)\)", file.extra_info))
+    if missing or (file.format not in ("WAV", "WAVEX") and (shorter or _NO_END_OF_STREAM in file.extra_info)):
+        note(f"{path}: shorter than its header says (cut short, or still being written); read what is there")
+
+
+def _check_floats(path: Path, block: NDArray[np.float64]) -> int:
+    """Refuse what is no float audio; returns how many values lie beyond full scale."""
+    if not np.isfinite(block).all():
+        raise AudioError(f"{path}: expected finite sample values and got NaN or infinity; export the file again")
+    peak = float(np.abs(block).max(initial=0.0))
+    if peak > FLOAT_LIMIT:
+        raise AudioError(
+            f"{path}: expected float samples from -1 to 1 and got up to {peak:g}: integers saved as floats? "
+            "Save them as 16-bit integers, or divide them by 32768"
+        )
+    return int((np.abs(block) > 1.0).sum())

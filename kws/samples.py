@@ -12,11 +12,8 @@ import numpy as np
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from kws.audio import Samples, resample, to_int16
+from kws.audio import FLOAT_LIMIT, Samples, resample, to_int16
 from kws.errors import AudioError
-
-FLOAT_LIMIT = 2.0
-"""Floats are of full scale ±1.0; filters and resampling may overshoot, anything beyond this is another scale."""
 
 
 def as_mono(samples: ArrayLike) -> NDArray[Any]:

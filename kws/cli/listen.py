@@ -45,7 +45,7 @@ def listen(
 def _listen_to_files(spotter: Spotter, paths: list[Path], console: Console) -> None:
     from rich.markup import escape
 
-    from kws.audio import find_audio
+    from kws.audio_files import find_audio
 
     for path in find_audio(paths):
         detections = spotter.listen(path)

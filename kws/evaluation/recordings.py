@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kws.audio import Samples, find_audio, read_audio
+from kws.audio import Samples, read_audio
+from kws.audio_files import find_audio
 from kws.errors import ConfigError, EvaluationError, note
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening
 from kws.evaluation.truth import Window, within

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio, read_audio
+from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
+from kws.audio_files import find_audio
 from kws.bundle import Bundle
 from kws.errors import EvaluationError, note
 from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips, verdict_of_events

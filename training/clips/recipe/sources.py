@@ -12,7 +12,8 @@ from kws.training.clips.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
 from kws.training.clips.recipe import chimeras, synthetic
 from numpy.typing import NDArray
 
-from kws.audio import AUDIO_SUFFIXES, read_audio
+from kws.audio import read_audio
+from kws.audio_files import audio_in
 from kws.errors import DatasetError
 
 _EVALUATION_STRIDE = 5
@@ -64,7 +65,7 @@ def continuous_speech(data_folder: Path, folders: Sequence[str], *, evaluation: 
     recordings = []
     for name in folders:
         place = next((path for path in (data_folder / name, data_folder.parent / name) if path.is_dir()), None)
-        files = sorted(path for path in place.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES) if place else []
+        files = audio_in(place) if place else []
         if not files:
             raise DatasetError(
                 f"continuous speech: no recordings in {name!r} in or beside {data_folder}; put WAV or FLAC files "
