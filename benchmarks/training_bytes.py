@@ -20,23 +20,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from kws.training.augment.acoustics import AcousticsConfig
-from kws.training.clips.config import (
-    AugmentConfig,
-    BlockConfig,
-    DataConfig,
-    ModelConfig,
-    OptimizerConfig,
-    QuantizeConfig,
-    RunConfig,
-    StemConfig,
-)
+from kws.training.augment.mixing import AugmentConfig
+from kws.training.clips.config import DataConfig, RunConfig
 from kws.training.clips.dataset import TrainingData, clip_set
 from kws.training.clips.recipe.config import PolishConfig, RecipeConfig, SyntheticConfig, TeacherConfig
-from kws.training.clips.recipe.prepare import recipe_batches
+from kws.training.clips.recipe.sources import continuous_speech
 from kws.training.clips.run import train_and_export
 from kws.training.demo.data import DemoSize, make_demo_data
 from kws.training.demo.run import demo_config
 from kws.training.fit import speech_trunk
+from kws.training.fit.config import BlockConfig, ModelConfig, OptimizerConfig, QuantizeConfig, StemConfig
 from kws.training.fit.speech_trunk import TrunkConfig
 from kws.training.trunk import distil
 from kws.training.trunk.lessons import Lessons
@@ -135,8 +128,8 @@ def recipe(folder: Path) -> Path:
         noise=(np.random.default_rng(2).normal(0, 300, 48000).astype(np.int16),),
         sha256=hashlib.sha256(training.audio.tobytes()).hexdigest(),
     )
-    maker = recipe_batches(data, data_folder, run, folder)
-    return train_and_export(data, run, folder, console=QUIET, maker=maker).bundle_path
+    speech = continuous_speech(data_folder, ("talk",), evaluation=False)
+    return train_and_export(data, run, folder, speech=speech, console=QUIET).bundle_path
 
 
 def tones(words: list[str], labels: tuple[str, ...], seed: int):

@@ -104,6 +104,10 @@ class FeaturesConfig:
         """Values per frame."""
         return self.num_mel_bands if self.num_coefficients is None else self.num_coefficients
 
+    def dequantize(self, features: Int8Array) -> npt.NDArray[np.float32]:
+        """Return the real values that int8 features stand for, float32 of the same shape."""
+        return (features.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+
     @classmethod
     def mlperf_kws(cls) -> FeaturesConfig:
         """Return the MLPerf Tiny keyword-spotting MFCC, quantised as its reference network's input.
@@ -241,7 +245,3 @@ class Features:
             ffi.from_buffer("int8_t[]", features, require_writable=True),
         )
         return features
-
-    def dequantize(self, features: Int8Array) -> npt.NDArray[np.float32]:
-        """Return the real values that int8 features stand for, float32 of the same shape."""
-        return ((features.astype(np.float32) - self.zero_point) * self.scale).astype(np.float32)

@@ -12,10 +12,8 @@ def train(
     config: Annotated[Path, typer.Option(help="Run to make, a TOML file as in training/configs/.")],
     data: Annotated[Path, typer.Option(help="Speech Commands: the unpacked archive or a folder with manifest.csv.")],
     out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/runs/NAME.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Throw an unfinished run away.")] = False,
 ) -> None:
-    """Train, quantise, evaluate and export one model."""
+    """Train, quantise, evaluate and export one model. Rerun to go on after a break."""
     from kws import extras
 
     extras.require("training", "train")
@@ -24,4 +22,4 @@ def train(
     load_tensorflow()
     from kws.training.clips.run import execute
 
-    execute(config, data, out, resume=resume, restart=restart)
+    execute(config, data, out)

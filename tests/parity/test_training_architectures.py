@@ -5,7 +5,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from kws.training.clips.batches import FeatureScale
 from kws.training.clips.config import load_run
 from kws.training.fit import architectures
 from kws.training.fit.quantize import quantize, run_tflite
@@ -39,9 +38,8 @@ def test_the_core_equals_tflite(name: str, tmp_path: Path) -> None:
     model = architectures.build_logits_model(run.model, input_shape=shape, num_labels=len(run.data.labels), seed=1)
     level = rng.normal(0, 40, (12, 1, shape[1]))
     features = np.clip(level + rng.normal(0, 30, (12, *shape[:2])), -128, 127).astype(np.int8)
-    scale = FeatureScale(scale=run.features.scale, zero_point=run.features.zero_point)
-    excite(model, scale.to_real(features)[..., None], rng)
-    tflite = quantize(model, features[:8], scale)
+    excite(model, run.features.dequantize(features)[..., None], rng)
+    tflite = quantize(model, features[:8], run.features)
     path = tmp_path / "model.tflite"
     path.write_bytes(tflite)
     core = Model(model_section(import_tflite(path)))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kws.training.augment.acoustics import AcousticsConfig
-from kws.training.clips.config import OptimizerConfig, QuantizeConfig
 from kws.training.fit import speech_trunk
+from kws.training.fit.config import OptimizerConfig, QuantizeConfig
 from kws.training.fit.speech_trunk import TrunkConfig
 from kws.training.wakeword import run as word_run
 from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
@@ -86,7 +86,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
         raise PulledPlugError
 
     with monkeypatch.context() as patch:
-        patch.setattr("kws.training.wakeword.run.make_examples", pulled)
+        patch.setattr("kws.training.wakeword.data.make_examples", pulled)
         with pytest.raises(PulledPlugError):
             word_run.execute(tiny, tmp_path, console=QUIET)
     with monkeypatch.context() as patch:

@@ -81,8 +81,7 @@ def test_gain_equals_louder_samples(noise: np.ndarray) -> None:
 
 
 def test_dequantized_features_are_steps_of_the_scale() -> None:
-    front_end = Features(MFCC)
-    values = front_end.dequantize(np.array([[83, 84]], dtype=np.int8))
+    values = MFCC.dequantize(np.array([[83, 84]], dtype=np.int8))
     assert values == pytest.approx(np.array([[0.0, MFCC.scale]]))
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from kws.training.augment import mixing
-from kws.training.clips.config import AugmentConfig
+from kws.training.augment.features import mask_features
+from kws.training.augment.mixing import AugmentConfig
 
 PLAIN = AugmentConfig(
     time_shift_ms=0,
@@ -75,7 +76,7 @@ def test_masks_replace_whole_frames_or_features_by_the_mean() -> None:
     features = np.random.default_rng(1).integers(-90, 90, (40, 30, 8)).astype(np.int8)
     mean = np.rint(features.mean(axis=1, dtype=np.float32)).astype(np.int8)[:, None, :]
     config = changed(time_masks=1, time_mask_frames=5, feature_masks=1, feature_mask_width=2)
-    masked = mixing.mask_features(features, config, np.random.default_rng(1))
+    masked = mask_features(features, config, np.random.default_rng(1))
     touched = masked != features
     assert (masked[touched] == np.broadcast_to(mean, masked.shape)[touched]).all()
     full_frames = touched.mean(axis=2) > 0.8

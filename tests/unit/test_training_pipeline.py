@@ -7,13 +7,14 @@ from typing import cast
 import numpy as np
 import pytest
 from kws.datasets.corpus import Clip, Corpus, Split
-from kws.training.clips.batches import BatchMaker, FeatureScale, compute_features
-from kws.training.clips.config import AugmentConfig
+from kws.training.augment.mixing import AugmentConfig
+from kws.training.clips.batches import ClipBatches, compute_features
 from kws.training.clips.dataset import from_corpus, split_noise, with_silence
-from training_fixtures import LABELS, TINY_RUN, tiny_data, tones
+from kws.training.fit.train import dataset
+from training_fixtures import LABELS, TINY_RUN, tiny_batches, tiny_data, tones
 
 from kws.errors import DatasetError
-from kws.features import Features
+from kws.features import Features, FeaturesConfig
 
 UNTOUCHED = AugmentConfig(time_shift_ms=0, noise_probability=0.0, gain_db=(0.0, 0.0), time_masks=0, feature_masks=0)
 
@@ -25,7 +26,7 @@ def test_words_that_are_no_labels_become_unknown() -> None:
 
 
 def test_an_epoch_holds_every_keyword_once_and_the_shares_asked_for() -> None:
-    maker = BatchMaker(tiny_data(), TINY_RUN)
+    maker = tiny_batches()
     # 32 keyword clips are the remaining half: 64 in all, 20 % silence, 30 % unknown.
     assert maker.epoch_clips == 32 + 13 + 19
     positions = maker.epoch_positions(0)
@@ -36,7 +37,7 @@ def test_an_epoch_holds_every_keyword_once_and_the_shares_asked_for() -> None:
 
 def test_more_unknown_than_there_is_repeats_clips_evenly() -> None:
     run = dataclasses.replace(TINY_RUN, data=dataclasses.replace(TINY_RUN.data, fractions={"unknown": 0.75}))
-    positions = BatchMaker(tiny_data(), run).epoch_positions(0)
+    positions = tiny_batches(run).epoch_positions(0)
     counts = np.bincount(positions, minlength=64)
     unknown = tiny_data().training.labels == LABELS.index("unknown")
     assert counts[unknown].sum() == 96
@@ -44,9 +45,9 @@ def test_more_unknown_than_there_is_repeats_clips_evenly() -> None:
 
 
 def test_a_batch_depends_on_its_number_alone() -> None:
-    maker, other = (BatchMaker(tiny_data(), TINY_RUN) for _ in range(2))
-    in_order = [maker.batch(step) for step in range(6)]
-    features, labels = other.batch(5)
+    maker, other = (tiny_batches() for _ in range(2))
+    in_order = [maker.features(step) for step in range(6)]
+    features, labels = other.features(5)
     assert np.array_equal(features, in_order[5][0])
     assert np.array_equal(labels, in_order[5][1])
     assert not np.array_equal(in_order[1][0], in_order[5][0])
@@ -54,9 +55,9 @@ def test_a_batch_depends_on_its_number_alone() -> None:
 
 def test_without_augmentation_training_features_are_those_of_the_core() -> None:
     run = dataclasses.replace(TINY_RUN, augment=UNTOUCHED)
-    maker, data = BatchMaker(tiny_data(), run), tiny_data()
+    maker, data = tiny_batches(run), tiny_data()
     positions = maker.epoch_positions(0)[:16]
-    features, labels = maker.batch(0)
+    features, labels = maker.features(0)
     core = Features(run.features)
     for position, feature, label in zip(positions, features, labels, strict=True):
         if position < len(data.training):
@@ -67,21 +68,21 @@ def test_without_augmentation_training_features_are_those_of_the_core() -> None:
 
 
 def test_cached_variants_are_reused_in_turn_and_equal_fresh_ones() -> None:
-    def features_of(maker: BatchMaker, epoch: int) -> dict[int, bytes]:
+    def features_of(maker: ClipBatches, epoch: int) -> dict[int, bytes]:
         step = epoch * maker.steps_per_epoch
         return {
             int(position): row.tobytes()
             for index in range(maker.steps_per_epoch)
             for position, row in zip(
                 maker.epoch_positions(epoch)[index * 16 : index * 16 + 16],
-                maker.batch(step + index)[0],
+                maker.features(step + index)[0],
                 strict=True,
             )
         }
 
     keep = dataclasses.replace(TINY_RUN.augment, time_masks=0, feature_masks=0)
-    cached = BatchMaker(tiny_data(), dataclasses.replace(TINY_RUN, augment=dataclasses.replace(keep, variants=2)))
-    fresh = BatchMaker(tiny_data(), dataclasses.replace(TINY_RUN, augment=keep))
+    cached = tiny_batches(dataclasses.replace(TINY_RUN, augment=dataclasses.replace(keep, variants=2)))
+    fresh = tiny_batches(dataclasses.replace(TINY_RUN, augment=keep))
     first, second, third = (features_of(cached, epoch) for epoch in range(3))
     shared = first.keys() & third.keys()
     assert len(shared) > 40
@@ -92,24 +93,24 @@ def test_cached_variants_are_reused_in_turn_and_equal_fresh_ones() -> None:
 
 
 def test_the_tf_dataset_carries_real_values_and_one_hot_labels() -> None:
-    maker = BatchMaker(tiny_data(), TINY_RUN)
-    batches = list(maker.dataset(1, 2).as_numpy_iterator())
+    maker = tiny_batches()
+    batches = list(dataset(maker, 1, 2).as_numpy_iterator())
     assert len(batches) == maker.steps_per_epoch
-    features, labels = maker.batch(maker.steps_per_epoch)
+    features, labels = maker.features(maker.steps_per_epoch)
     inputs, targets = batches[0]
     assert inputs.shape[1:] == maker.input_shape
-    assert np.array_equal(inputs[..., 0], maker.scale.to_real(features))
+    assert np.array_equal(inputs[..., 0], TINY_RUN.features.dequantize(features))
     assert np.array_equal(targets, np.eye(len(LABELS))[labels])
 
 
 def test_real_values_are_scale_times_distance_from_the_zero_point() -> None:
-    scale = FeatureScale(scale=0.5, zero_point=-3)
-    assert scale.to_real(np.array([-128, -3, 127], np.int8)).tolist() == [-62.5, 0.0, 65.0]
+    config = FeaturesConfig(scale=0.5, zero_point=-3)
+    assert config.dequantize(np.array([-128, -3, 127], np.int8)).tolist() == [-62.5, 0.0, 65.0]
 
 
 def test_features_of_a_set_do_not_depend_on_chunks() -> None:
     clips = tones(["low", "high"] * 200, seed=9)
-    features = compute_features(clips, TINY_RUN)
+    features = compute_features(clips, TINY_RUN.features)
     assert features.shape[0] == 400
     assert np.array_equal(features[399], Features(TINY_RUN.features).compute(clips.audio[399]))
 

@@ -5,30 +5,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training.augment.clips import Acoustics
+from kws.training.augment.clips import ClipAcoustics, ClipAcousticsConfig
 from kws.training.clips.batches import compute_features
 from kws.training.clips.config import RunConfig
 from kws.training.clips.recipe import chimeras, synthetic
 from kws.training.clips.recipe.batches import RecipeBatches, equalizer, mask, mix
 from kws.training.clips.recipe.config import (
-    AcousticsConfig,
     MaskingConfig,
     PolishConfig,
     RecipeConfig,
     SyntheticConfig,
     TeacherConfig,
 )
-from kws.training.clips.recipe.polish import polish
-from kws.training.clips.recipe.prepare import recipe_batches
+from kws.training.clips.recipe.learn import learn, recipe_batches
 from kws.training.clips.recipe.sources import Source, continuous_speech, cut_loud
 from kws.training.fit import settings
-from kws.training.fit.train import train
+from kws.training.fit.train import TrainedModel
 from training_fixtures import LABELS, TINY_RUN, tiny_data
 
 from kws.audio import write_wav
 from kws.errors import ConfigError, DatasetError
 
-QUIET = AcousticsConfig(
+QUIET = ClipAcousticsConfig(
     speed_spread=0.0, shift_ms=0.0, reverberation_probability=0.0, gain_spread_db=0.0, noise_probability=0.0
 )
 NOISE = (np.random.default_rng(7).normal(0, 400, 40000).astype(np.int16),)
@@ -49,6 +47,19 @@ def burst(start: int, stop: int, value: int) -> np.ndarray:
     clip = np.zeros(16000, np.int16)
     clip[start:stop] = value
     return clip
+
+
+def prepared(recipe: RecipeConfig, data_folder: Path, out: Path) -> RecipeBatches:
+    return recipe_batches(
+        tiny_data(),
+        continuous_speech(data_folder, ("talk",), evaluation=False),
+        recipe,
+        features=TINY_RUN.features,
+        optimizer=TINY_RUN.optimizer,
+        seed=TINY_RUN.seed,
+        named="tiny",
+        out=out,
+    )
 
 
 @pytest.fixture
@@ -88,27 +99,27 @@ def test_words_that_become_keywords_backwards_are_spared() -> None:
 def test_with_everything_off_acoustics_change_nothing() -> None:
     clips = np.random.default_rng(1).integers(-9000, 9000, (3, 8000)).astype(np.int16)
     clips[:, -1] = 0
-    assert np.array_equal(Acoustics(QUIET, NOISE, ()).augment(clips, np.random.default_rng(1)), clips)
+    assert np.array_equal(ClipAcoustics(QUIET, NOISE, ()).augment(clips, np.random.default_rng(1)), clips)
 
 
 def test_noise_lies_below_the_loudest_speech_by_the_ratio_asked_for() -> None:
     config = replace(QUIET, noise_probability=1.0, snr_db=(20.0, 20.0), babble_probability=0.0)
     tone = np.rint(8000 * np.sin(np.arange(16000) / 5)).astype(np.int16)[None]
-    mixed = Acoustics(config, NOISE, ()).augment(tone, np.random.default_rng(1)).astype(float)
+    mixed = ClipAcoustics(config, NOISE, ()).augment(tone, np.random.default_rng(1)).astype(float)
     ratio_db = 20 * np.log10(8000 / np.sqrt(2) / np.sqrt(np.mean((mixed - tone)[:, :-1] ** 2)))
     assert ratio_db == pytest.approx(20.0, abs=0.3)
 
 
 def test_loud_gains_clamp_and_never_wrap() -> None:
     tone = np.rint(30000 * np.sin(np.arange(8000) / 5)).astype(np.int16)[None].repeat(20, axis=0)
-    loud = Acoustics(replace(QUIET, gain_spread_db=20.0), NOISE, ()).augment(tone, np.random.default_rng(2))
+    loud = ClipAcoustics(replace(QUIET, gain_spread_db=20.0), NOISE, ()).augment(tone, np.random.default_rng(2))
     assert (np.sign(loud[:, :-1]) * np.sign(tone[:, :-1]) >= 0).all()
     assert loud.max() == 32767
 
 
 def test_silence_has_levels_between_the_limits() -> None:
     config = replace(QUIET, silence_level_db=(-40.0, -30.0))
-    clips = Acoustics(config, NOISE, ()).silence(16, 8000, np.random.default_rng(1)).astype(float) / 32768
+    clips = ClipAcoustics(config, NOISE, ()).silence(16, 8000, np.random.default_rng(1)).astype(float) / 32768
     level_db = 10 * np.log10(np.mean(clips**2, axis=1))
     assert level_db.min() > -40.5
     assert level_db.max() < -29.5
@@ -189,9 +200,8 @@ def test_synthetic_clips_hold_the_word_near_the_middle() -> None:
 
 
 def test_batches_repeat_after_reloading_and_hold_the_sources_by_share(data_folder: Path, tmp_path: Path) -> None:
-    run = replace(TINY_RUN, recipe=TINY_RECIPE)
-    first = recipe_batches(tiny_data(), data_folder, run, tmp_path)
-    again = recipe_batches(tiny_data(), data_folder, run, tmp_path)
+    first, again = (prepared(TINY_RECIPE, data_folder, tmp_path) for _ in range(2))
+    assert len(list((tmp_path / "work").glob("variants-*"))) == 1
     for ours, theirs in zip(first.batch(3), again.batch(3), strict=True):
         assert np.array_equal(ours, theirs)
     drawn = np.concatenate([first.batch(step)[1].argmax(axis=1) for step in range(60)])
@@ -200,12 +210,20 @@ def test_batches_repeat_after_reloading_and_hold_the_sources_by_share(data_folde
     assert shares[LABELS.index("unknown")] == pytest.approx(0.5, abs=0.05)
 
 
+def test_other_acoustics_are_computed_anew_and_other_masks_are_not(data_folder: Path, tmp_path: Path) -> None:
+    for recipe in (
+        TINY_RECIPE,
+        replace(TINY_RECIPE, masking=MaskingConfig(time_masks=3)),
+        replace(TINY_RECIPE, acoustics=QUIET),
+    ):
+        prepared(recipe, data_folder, tmp_path)
+    assert len(list((tmp_path / "work").glob("variants-*"))) == 2
+
+
 def test_the_polish_draws_clips_as_they_are(data_folder: Path, tmp_path: Path) -> None:
     flat = MaskingConfig(equalizer=0.0, time_masks=0, band_masks=0)
-    run = replace(TINY_RUN, recipe=replace(TINY_RECIPE, masking=flat))
-    data = tiny_data()
-    batches = recipe_batches(data, data_folder, run, tmp_path)
-    plain = batches.scale.to_real(compute_features(data.training, run))
+    batches = prepared(replace(TINY_RECIPE, masking=flat), data_folder, tmp_path)
+    plain = TINY_RUN.features.dequantize(compute_features(tiny_data().training, TINY_RUN.features))
     known = {clip.tobytes() for clip in plain}
     labelled = [LABELS.index(name) for name in ("low", "high")]
 
@@ -214,30 +232,34 @@ def test_the_polish_draws_clips_as_they_are(data_folder: Path, tmp_path: Path) -
         return float(np.mean([clip.tobytes() in known for clip in inputs[np.isin(targets.argmax(axis=1), labelled)]]))
 
     assert share_of_known(batches) == 0.0
-    assert share_of_known(batches.with_plain_share(1.0)) == 1.0
+    assert share_of_known(replace(batches, plain_share=1.0)) == 1.0
 
 
 def test_the_polish_goes_on_from_the_trained_network(data_folder: Path, tmp_path: Path) -> None:
-    run = replace(TINY_RUN, recipe=replace(TINY_RECIPE, polish=PolishConfig(epochs=1, plain_share=0.5)))
-    data = tiny_data()
-    batches = recipe_batches(data, data_folder, run, tmp_path)
-    trained = train(data, run, tmp_path, maker=batches)
-    polished = polish(trained, data, run, batches, tmp_path, resume=False)
-    assert len(polished.history) == run.optimizer.epochs + 1
-    unpolished = replace(run, recipe=TINY_RECIPE)
-    assert polish(trained, data, unpolished, batches, tmp_path, resume=False) is trained
+    speech = continuous_speech(data_folder, ("talk",), evaluation=False)
+
+    def trained(recipe: RecipeConfig) -> TrainedModel:
+        run = TINY_RUN
+        return learn(
+            tiny_data(), speech, recipe, features=run.features, model=run.model, optimizer=run.optimizer,
+            seed=run.seed, named="tiny", out=tmp_path,
+        )  # fmt: skip
+
+    plain = trained(TINY_RECIPE)
+    polished = trained(replace(TINY_RECIPE, polish=PolishConfig(epochs=1, plain_share=0.5)))
+    assert polished.history[:-1] == plain.history
+    assert len(list((tmp_path / "work").glob("train-*"))) == 1  # the polish is no reason to train again
+    assert not np.array_equal(polished.model.get_weights()[0], plain.model.get_weights()[0])
 
 
 def test_a_teacher_softens_the_targets_and_is_trained_once(data_folder: Path, tmp_path: Path) -> None:
     teacher = TeacherConfig(width=4, blocks_per_stage=1, epochs=1, weight=0.5)
-    run = replace(TINY_RUN, recipe=replace(TINY_RECIPE, teacher=teacher))
-    batches = recipe_batches(tiny_data(), data_folder, run, tmp_path)
+    batches = prepared(replace(TINY_RECIPE, teacher=teacher), data_folder, tmp_path)
     _, targets = batches.batch(0)
     assert targets.sum(axis=1) == pytest.approx(1.0)
     assert (targets.max(axis=1) >= 0.5).all()
     assert (targets.max(axis=1) < 1.0).all()
-    made = next(tmp_path.glob("opinions-*.npy")).stat().st_mtime_ns
-    resumed = recipe_batches(tiny_data(), data_folder, run, tmp_path, resume=True)
-    assert next(tmp_path.glob("opinions-*.npy")).stat().st_mtime_ns == made
-    assert isinstance(resumed, RecipeBatches)
-    assert np.array_equal(resumed.batch(0)[1], targets)
+    made = next(tmp_path.rglob("opinions.npy")).stat().st_mtime_ns
+    softer = prepared(replace(TINY_RECIPE, teacher=replace(teacher, weight=0.9)), data_folder, tmp_path)
+    assert next(tmp_path.rglob("opinions.npy")).stat().st_mtime_ns == made
+    assert softer.batch(0)[1].max(axis=1).mean() < targets.max(axis=1).mean()

@@ -3,22 +3,22 @@
 import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kws.training.clips import run as run_module
-from kws.training.clips.batches import BatchMaker
-from kws.training.clips.config import BlockConfig, ModelConfig, load_run
-from kws.training.clips.run import RunResult, train_and_export
+from kws.training.clips.config import load_run
+from kws.training.clips.run import RunResult, learn_clips, train_and_export
 from kws.training.fit import checkpoint
-from kws.training.fit import train as train_module
 from kws.training.fit.architectures import build_logits_model, count_macs
 from kws.training.fit.callbacks import RichProgress
+from kws.training.fit.config import BlockConfig, ModelConfig
 from kws.training.fit.quantize import choose_calibration
-from kws.training.fit.train import CHECKPOINT_NAME, train
+from kws.training.fit.train import CHECKPOINT_NAME
 from rich.console import Console
-from training_fixtures import TINY_RUN, tiny_data
+from training_fixtures import TINY_RUN, tiny_batches, tiny_data
 
 from kws.bundle import Bundle
 from kws.errors import ConfigError, TrainingError
@@ -27,8 +27,8 @@ from kws.model import Model
 CONFIGS = Path(run_module.__file__).parents[1] / "configs"
 
 
-def quiet_run(folder: Path, **options: object) -> RunResult:
-    return train_and_export(tiny_data(), TINY_RUN, folder, console=Console(file=io.StringIO()), **options)
+def quiet_run(folder: Path) -> RunResult:
+    return train_and_export(tiny_data(), TINY_RUN, folder, console=Console(file=io.StringIO()))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_bundle_tells_where_it_comes_from(finished: tuple[Path, RunResult]) 
 def test_a_run_leaves_plots_and_logs(finished: tuple[Path, RunResult]) -> None:
     folder, _ = finished
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
-    assert list((folder / "tensorboard").rglob("events*"))
+    assert list((folder / "work").rglob("tensorboard/**/events*"))
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert len(evaluation["history"]) == 2
     assert {"float_accuracy", "tflite_int8_accuracy", "c_int8_accuracy"} <= evaluation.keys()
@@ -87,23 +87,40 @@ def test_an_interrupted_run_resumes_and_ends_in_the_same_bytes(
         with pytest.raises(KeyboardInterrupt):
             quiet_run(tmp_path)
     assert not (tmp_path / "tiny.kws").exists()
-    quiet_run(tmp_path, resume=True)
+    quiet_run(tmp_path)
     assert (tmp_path / "tiny.kws").read_bytes() == (folder / "tiny.kws").read_bytes()
 
 
-def test_a_checkpoint_of_another_configuration_is_refused(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
-    folder, _ = finished
-    (tmp_path / CHECKPOINT_NAME).write_bytes((folder / CHECKPOINT_NAME).read_bytes())
+def checkpoint_of(folder: Path) -> Path:
+    (path,) = (folder / "work").glob(f"train-*/{CHECKPOINT_NAME}")
+    return path
+
+
+def test_changed_settings_start_anew_and_going_back_finds_what_was_made(
+    finished: tuple[Path, RunResult], tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0], tmp_path / "run")
+    made = checkpoint_of(tmp_path / "run")
+    before = made.stat().st_mtime_ns
+    other = dataclasses.replace(TINY_RUN, optimizer=dataclasses.replace(TINY_RUN.optimizer, epochs=1))
+    learn_clips(tiny_data(), other, tmp_path / "run")
+    assert len(list((tmp_path / "run" / "work").glob("train-*"))) == 2
+    assert len(learn_clips(tiny_data(), TINY_RUN, tmp_path / "run").history) == 2
+    assert made.stat().st_mtime_ns == before
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(finished: tuple[Path, RunResult]) -> None:
+    model = build_logits_model(TINY_RUN.model, input_shape=tiny_batches().input_shape, num_labels=4, seed=1)
     with pytest.raises(TrainingError, match="another configuration"):
-        train(tiny_data(), dataclasses.replace(TINY_RUN, seed=6), tmp_path, resume=True)
+        checkpoint.load(checkpoint_of(finished[0]), [list(model.variables)], "train-of-another")
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000])
 def test_a_broken_checkpoint_is_refused(finished: tuple[Path, RunResult], tmp_path: Path, keep: int) -> None:
-    folder, _ = finished
-    (tmp_path / CHECKPOINT_NAME).write_bytes((folder / CHECKPOINT_NAME).read_bytes()[:keep])
+    broken = tmp_path / CHECKPOINT_NAME
+    broken.write_bytes(checkpoint_of(finished[0]).read_bytes()[:keep])
     with pytest.raises(TrainingError, match="broken checkpoint"):
-        train(tiny_data(), TINY_RUN, tmp_path, resume=True)
+        checkpoint.load(broken, [], "train")
 
 
 def test_a_checkpoint_is_never_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,16 +138,16 @@ def test_a_checkpoint_is_never_half_written(tmp_path: Path, monkeypatch: pytest.
     assert checkpoint.load(path, [[]], "d").epochs_done == 1
 
 
-def test_a_folder_with_a_run_is_not_overwritten_unasked(finished: tuple[Path, RunResult]) -> None:
-    folder, _ = finished
-    with pytest.raises(TrainingError, match="--resume"):
-        run_module._prepare_folder(folder, resume=False, restart=False)
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="another folder"):
+        learn_clips(tiny_data(), TINY_RUN, tmp_path / "file")
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp_path: Path) -> None:
     mad = dataclasses.replace(TINY_RUN.optimizer, learning_rate=1e30, warmup_epochs=0.0, final_learning_rate=1e29)
     with pytest.raises(TrainingError, match="lower optimizer"):
-        train_module.train(tiny_data(), dataclasses.replace(TINY_RUN, optimizer=mad), tmp_path)
+        learn_clips(tiny_data(), dataclasses.replace(TINY_RUN, optimizer=mad), tmp_path)
 
 
 def test_calibration_clips_are_drawn_by_the_seed_without_repeats() -> None:
@@ -156,7 +173,7 @@ def test_a_streaming_network_that_runs_out_of_rows_is_refused() -> None:
 
 def test_the_seed_decides_the_first_weights() -> None:
     def first_weights(seed: int) -> np.ndarray:
-        shape = BatchMaker(tiny_data(), TINY_RUN).input_shape
+        shape = tiny_batches().input_shape
         return build_logits_model(TINY_RUN.model, input_shape=shape, num_labels=4, seed=seed).get_weights()[0]
 
     assert np.array_equal(first_weights(1), first_weights(1))

@@ -1,6 +1,6 @@
 """Configurations are read strictly: what is not understood is an error that says what to do."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ from kws.training.clips.config import RunConfig, load_run
 from kws.training.fit import settings
 from kws.training.fit.export import export_bundle
 
+from kws.bundle import Bundle
 from kws.errors import ConfigError
 from kws.gate import GateConfig
 
@@ -127,12 +128,22 @@ def test_impossible_proportions_are_refused(data: dict[str, object], says: str) 
 
 
 def test_the_gate_of_a_run_goes_into_its_bundle() -> None:
-    models = Path(__file__).parents[2] / "models"
     run = load_run(CONFIGS[0].with_name("speech_commands_12.toml"))
     gate = settings.parse(GateConfig, {"open_margin_db": 7, "preroll_frames": 5}, where="t")
-    exported = export_bundle(models / "speech_commands_12.tflite", replace(run, gate=gate), {})
-    assert exported.section("GATE") == GateConfig(open_margin_db=7.0, preroll_frames=5).section()
-    assert "GATE" not in export_bundle(models / "speech_commands_12.tflite", replace(run, gate=None), {}).kinds
+
+    def exported(gate: GateConfig | None) -> Bundle:
+        return export_bundle(
+            Path(__file__).parents[2] / "models" / "speech_commands_12.tflite",
+            features=run.features,
+            labels=run.data.labels,
+            decision=run.decision.for_labels(run.data.labels),
+            gate=gate,
+            metadata={},
+            name=run.name,
+        )
+
+    assert exported(gate).section("GATE") == GateConfig(open_margin_db=7.0, preroll_frames=5).section()
+    assert "GATE" not in exported(None).kinds
 
 
 def test_the_shipped_model_is_gated() -> None:

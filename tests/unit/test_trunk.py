@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training.fit.speech_trunk import STEM_FRAMES, TrunkConfig, build, load, save
+from kws.training.fit.speech_trunk import EMBEDDING_SIZE, STEM_FRAMES, TrunkConfig, build, load, save
 from kws.training.trunk import teacher
 from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
 from kws.training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
-from kws.training.trunk.teacher import SIZE, STEP_SAMPLES, WINDOW_SAMPLES
+from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
 
 from kws.errors import ToolMissingError, TrainingError
 
@@ -29,7 +29,7 @@ def tiny_lessons() -> Lessons:
     hop = TINY.features.hop_samples
     count = (FRAMES * hop - WINDOW_SAMPLES) // STEP_SAMPLES + 1
     last = [(number * STEP_SAMPLES + WINDOW_SAMPLES - TINY.features.window_samples) // hop for number in range(count)]
-    bands_of = np.arange(SIZE) % 4
+    bands_of = np.arange(EMBEDDING_SIZE) % 4
     embeddings = np.stack([heard[:, end - 6 : end + 1].mean(axis=1)[:, bands_of] for end in last], axis=1)
     noise = rng.integers(-128, 128, (200, TINY.features.num_features)).astype(np.int8)
     return Lessons(heard=heard, embeddings=embeddings.astype(np.float16), noise=noise)

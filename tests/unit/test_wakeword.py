@@ -10,11 +10,12 @@ from kws.datasets.ambient import read_ambient
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.training.augment import sounds
 from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.augment.features import Surroundings, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
 from kws.training.wakeword import calibration, network, speech
 from kws.training.wakeword import examples as example_scenes
-from kws.training.wakeword.batches import Surroundings, WordBatches, decision_targets
+from kws.training.wakeword.batches import WordBatches, decision_targets
 from kws.training.wakeword.config import (
     ExamplesConfig,
     SpeechConfig,
@@ -61,14 +62,15 @@ TRUNK = TrunkConfig()
 @pytest.fixture(scope="module")
 def bank() -> speech.SpeechBank:
     engine = EspeakEngine()
-    return speech.speak(speech.write_script(SMALL, engine), engine)
+    return speech.speak(speech.write_script(SMALL.words, SMALL.speech, engine, seed=SMALL.seed), engine)
 
 
 def material(bank: speech.SpeechBank, *, validates: bool = False, project: WordProject = SMALL) -> Material:
     nothing = np.zeros(0, np.int16)
     return Material(
-        project=project,
         features=TRUNK.features,
+        acoustics=project.acoustics,
+        seed=project.seed,
         shape=SHAPE,
         bank=bank,
         recordings=(),
@@ -139,7 +141,7 @@ def test_a_phrase_of_five_seconds_is_refused(bank: speech.SpeechBank) -> None:
 
 
 def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.SpeechBank) -> None:
-    shape = network.window_shape(SMALL, TRUNK, bank)
+    shape = network.window_shape(SMALL.examples, TRUNK, bank, 1)
     word_s = float(np.quantile(speech.word_durations_s(bank, 1), 0.9))
     assert shape.window_frames * 0.02 >= word_s
     assert shape.window_frames % 2 == 0
@@ -158,11 +160,16 @@ def a_trunk() -> Trunk:
     return Trunk(config=TRUNK, weights=tuple(weights[:-2]), head=tuple(weights[-2:]))
 
 
+def a_network(anchor: float) -> network.WordNetwork:
+    return network.WordNetwork(
+        trunk=a_trunk(), window_frames=SHAPE.window_frames, num_labels=2, anchor=anchor, seed=SMALL.seed
+    )
+
+
 def test_the_network_of_a_window_says_what_the_network_of_scenes_says() -> None:
-    run = network.run_config(SMALL, TRUNK, SHAPE)
-    scenes = network.scene_network(run, a_trunk(), anchor=1.0)
+    scenes = a_network(anchor=1.0).of_scenes()
     features = np.random.default_rng(0).standard_normal((3, SHAPE.scene_frames, 40)).astype(np.float32)
-    window = network.window_network(run, scenes, SHAPE.window_frames)
+    window = a_network(anchor=1.0).of_window(scenes)
     logits = scenes(features).numpy()
     assert logits.shape == (3, len(SHAPE.decision_samples(ROW_FRAMES)), 2)
     for decision in range(logits.shape[1]):
@@ -172,7 +179,7 @@ def test_the_network_of_a_window_says_what_the_network_of_scenes_says() -> None:
 
 
 def test_the_anchor_costs_nothing_until_the_trunk_moves() -> None:
-    model = network.scene_network(network.run_config(SMALL, TRUNK, SHAPE), a_trunk(), anchor=2.0)
+    model = a_network(anchor=2.0).of_scenes()
     scene = np.random.default_rng(0).standard_normal((1, 60, 40)).astype(np.float32)
     model(scene)
     assert float(model.losses[0]) == pytest.approx(0.0, abs=1e-6)
@@ -214,7 +221,7 @@ def test_scenes_do_not_depend_on_how_the_work_was_shared(
     bank: speech.SpeechBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     side = material(bank)
-    orders = plan(side)[::7][:9]
+    orders = plan(SMALL.examples, bank, validates=False)[::7][:9]
     together = make_examples(side, orders)
     monkeypatch.setattr(example_scenes, "_CHUNK", 3)
     monkeypatch.setattr(example_scenes, "_CHUNKS_PER_PROCESS", 1)
@@ -223,7 +230,7 @@ def test_scenes_do_not_depend_on_how_the_work_was_shared(
 
 
 def test_the_plan_has_every_source_and_validation_is_smaller(bank: speech.SpeechBank) -> None:
-    training, validation = plan(material(bank)), plan(material(bank, validates=True))
+    training, validation = (plan(SMALL.examples, bank, validates=side) for side in (False, True))
     assert {order.source for order in training} == {"word", "near", "other", "noise"}
     assert 0 < len(validation) < len(training) / 2
 
@@ -274,15 +281,18 @@ def examples(counts: dict[str, int]) -> Examples:
 
 
 def batches(counts: dict[str, int], mix: dict[str, float]) -> WordBatches:
-    project = replace(SMALL, examples=replace(SMALL.examples, per_epoch=640))
     return WordBatches(
         examples(counts),
         examples({"word": 2, "near": 2}),
         np.zeros((0, 40), np.int8),
-        network.run_config(project, TRUNK, SHAPE),
+        TRUNK.features,
         shape=SHAPE,
-        config=project.examples,
+        config=replace(SMALL.examples, per_epoch=640),
+        masks=SMALL.masks,
         mix=mix,
+        num_labels=2,
+        batch_clips=64,
+        seed=SMALL.seed,
     )
 
 
@@ -299,7 +309,7 @@ def test_batches_follow_the_mix_and_are_a_function_of_the_step() -> None:
 def test_colour_and_gain_are_one_curve_for_all_frames_of_a_scene() -> None:
     for config in (FeaturesConfig(), FeaturesConfig(num_coefficients=None, scale=0.05, zero_point=0)):
         plain = Features(config).compute((noise(1.5) / 8.0).astype(np.int16))
-        alone = ExamplesConfig(background_probability=0.0, colour_db=2.0)
+        alone = SurroundingsConfig(background_probability=0.0, colour_db=2.0)
         heard = Surroundings(config, plain, alone).surround(plain[None], np.random.default_rng(4))[0]
         difference = np.rint((heard.astype(float) - plain).mean(axis=0))
         assert np.abs(heard - (plain + difference)).max() <= 1  # the same in every frame, but for rounding
@@ -317,7 +327,7 @@ def test_a_background_adds_its_power_as_the_front_end_would_hear_it() -> None:
     mixed = Surroundings(
         config,
         front_end.compute(behind),
-        ExamplesConfig(background_probability=1.0, background_snr_db=(0.0, 0.0), colour_db=0.0, gain_db=0.0),
+        SurroundingsConfig(background_probability=1.0, background_snr_db=(0.0, 0.0), colour_db=0.0, gain_db=0.0),
     ).surround(front_end.compute(speech_like)[None], np.random.default_rng(0))[0]
     assert abs(float(mixed.mean()) - float(together.mean())) * config.scale < 0.1  # nepers, of the 0.35 that it adds
 

@@ -3,16 +3,11 @@
 import hashlib
 
 import numpy as np
-from kws.training.clips.config import (
-    AugmentConfig,
-    BlockConfig,
-    DataConfig,
-    ModelConfig,
-    OptimizerConfig,
-    RunConfig,
-    StemConfig,
-)
+from kws.training.augment.mixing import AugmentConfig
+from kws.training.clips.batches import ClipBatches
+from kws.training.clips.config import DataConfig, RunConfig
 from kws.training.clips.dataset import ClipSet, TrainingData, clip_set
+from kws.training.fit.config import BlockConfig, ModelConfig, OptimizerConfig, StemConfig
 
 from kws.features import FeaturesConfig
 
@@ -57,4 +52,16 @@ def tiny_data() -> TrainingData:
         validation=tones(["low", "high", "chirp"] * 4, seed=3),
         noise=(noise,),
         sha256=hashlib.sha256(training.audio.tobytes()).hexdigest(),
+    )
+
+
+def tiny_batches(run: RunConfig = TINY_RUN) -> ClipBatches:
+    """Plain batches of the tiny task."""
+    return ClipBatches(
+        tiny_data(),
+        run.features,
+        run.augment,
+        fractions=run.data.fractions,
+        batch_clips=run.optimizer.batch_clips,
+        seed=run.seed,
     )

@@ -7,11 +7,10 @@ than the training. Everything draws from the generator it is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from kws.training.clips.recipe.config import AcousticsConfig
 from numpy.typing import NDArray
-from scipy import fft
 
 from kws.audio import SAMPLE_RATE_HZ
 
@@ -26,12 +25,31 @@ _QUIETEST_SPEECH = 0.003
 _BABBLE_SNR_DB = (8.0, 25.0)
 
 
-class Acoustics:
+@dataclass(frozen=True, kw_only=True)
+class ClipAcousticsConfig:
+    """How far an augmented clip lies from the recording."""
+
+    speed_spread: float = 0.05
+    """Standard deviation of the logarithm of the playback speed: size of the speaker and tempo together."""
+    shift_ms: float = 50.0
+    """Standard deviation of the displacement in time; clipped at twice that."""
+    reverberation_probability: float = 0.1
+    gain_spread_db: float = 5.0
+    noise_probability: float = 0.5
+    snr_db: tuple[float, float] = (5.0, 35.0)
+    """Loudest 200 ms of speech over noise, uniform."""
+    babble_probability: float = 0.06
+    """Share of clips whose noise is another speaker, at 8 to 25 dB."""
+    silence_level_db: tuple[float, float] = (-90.0, -22.0)
+    """Level of noise-only clips against full scale, uniform."""
+
+
+class ClipAcoustics:
     """Makes augmented clips.
 
     Parameters
     ----------
-    config : AcousticsConfig
+    config : ClipAcousticsConfig
     noise : sequence of int16 arrays
         Recordings longer than a clip.
     babble : sequence of int16 arrays
@@ -39,7 +57,7 @@ class Acoustics:
     """
 
     def __init__(
-        self, config: AcousticsConfig, noise: Sequence[NDArray[np.int16]], babble: Sequence[NDArray[np.int16]]
+        self, config: ClipAcousticsConfig, noise: Sequence[NDArray[np.int16]], babble: Sequence[NDArray[np.int16]]
     ) -> None:
         self._config, self._noise, self._babble = config, noise, babble
 
@@ -72,6 +90,8 @@ class Acoustics:
 
     def _noises(self, count: int, num_samples: int, rng: np.random.Generator) -> Clips:
         """Level-1 noise ``[count, num_samples]`` with spectra bent at random, so that six recordings pass for many."""
+        from scipy import fft
+
         pieces = cut(self._noise, count, num_samples, rng)
         spectra = fft.rfft(pieces, axis=1)
         frequency_hz = np.linspace(0.0, SAMPLE_RATE_HZ / 2, spectra.shape[1], dtype=np.float32)
@@ -91,7 +111,7 @@ def cut(recordings: Sequence[NDArray[np.int16]], count: int, num_samples: int, r
     return pieces / np.float32(_FULL_SCALE)
 
 
-def _resample(clips: Clips, config: AcousticsConfig, rng: np.random.Generator) -> Clips:
+def _resample(clips: Clips, config: ClipAcousticsConfig, rng: np.random.Generator) -> Clips:
     """Play every clip at another speed from another place, by linear interpolation; outside is silence."""
     count, num_samples = clips.shape
     speed = np.exp(_normal(rng, count, config.speed_spread, limit=2.0))
@@ -108,6 +128,8 @@ def _resample(clips: Clips, config: AcousticsConfig, rng: np.random.Generator) -
 
 def _reverberate(clips: Clips, rng: np.random.Generator) -> Clips:
     """Add the decaying noise that follows a sound in a room."""
+    from scipy import fft
+
     count, num_samples = clips.shape
     decay_s = rng.uniform(0.1, 0.45, (count, 1))
     time_s = np.arange(_REVERBERATION_SAMPLES) / SAMPLE_RATE_HZ

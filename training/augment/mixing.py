@@ -1,4 +1,4 @@
-"""Augmentation of one-second clips in plain numpy: shift, noise at a signal-to-noise ratio, gain, SpecAugment.
+"""Augmentation of one-second clips in plain numpy: shift, noise at a signal-to-noise ratio, gain.
 
 Everything draws from the generator it is given and from nothing else, so a clip's augmentation is a function of
 (seed, variant, position) and does not depend on batch size, threads or where a run was resumed.
@@ -7,15 +7,32 @@ Everything draws from the generator it is given and from nothing else, so a clip
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from kws.training.clips.config import AugmentConfig
+from kws.training.augment.features import MaskConfig
 from numpy.typing import NDArray
 
 _LOUD_SHARE = 0.5
 """Speech level is measured over the loudest half of the 25 ms pieces of a clip: pauses do not count."""
 _PIECE_SAMPLES = 400
 _SPEECH_SAMPLES_PER_MS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig(MaskConfig):
+    """What is done to a training clip before its features are computed, and to the features after."""
+
+    time_shift_ms: int = 100
+    """Largest shift to either side, uniform; what moves in is silence."""
+    noise_probability: float = 0.8
+    snr_db: tuple[float, float] = (0.0, 25.0)
+    """Speech level over noise level, uniform in dB."""
+    gain_db: tuple[float, float] = (-12.0, 6.0)
+    silence_level_db: tuple[float, float] = (-60.0, 0.0)
+    """Level of noise-only clips against the recording, uniform in dB."""
+    variants: int = 0
+    """Augmented variants per clip that are computed once and then reused in turn; 0 = a new one every epoch."""
 
 
 def shift(samples: NDArray[np.int16], by: int) -> NDArray[np.int16]:
@@ -73,29 +90,9 @@ def make_silence(
     return _to_int16(cut_noise(noise, num_samples, rng) * decibel(rng.uniform(*config.silence_level_db)))
 
 
-def mask_features(features: NDArray[np.int8], config: AugmentConfig, rng: np.random.Generator) -> NDArray[np.int8]:
-    """SpecAugment on ``[clips, frames, num_features]``: runs of frames and of features become the clip's mean."""
-    clips, frames, num_features = features.shape
-    mean = np.rint(features.mean(axis=1, dtype=np.float32)).astype(np.int8)[:, None, :]
-    hidden = np.zeros((clips, frames, num_features), bool)
-    for _ in range(config.time_masks):
-        hidden |= _runs(clips, frames, config.time_mask_frames, rng)[:, :, None]
-    for _ in range(config.feature_masks):
-        hidden |= _runs(clips, num_features, config.feature_mask_width, rng)[:, None, :]
-    return np.where(hidden, mean, features)
-
-
 def decibel(level_db: float) -> float:
     """Amplitude ratio of a level in dB."""
     return float(10.0 ** (level_db / 20.0))
-
-
-def _runs(rows: int, length: int, longest: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """One run per row, its length uniform in 0..longest, anywhere: bool ``[rows, length]``."""
-    width = rng.integers(0, min(longest, length) + 1, rows)
-    start = (rng.uniform(size=rows) * (length - width + 1)).astype(np.int64)
-    place = np.arange(length)
-    return (place >= start[:, None]) & (place < (start + width)[:, None])
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:

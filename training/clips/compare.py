@@ -8,8 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from kws.training.clips.batches import FeatureScale, compute_features
-from kws.training.clips.config import RunConfig
+from kws.training.clips.batches import compute_features
 from kws.training.clips.dataset import ClipSet
 from kws.training.fit.callbacks import predict
 from kws.training.fit.quantize import run_tflite
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from kws.bundle import Bundle
 from kws.evaluation.clips import ClipScore, evaluate_clips
+from kws.features import FeaturesConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Comparison:
         return table
 
 
-def compare(model: keras.Model, tflite: bytes, bundle: Bundle, clips: ClipSet, run: RunConfig) -> Comparison:
+def compare(model: keras.Model, tflite: bytes, bundle: Bundle, clips: ClipSet, config: FeaturesConfig) -> Comparison:
     """Run the clips through all three.
 
     Parameters
@@ -96,14 +96,13 @@ def compare(model: keras.Model, tflite: bytes, bundle: Bundle, clips: ClipSet, r
     bundle : Bundle
         The bundle made from that.
     clips : ClipSet
-    run : RunConfig
-        For its front end.
+    config : FeaturesConfig
+        Of the bundle.
     """
-    features = compute_features(clips, run)
-    scale = FeatureScale(scale=run.features.scale, zero_point=run.features.zero_point)
+    features = compute_features(clips, config)
     return Comparison(
-        labels=run.data.labels,
-        float_predicted=predict(model, scale.to_real(features)[..., None]).argmax(axis=1),
+        labels=bundle.labels,
+        float_predicted=predict(model, config.dequantize(features)[..., None]).argmax(axis=1),
         tflite_posteriors=run_tflite(tflite, features),
         core=evaluate_clips(bundle, clips.clips(), clips.labels.tolist()),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.recipe.config import RecipeConfig
 from kws.training.fit import settings
+from kws.training.fit.config import ModelConfig, OptimizerConfig, QuantizeConfig
 
+from kws.decision import DecisionConfig, OperatingPoint
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
 
@@ -41,85 +43,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentConfig:
-    """What is done to a training clip before its features are computed, and to the features after."""
-
-    time_shift_ms: int = 100
-    """Largest shift to either side, uniform; what moves in is silence."""
-    noise_probability: float = 0.8
-    snr_db: tuple[float, float] = (0.0, 25.0)
-    """Speech level over noise level, uniform in dB."""
-    gain_db: tuple[float, float] = (-12.0, 6.0)
-    silence_level_db: tuple[float, float] = (-60.0, 0.0)
-    """Level of noise-only clips against the recording, uniform in dB."""
-    time_masks: int = 1
-    """SpecAugment: how many runs of frames are blanked."""
-    time_mask_frames: int = 6
-    """Longest run."""
-    feature_masks: int = 1
-    feature_mask_width: int = 2
-    variants: int = 0
-    """Augmented variants per clip that are computed once and then reused in turn; 0 = a new one every epoch."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StemConfig:
-    """The first convolution; time comes first in every pair."""
-
-    filters: int = 64
-    kernel: tuple[int, int] = (10, 4)
-    strides: tuple[int, int] = (2, 2)
-    frequency_padding: Literal["same", "valid"] = "same"
-    """As in `BlockConfig`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlockConfig:
-    """A depthwise convolution followed by a pointwise one."""
-
-    filters: int
-    kernel: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
-    frequency_padding: Literal["same", "valid"] = "same"
-    """``valid``: a kernel as wide as its input folds all columns into one; from there on only time is left."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """A depthwise-separable CNN (DS-CNN)."""
-
-    stem: StemConfig = field(default_factory=StemConfig)
-    blocks: tuple[BlockConfig, ...] = (BlockConfig(filters=64),) * 4
-    time_padding: Literal["same", "valid", "causal"] = "same"
-    """``valid`` (none in time) and ``causal`` (only above the first frame) stream: each new frame costs only its new
-    columns. ``causal`` keeps as many rows as there were, so words at the edges of a clip count as much as others."""
-    dropout: float = 0.2
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerConfig:
-    """AdamW under a cosine schedule with warm-up."""
-
-    epochs: int = 36
-    batch_clips: int = 100
-    learning_rate: float = 2e-3
-    warmup_epochs: float = 1.0
-    final_learning_rate: float = 1e-5
-    weight_decay: float = 1e-4
-    label_smoothing: float = 0.1
-    ema_decay: float = 0.998
-    """The network kept is the exponential moving average over steps of all weights; 0 switches it off."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuantizeConfig:
-    """Post-training int8 quantisation."""
-
-    calibration_clips: int = 300
-    """Training clips, drawn by the seed and recorded, that set the range of every activation."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class DecisionSettings:
     """How posteriors become events in the bundle this run writes."""
 
@@ -129,6 +52,19 @@ class DecisionSettings:
     """One operating point each, the same for every label that fires; 255 = 1.0."""
     default_operating_point: int = 1
     never_fire: tuple[str, ...] = ("silence", "unknown")
+
+    def for_labels(self, labels: tuple[str, ...]) -> DecisionConfig:
+        """Spread one threshold per operating point over all labels that fire."""
+        points = tuple(
+            OperatingPoint(thresholds=tuple(0 if label in self.never_fire else threshold for label in labels))
+            for threshold in self.thresholds
+        )
+        return DecisionConfig(
+            operating_points=points,
+            default_operating_point=self.default_operating_point,
+            smoothing_decisions=self.smoothing_decisions,
+            refractory_frames=self.refractory_frames,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

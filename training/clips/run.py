@@ -1,32 +1,34 @@
-"""One run from configuration to bundle: data, training, quantisation, export, evaluation; resumable."""
+"""One run from configuration to bundle: data, training, quantisation, export, evaluation; a rerun goes on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from kws.datasets import speech_commands
-from kws.training.clips.batches import BatchMaker
+from kws.training.clips.batches import ClipBatches
 from kws.training.clips.compare import Comparison, compare, plot_confusion
 from kws.training.clips.config import RunConfig, load_run
 from kws.training.clips.dataset import TrainingData, from_corpus
-from kws.training.clips.recipe.batches import RecipeBatches
-from kws.training.clips.recipe.polish import before_polish, polish
-from kws.training.clips.recipe.prepare import recipe_batches
-from kws.training.fit import settings
-from kws.training.fit.architectures import count_macs
+from kws.training.clips.recipe.learn import learn
+from kws.training.clips.recipe.sources import continuous_speech
+from kws.training.fit import settings, work
+from kws.training.fit.architectures import build_logits_model, count_macs
 from kws.training.fit.export import export_bundle
 from kws.training.fit.quantize import choose_calibration, quantize
-from kws.training.fit.train import CHECKPOINT_NAME, Batches, TrainedModel, train
+from kws.training.fit.train import TrainedModel, train
+from numpy.typing import NDArray
 from rich.console import Console
 
 from kws.bundle import Bundle
-from kws.errors import TrainingError
+from kws.features import Features
 
 DEFAULT_RUNS = Path("build") / "runs"
 
@@ -41,15 +43,9 @@ class RunResult:
 
 
 def execute(
-    config_path: Path,
-    data_folder: Path,
-    out: Path | None = None,
-    *,
-    resume: bool = False,
-    restart: bool = False,
-    console: Console | None = None,
+    config_path: Path, data_folder: Path, out: Path | None = None, *, console: Console | None = None
 ) -> RunResult:
-    """Carry out the run a TOML file describes on a Speech Commands folder.
+    """Carry out the run a TOML file describes on a Speech Commands folder, or finish it.
 
     Parameters
     ----------
@@ -58,31 +54,31 @@ def execute(
     data_folder : Path
         Either layout ``kws.datasets.speech_commands`` knows.
     out : Path, optional
-        Folder for everything made; default ``build/runs/NAME``.
-    resume, restart : bool
-        What to do about an unfinished run in ``out``: go on with it, or throw it away.
+        Folder for everything made; default ``build/runs/NAME``. What an interrupted run with the same settings and
+        the same recordings left there is gone on from.
     console : rich.console.Console, optional
         Where progress goes; the terminal by default.
 
     Raises
     ------
     KwsError
-        See the exception tree; an unfinished run is refused unless told what to do about it.
+        See the exception tree.
     """
     console = console or Console()
     run = load_run(config_path)
     out = out or DEFAULT_RUNS / run.name
-    _prepare_folder(out, resume=resume, restart=restart)
+    work.prepare(out)
     data = from_corpus(speech_commands.open_folder(data_folder), run.data, seed=run.seed)
+    folders = run.recipe.continuous_folders if run.recipe else ()
+    speech = continuous_speech(data_folder, folders, evaluation=False)
     console.print(
         f"[bold]{run.name}[/]: {len(data.training)} training and {len(data.validation)} validation clips, "
         f"{len(data.labels)} labels"
     )
-    maker = recipe_batches(data, data_folder, run, out, resume=resume) if run.recipe else None
     try:
-        return train_and_export(data, run, out, resume=resume, console=console, maker=maker)
+        return train_and_export(data, run, out, speech=speech, console=console)
     except KeyboardInterrupt:
-        console.print(f"{out} keeps all finished epochs; go on with the same command and --resume")
+        console.print(f"{out} keeps all finished epochs; the same command goes on from there")
         raise
 
 
@@ -91,52 +87,83 @@ def train_and_export(
     run: RunConfig,
     out: Path,
     *,
-    resume: bool = False,
+    speech: Sequence[NDArray[np.int16]] = (),
     console: Console | None = None,
-    maker: Batches | None = None,
 ) -> RunResult:
     """Train on prepared data and write bundle, TFLite file, calibration list, evaluation and confusion plot.
 
     Parameters
     ----------
-    data, run, resume, maker
-        See ``kws.training.fit.train.train``.
+    data : TrainingData
+    run : RunConfig
     out : Path
         Gets ``NAME.kws``, ``model.tflite``, ``calibration.json``, ``evaluation.json``, ``confusion.png``,
-        ``run.json`` beside the checkpoint and the TensorBoard logs.
+        ``run.json``, and checkpoints and TensorBoard logs in ``work/``.
+    speech : sequence of int16 arrays
+        Continuous speech without keywords, for a recipe.
     console : rich.console.Console, optional
         Where progress goes.
     """
     console = console or Console()
-    out.mkdir(parents=True, exist_ok=True)
-    maker = maker or BatchMaker(data, run)
-    trained = train(data, before_polish(run), out, resume=resume, maker=maker)
-    if isinstance(maker, RecipeBatches):
-        trained = polish(trained, data, run, maker, out, resume=resume)
-    return finish(trained, data, run, out, maker=maker, console=console)
+    trained = learn_clips(data, run, out, speech=speech)
+    return finish(trained, data, run, out, console=console)
 
 
-def finish(
-    trained: TrainedModel,
-    data: TrainingData,
-    run: RunConfig,
-    out: Path,
-    *,
-    maker: Batches,
-    console: Console,
-) -> RunResult:
+def learn_clips(
+    data: TrainingData, run: RunConfig, out: Path, *, speech: Sequence[NDArray[np.int16]] = ()
+) -> TrainedModel:
+    """Train the network of a run, from plain clips or as its recipe says."""
+    named = work.digest(settings.to_dict(run.data), data.sha256)
+    if run.recipe is not None:
+        return learn(
+            data,
+            speech,
+            run.recipe,
+            features=run.features,
+            model=run.model,
+            optimizer=run.optimizer,
+            seed=run.seed,
+            named=named,
+            out=out,
+        )
+    batches = ClipBatches(
+        data,
+        run.features,
+        run.augment,
+        fractions=run.data.fractions,
+        batch_clips=run.optimizer.batch_clips,
+        seed=run.seed,
+    )
+    network = partial(
+        build_logits_model, run.model, input_shape=batches.input_shape, num_labels=len(data.labels), seed=run.seed
+    )
+    parts = (run.features, run.augment, run.model, run.optimizer)
+    folder = work.place(out, "train", *map(settings.to_dict, parts), run.seed, named)
+    return train(batches, network, run.optimizer, seed=run.seed, digest=folder.name, folder=folder)
+
+
+def finish(trained: TrainedModel, data: TrainingData, run: RunConfig, out: Path, *, console: Console) -> RunResult:
     """Quantise, export and evaluate a trained network; see ``train_and_export`` for what it writes."""
     console.print("quantising to int8, writing the bundle, comparing float, TFLite and C ...")
     count = run.quantize.calibration_clips
     positions = choose_calibration(len(data.training), count, run.seed)
-    quantized = quantize(trained.model, maker.plain_features(positions), maker.scale)
+    heard = Features(run.features).compute_batch(data.training.clips(positions))
+    quantized = quantize(trained.model, heard, run.features)
     tflite_path = out / "model.tflite"
     tflite_path.write_bytes(quantized)
     calibration = _calibration_record(data, positions)
     _write_json(out / "calibration.json", calibration)
     provenance = _provenance(trained, data, run, calibration)
-    draft = export_bundle(tflite_path, run, provenance)
-    comparison = compare(trained.model, quantized, draft, data.validation, run)
+    draft = export_bundle(
+        tflite_path,
+        features=run.features,
+        labels=data.labels,
+        decision=run.decision.for_labels(data.labels),
+        gate=run.gate,
+        metadata=provenance,
+        name=run.name,
+    )
+    comparison = compare(trained.model, quantized, draft, data.validation, run.features)
     figures = comparison.to_dict()
     # The bundle carries what it achieves; the figures come from the same network with other metadata.
     bundle = draft.replace(metadata=provenance | {"validation": figures})
@@ -149,21 +176,6 @@ def finish(
     console.print(comparison.table())
     console.print(f"[bold green]{bundle_path}[/]  {len(bundle.data)} bytes, arena {bundle.arena_bytes} bytes")
     return RunResult(bundle_path=bundle_path, bundle=bundle, comparison=comparison)
-
-
-def _prepare_folder(out: Path, *, resume: bool, restart: bool) -> None:
-    checkpoint = out / CHECKPOINT_NAME
-    if checkpoint.exists() and not resume:
-        if not restart:
-            raise TrainingError(
-                f"{out}: holds a run already; go on with --resume, throw it away with --restart, "
-                "or choose another folder with --out"
-            )
-        checkpoint.unlink()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"{out}: cannot be made ({error}); choose another folder with --out") from error
 
 
 def _calibration_record(data: TrainingData, positions: np.ndarray) -> dict[str, Any]:

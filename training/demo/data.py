@@ -11,9 +11,9 @@ import numpy as np
 from kws.datasets import phonetics
 from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from kws.datasets.synthetic_espeak import EspeakEngine
-from kws.training.augment.mixing import augment_speech
+from kws.training.augment.mixing import AugmentConfig, augment_speech
 from kws.training.augment.sounds import draw_sound
-from kws.training.clips.config import AugmentConfig, RunConfig
+from kws.training.clips.config import RunConfig
 from kws.training.clips.dataset import (
     SILENCE,
     UNKNOWN,

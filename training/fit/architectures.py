@@ -19,7 +19,7 @@ import math
 
 import keras
 from keras import layers
-from kws.training.clips.config import BlockConfig, ModelConfig
+from kws.training.fit.config import BlockConfig, ModelConfig
 
 from kws.errors import ConfigError
 

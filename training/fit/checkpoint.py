@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import zipfile
@@ -25,11 +24,6 @@ class Progress:
     epochs_done: int
     history: tuple[dict[str, float], ...]
     """One row of figures per epoch."""
-
-
-def digest(*values: Any) -> str:
-    """Name of everything a checkpoint depends on (JSON-able values)."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def save(path: Path, groups: Sequence[Sequence[Any]], progress: Progress, run_digest: str) -> None:
@@ -67,12 +61,11 @@ def load(path: Path, groups: Sequence[Sequence[Any]], run_digest: str) -> Progre
             info = json.loads(str(file[_INFO]))
             if info["digest"] != run_digest:
                 raise TrainingError(
-                    f"{path}: made by another configuration or from other recordings; "
-                    "restore those, or start again with --restart"
+                    f"{path}: made by another configuration or from other recordings; delete it to start again"
                 )
             for group, variables in enumerate(groups):
                 for number, variable in enumerate(variables):
                     variable.assign(file[f"{group}.{number}"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{path}: broken checkpoint ({error}); start again with --restart") from error
+        raise TrainingError(f"{path}: broken checkpoint ({error}); delete it to start again") from error
     return Progress(epochs_done=info["epochs_done"], history=tuple(info["history"]))

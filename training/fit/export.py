@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kws.training.clips.config import DecisionSettings, RunConfig
-
 from kws.bundle import Bundle
-from kws.decision import DecisionConfig, OperatingPoint
+from kws.decision import DecisionConfig
+from kws.features import FeaturesConfig
+from kws.gate import GateConfig
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 
 
-def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]) -> Bundle:
-    """Assemble the bundle of a run; the same arguments give the same bytes.
+def export_bundle(
+    tflite_path: Path,
+    *,
+    features: FeaturesConfig,
+    labels: Sequence[str],
+    decision: DecisionConfig,
+    gate: GateConfig | None,
+    metadata: Mapping[str, Any],
+    name: str,
+) -> Bundle:
+    """Assemble a bundle; the same arguments give the same bytes.
 
     Parameters
     ----------
     tflite_path : Path
         Made by ``kws.training.fit.quantize``.
-    run : RunConfig
-        For the front end, the labels, the decision settings and the gate.
+    features, labels, decision, gate, name
+        As ``Bundle.build`` wants them.
     metadata : mapping
         Provenance and measured accuracy, JSON-able and without time stamps.
 
@@ -32,25 +41,11 @@ def export_bundle(tflite_path: Path, run: RunConfig, metadata: Mapping[str, Any]
         If the network, its front end and its labels do not fit each other.
     """
     return Bundle.build(
-        features=run.features,
+        features=features,
         model_section=model_section(import_tflite(tflite_path)),
-        labels=run.data.labels,
-        decision=decision_config(run.decision, run.data.labels),
+        labels=labels,
+        decision=decision,
         metadata=metadata,
-        gate=run.gate,
-        name=run.name,
-    )
-
-
-def decision_config(settings: DecisionSettings, labels: tuple[str, ...]) -> DecisionConfig:
-    """Spread one threshold per operating point over all labels that fire."""
-    points = tuple(
-        OperatingPoint(thresholds=tuple(0 if label in settings.never_fire else threshold for label in labels))
-        for threshold in settings.thresholds
-    )
-    return DecisionConfig(
-        operating_points=points,
-        default_operating_point=settings.default_operating_point,
-        smoothing_decisions=settings.smoothing_decisions,
-        refractory_frames=settings.refractory_frames,
+        gate=gate,
+        name=name,
     )

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training.clips.batches import FeatureScale
 from kws.training.fit.architectures import with_softmax
 from kws.training.fit.quiet import quiet_tensorflow
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from kws.errors import TrainingError
+from kws.features import FeaturesConfig
 
 _SEED = 0xCA
 
@@ -24,7 +24,7 @@ def choose_calibration(num_clips: int, count: int, seed: int) -> NDArray[np.int6
     return np.sort(rng.choice(num_clips, size=min(count, num_clips), replace=False))
 
 
-def quantize(model: keras.Model, features: NDArray[np.int8], scale: FeatureScale) -> bytes:
+def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesConfig) -> bytes:
     """Turn a trained float network into an int8 TFLite one whose input takes the front end's features unchanged.
 
     Parameters
@@ -33,8 +33,8 @@ def quantize(model: keras.Model, features: NDArray[np.int8], scale: FeatureScale
         Features in real units to logits; softmax is added here.
     features : int8 array, shape [clips, frames, num_features]
         Calibration clips, as the front end gives them: they set the ranges of the activations.
-    scale : FeatureScale
-        What one step of a feature means; becomes the network's input quantisation, exactly.
+    config : FeaturesConfig
+        Says what one step of a feature means, which becomes the network's input quantisation, exactly.
 
     Returns
     -------
@@ -49,11 +49,11 @@ def quantize(model: keras.Model, features: NDArray[np.int8], scale: FeatureScale
     with quiet_tensorflow():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_freeze(with_softmax(model))])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: _calibration(features, scale)
+        converter.representative_dataset = lambda: _calibration(features, config)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
         tflite: bytes = converter.convert()
-    _check_input(tflite, scale)
+    _check_input(tflite, config)
     return tflite
 
 
@@ -64,7 +64,7 @@ def _freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:
     return convert_variables_to_constants_v2(function)
 
 
-def _calibration(features: NDArray[np.int8], scale: FeatureScale) -> Iterator[list[NDArray[np.float32]]]:
+def _calibration(features: NDArray[np.int8], config: FeaturesConfig) -> Iterator[list[NDArray[np.float32]]]:
     """Yield the clips one by one.
 
     The converter takes the input's range from its smallest and largest value. Two values of the first clip are
@@ -73,14 +73,14 @@ def _calibration(features: NDArray[np.int8], scale: FeatureScale) -> Iterator[li
     ends = features.copy()
     ends[0].flat[:2] = -128, 127
     for clip in ends:
-        yield [scale.to_real(clip)[None, ..., None]]
+        yield [config.dequantize(clip)[None, ..., None]]
 
 
-def _check_input(tflite: bytes, scale: FeatureScale) -> None:
+def _check_input(tflite: bytes, config: FeaturesConfig) -> None:
     got_scale, got_zero_point = _interpreter(tflite).get_input_details()[0]["quantization"]
-    if got_zero_point != scale.zero_point or not np.isclose(got_scale, scale.scale, rtol=1e-6):
+    if got_zero_point != config.zero_point or not np.isclose(got_scale, config.scale, rtol=1e-6):
         raise TrainingError(
-            f"quantisation: expected input scale {scale.scale:g}, zero point {scale.zero_point}, and the "
+            f"quantisation: expected input scale {config.scale:g}, zero point {config.zero_point}, and the "
             f"converter chose {got_scale:g}, {got_zero_point}; use a tested TensorFlow version (constraints.txt)"
         )
 

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 from keras import layers
 from kws.training.fit import settings
-from kws.training.trunk.teacher import SIZE
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
@@ -24,6 +23,8 @@ from kws.features import FeaturesConfig
 STEM_FRAMES = 6
 ROW_FRAMES = 2
 """Frames per row."""
+EMBEDDING_SIZE = 96
+"""Numbers in the speech embedding that it learnt to say, see `kws.training.trunk.teacher`."""
 _INFO = "info"
 
 
@@ -64,7 +65,7 @@ def build(config: TrunkConfig, *, seed: int) -> keras.Model:
         depthwise = {"depthwise_initializer": _start(seeds)["kernel_initializer"]}
         x = normalised(layers.DepthwiseConv1D(kernel, use_bias=False, **depthwise)(x))
         x = normalised(layers.Conv1D(config.channels, 1, use_bias=False, **_start(seeds))(x))
-    return keras.Model(frames, layers.Dense(SIZE, name="embedding")(x), name="trunk")
+    return keras.Model(frames, layers.Dense(EMBEDDING_SIZE, name="embedding")(x), name="trunk")
 
 
 def normalised(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,49 +1,47 @@
-"""Gradient descent on one run's network: AdamW, cosine schedule, weight averaging, resumable, deterministic."""
+"""Gradient descent: AdamW, cosine schedule, weight averaging, resumable, deterministic; whatever it learns from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training.clips.batches import BatchMaker, FeatureScale
-from kws.training.clips.config import OptimizerConfig, RunConfig
-from kws.training.clips.dataset import TrainingData
-from kws.training.fit import checkpoint, settings
-from kws.training.fit.architectures import build_logits_model
+from kws.training.fit import checkpoint
 from kws.training.fit.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
+from kws.training.fit.config import OptimizerConfig
+from kws.training.fit.seeding import make_deterministic
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
 
 CHECKPOINT_NAME = "checkpoint.npz"
-_TEACHING = ("seed", "data", "features", "augment", "model", "optimizer", "recipe")
-"""Settings of a run that trained weights depend on; names, thresholds and quantisation are none of them."""
+
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""Of the targets and the outputs of a batch."""
 
 
 class Batches(Protocol):
-    """Where training batches come from: a function of the step number, so that a run can be resumed."""
+    """Where examples come from: a function of the step number, so that an interrupted run goes on where it was."""
 
-    scale: FeatureScale
     steps_per_epoch: int
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Frames, features, 1."""
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one example, as the network takes it."""
 
-    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
-        """Batches of the epochs ``first_epoch <= epoch < epochs`` as (float inputs, targets over the labels)."""
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Of what the network should say to one example."""
 
-    def validation(self) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-        """Features and label numbers of the validation clips."""
+    def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Inputs ``[batch, *input_shape]`` and targets ``[batch, *target_shape]`` of a step, counted from 0."""
 
-    def plain_features(self, positions: NDArray[np.int64]) -> NDArray[np.int8]:
-        """Features of some training clips, nothing added; they calibrate the quantisation."""
+    def validation(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Inputs and label numbers of examples that do not train."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,95 +54,86 @@ class TrainedModel:
     """One row of figures per epoch."""
 
 
-def make_deterministic(seed: int) -> None:
-    """Same seed, same bits: seeds everything and forbids operations whose result depends on timing."""
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-
-
-def digest_of(run: RunConfig, data: TrainingData) -> str:
-    """Name of everything trained weights depend on: a checkpoint of another is refused."""
-    values = settings.to_dict(run)
-    return checkpoint.digest({name: values[name] for name in _TEACHING}, data.sha256)
-
-
 def train(
-    data: TrainingData,
-    run: RunConfig,
-    folder: Path,
+    batches: Batches,
+    network: Callable[[], keras.Model],
+    optimizer: OptimizerConfig,
     *,
-    resume: bool = False,
-    maker: Batches | None = None,
-    build: Callable[[], keras.Model] | None = None,
-    start: keras.Model | None = None,
-    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    seed: int,
+    digest: str,
+    folder: Path,
+    loss: Loss | None = None,
 ) -> TrainedModel:
-    """Train the network a configuration describes.
+    """Train a network, or finish training it.
 
     Parameters
     ----------
-    data : TrainingData
-    run : RunConfig
+    batches : Batches
+    network : callable
+        Makes the network with the weights to start from, to its logits; it is called twice.
+    optimizer : OptimizerConfig
+    seed : int
+    digest : str
+        Names everything trained weights depend on, see ``kws.training.fit.work``; a checkpoint of another is refused.
     folder : Path
-        Gets ``checkpoint.npz`` after every epoch and TensorBoard logs in ``tensorboard/``.
-    resume : bool
-        Go on after the checkpoint in ``folder``, if there is one.
-    maker : Batches, optional
-        Where batches and validation come from, if not straight from ``data``.
-    build : callable, optional
-        Makes the freshly initialised network, if it is not the one of ``run.model``.
-    start : keras.Model, optional
-        A network of the same shape to go on from, instead of fresh weights.
+        Gets ``checkpoint.npz`` after every epoch and TensorBoard logs in ``tensorboard/``. A checkpoint that lies
+        there is gone on from.
     loss : callable, optional
-        Of (targets, outputs) of a batch; cross-entropy with ``label_smoothing`` when not given.
+        Cross-entropy with ``label_smoothing`` when not given.
 
     Raises
     ------
     TrainingError
         If the checkpoint does not belong to this run, or the loss stops being a number.
     """
-    make_deterministic(run.seed)
-    maker = maker or BatchMaker(data, run)
-    build = build or partial(_build, run, maker, len(data.labels))
-    model, averaged = build(), build()
-    if start is not None:
-        model.set_weights(start.get_weights())
-        averaged.set_weights(start.get_weights())
-    _compile(model, run.optimizer, maker.steps_per_epoch, loss)
+    make_deterministic(seed)
+    model, averaged = network(), network()
+    _compile(model, optimizer, batches.steps_per_epoch, loss)
     path = folder / CHECKPOINT_NAME
-    run_digest = digest_of(run, data)
     done = checkpoint.Progress(epochs_done=0, history=())
-    if resume and path.exists():
-        done = checkpoint.load(path, state_of(model, averaged), run_digest)
-    saver = Checkpoint(path, averaged, run_digest, done.history)
-    if done.epochs_done < run.optimizer.epochs:
-        _fit(model, averaged, maker, run.optimizer, saver)
-    if len(saver.history) < run.optimizer.epochs:
+    if path.exists():
+        done = checkpoint.load(path, state_of(model, averaged), digest)
+    saver = Checkpoint(path, averaged, digest, done.history)
+    if done.epochs_done < optimizer.epochs:
+        _fit(model, averaged, batches, optimizer, saver)
+    if len(saver.history) < optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
 
 
-def _fit(model: keras.Model, averaged: keras.Model, maker: Batches, config: OptimizerConfig, saver: Checkpoint) -> None:
+def dataset(batches: Batches, first_epoch: int, epochs: int) -> tf.data.Dataset:
+    """Batches of the epochs ``first_epoch <= epoch < epochs``, made beside the gradient steps."""
+
+    def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs, targets = tf.numpy_function(batches.batch, [step], [tf.float32, tf.float32], stateful=False)
+        inputs = tf.ensure_shape(inputs, (None, *batches.input_shape))
+        return inputs, tf.ensure_shape(targets, (None, *batches.target_shape))
+
+    steps = tf.data.Dataset.range(first_epoch * batches.steps_per_epoch, epochs * batches.steps_per_epoch)
+    return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _fit(
+    model: keras.Model, averaged: keras.Model, batches: Batches, config: OptimizerConfig, saver: Checkpoint
+) -> None:
     """Go on after the epochs ``saver`` has on record."""
     first_epoch = len(saver.history)
-    features, labels = maker.validation()
-    inputs = maker.scale.to_real(features)[..., None]
-    progress = RichProgress(config.epochs, maker.steps_per_epoch, first_epoch)
+    progress = RichProgress(config.epochs, batches.steps_per_epoch, first_epoch)
     # In this order: figures must be complete before they are saved, shown and logged.
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         WeightAverage(averaged, config.ema_decay),
-        Validation(averaged, inputs, labels),
+        Validation(averaged, *batches.validation()),
         saver,
         progress,
         keras.callbacks.TensorBoard(saver.path.parent / "tensorboard", write_graph=False),
     ]
     try:
         model.fit(
-            maker.dataset(first_epoch, config.epochs),
+            dataset(batches, first_epoch, config.epochs),
             initial_epoch=first_epoch,
             epochs=config.epochs,
-            steps_per_epoch=maker.steps_per_epoch,
+            steps_per_epoch=batches.steps_per_epoch,
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
@@ -153,16 +142,7 @@ def _fit(model: keras.Model, averaged: keras.Model, maker: Batches, config: Opti
         progress.close()
 
 
-def _build(run: RunConfig, maker: Batches, num_labels: int) -> keras.Model:
-    return build_logits_model(run.model, input_shape=maker.input_shape, num_labels=num_labels, seed=run.seed)
-
-
-def _compile(
-    model: keras.Model,
-    config: OptimizerConfig,
-    steps_per_epoch: int,
-    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
-) -> None:
+def _compile(model: keras.Model, config: OptimizerConfig, steps_per_epoch: int, loss: Loss | None) -> None:
     warmup = round(config.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else config.learning_rate,

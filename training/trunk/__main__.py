@@ -7,19 +7,28 @@ SPEECH and NOISE are files and folders of recordings. The teacher must be instal
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from kws.datasets.ambient import read_ambient
+from kws.training.fit import settings, work
 from kws.training.fit.quiet import load_tensorflow
 from rich.console import Console
 
+from kws.audio import Samples
 from kws.errors import KwsError
 from kws.features import FeaturesConfig
-from kws.progress import Progress
+from kws.progress import task_progress
+
+if TYPE_CHECKING:
+    from kws.training.trunk.lessons import Lessons
 
 _ELSEWHERE = 0.65
 """Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken."""
@@ -45,17 +54,13 @@ def main() -> None:
 
 
 def make(options: argparse.Namespace) -> None:
-    """Carry out what the command line asks for; lessons that are there already are used again."""
+    """Carry out what the command line asks for; lessons that were made from the same things are used again."""
     from kws.training.fit import speech_trunk
     from kws.training.trunk import distil
-    from kws.training.trunk.lessons import load_lessons
 
     console, config, started_s = Console(), speech_trunk.TrunkConfig(), time.monotonic()
-    options.out.mkdir(parents=True, exist_ok=True)
-    paths = [options.out / f"{side}.npz" for side in ("training", "plain", "heard")]
-    if not all(path.exists() for path in paths):
-        _make_lessons(options, config.features, paths, console)
-    lessons, plain, heard = (load_lessons(path) for path in paths)
+    work.prepare(options.out)
+    lessons, plain, heard = _lessons(options, config.features, console)
     asked = {name: getattr(options, name) for name in ("epochs", "batch_clips")}
     run = distil.DistilConfig(**{name: value for name, value in asked.items() if value is not None})
     model = distil.distil(lessons, config, run, seed=options.seed)
@@ -69,27 +74,36 @@ def make(options: argparse.Namespace) -> None:
     console.print(figures)
 
 
-def _make_lessons(
-    options: argparse.Namespace, features: FeaturesConfig, paths: Sequence[Path], console: Console
-) -> None:
-    from kws.datasets.ambient import read_ambient
-    from kws.training.trunk.lessons import make_lessons, real_pieces, synthetic_pieces
+def _lessons(options: argparse.Namespace, features: FeaturesConfig, console: Console) -> list[Lessons]:
+    """To learn from; to measure on, as spoken; the same elsewhere."""
+    from kws.training.trunk.lessons import ENGINES, Lessons, make_lessons, real_pieces, synthetic_pieces
 
     speech = read_ambient(options.speech)
     noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)
-    with Progress(console=console) as progress:
+    sources = speech.sha256, hashlib.sha256(noise.tobytes()).hexdigest(), options.synthetic_hours, ENGINES
+    folder = work.place(options.out, "lessons", *sources, options.seed, settings.to_dict(features), _ELSEWHERE)
+    unheard = real_pieces(speech.validation, options.seed, as_spoken=1, by_others=0)
+    with task_progress(console) as show:
 
-        def step(name: str) -> Callable[[int, int], None]:
-            task = progress.add_task(name)
-            return lambda done, total: progress.update(task, completed=done, total=total)
+        def pieces() -> list[Samples]:
+            spoken = partial(show, "speaking")
+            return real_pieces(speech.training, options.seed) + synthetic_pieces(
+                options.synthetic_hours, options.seed, spoken
+            )
 
-        pieces = real_pieces(speech.training, options.seed)
-        pieces += synthetic_pieces(options.synthetic_hours, options.seed, step("speaking"))
-        unheard = real_pieces(speech.validation, options.seed, as_spoken=1, by_others=0)
-        for path, chosen, elsewhere in zip(paths, (pieces, unheard, unheard), (_ELSEWHERE, 0.0, 1.0), strict=True):
-            say = step(f"asking the teacher: {path.stem}")
-            made = make_lessons(chosen, noise, features, options.seed, elsewhere, say)
-            np.savez(path, **vars(made))
+        def lessons(name: str, chosen: Callable[[], list[Samples]], elsewhere: float) -> Lessons:
+            say = partial(show, f"asking the teacher: {name}")
+            return work.once(
+                folder / f"{name}.npz",
+                Lessons,
+                lambda: make_lessons(chosen(), noise, features, options.seed, elsewhere, say),
+            )
+
+        return [
+            lessons("training", pieces, _ELSEWHERE),
+            lessons("plain", lambda: unheard, 0.0),
+            lessons("heard", lambda: unheard, 1.0),
+        ]
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from keras import ops
+from kws.training.augment.features import colour_curves
 from kws.training.fit.callbacks import RichProgress
+from kws.training.fit.seeding import make_deterministic
 from kws.training.fit.speech_trunk import ROW_FRAMES, TrunkConfig, build
 from kws.training.trunk.lessons import Lessons
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
-from kws.training.wakeword.batches import colour_curves
 from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
@@ -80,7 +81,7 @@ def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: in
     keras.Model
         Its outputs are embeddings in units of `scale_of`.
     """
-    _make_deterministic(seed)
+    make_deterministic(seed)
     trunk = build(config, seed=seed)
     clock = Clock(config, run.segment_frames, lessons.embeddings.shape[1])
     places = keras.Input((2,), dtype="int32", name="places")
@@ -241,12 +242,3 @@ def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: 
     real = (lessons.heard.astype(np.float32) - features.zero_point) * features.scale
     said = np.concatenate([ops.convert_to_numpy(model(piece[None], training=False)) for piece in real])[:, rows]
     return float(1.0 - np.mean((said - wanted[:, numbers]) ** 2) / np.var(wanted[:, numbers]))
-
-
-def _make_deterministic(seed: int) -> None:
-    if keras.backend.backend() == "tensorflow":
-        from kws.training.fit.train import make_deterministic
-
-        make_deterministic(seed)
-    else:
-        keras.utils.set_random_seed(seed)

@@ -50,11 +50,15 @@ class Lessons:
     noise: NDArray[np.int8]
     """``[frames, bands]``: what is heard behind them while the trunk learns; may be empty."""
 
+    def save(self, path: Path) -> None:
+        """Write as ``.npz``."""
+        np.savez(path, **vars(self))
 
-def load_lessons(path: Path) -> Lessons:
-    """Read what the command kept."""
-    with np.load(path, allow_pickle=False) as file:
-        return Lessons(**{name: file[name] for name in file.files})
+    @classmethod
+    def load(cls, path: Path) -> Lessons:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(**{name: file[name] for name in file.files})
 
 
 def real_pieces(speech: Samples, seed: int, *, as_spoken: int = 2, by_others: int = 4) -> list[Samples]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from kws.training.fit.speech_trunk import EMBEDDING_SIZE
 from numpy.typing import NDArray
 
 from kws import extras
@@ -22,8 +23,6 @@ from kws import extras
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SIZE = 96
-"""Numbers in an embedding."""
 STEP_SAMPLES = 1280
 """Of 16 kHz audio between embeddings."""
 
@@ -58,16 +57,18 @@ class SpeechEmbedding:
         self._num_samples = 0
 
     def embed(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Return ``[count, SIZE]``: number i heard `WINDOW_SAMPLES` from ``i * STEP_SAMPLES`` on."""
+        """Return ``[count, EMBEDDING_SIZE]``: number i heard `WINDOW_SAMPLES` from ``i * STEP_SAMPLES`` on."""
         rows = self._rows(samples)
         count = max(0, (len(rows) - _WINDOW_ROWS) // _STEP_ROWS + 1)
-        embeddings = np.empty((count, SIZE), np.float32)
+        embeddings = np.empty((count, EMBEDDING_SIZE), np.float32)
         for first in range(0, count, _BATCH):
             numbers = range(first, min(first + _BATCH, count))
             batch = np.zeros((_BATCH, _WINDOW_ROWS, _BANDS, 1), np.float32)
             for place, number in enumerate(numbers):
                 batch[place, :, :, 0] = rows[number * _STEP_ROWS :][:_WINDOW_ROWS]
-            embeddings[first : numbers.stop] = _run(self._embedding, batch).reshape(_BATCH, SIZE)[: len(numbers)]
+            embeddings[first : numbers.stop] = _run(self._embedding, batch).reshape(_BATCH, EMBEDDING_SIZE)[
+                : len(numbers)
+            ]
         return embeddings
 
     def _rows(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from kws.datasets.ambient import in_a_row
 from kws.training.augment.sounds import draw_sound
-from kws.training.wakeword.config import UNKNOWN, WordDecisionConfig, WordProject
+from kws.training.wakeword.config import UNKNOWN, WordDecisionConfig
 from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
@@ -72,42 +72,45 @@ class CalibrationReport:
 
 
 def make_streams(
-    project: WordProject,
+    labels: Sequence[str],
     bank: SpeechBank,
     held_out: Sequence[tuple[str, NDArray[np.int16]]],
     ambient: NDArray[np.int16],
+    *,
+    seed: int,
 ) -> Streams:
     """Put validation takes, held-out recordings and negatives together.
 
     Parameters
     ----------
-    project : WordProject
+    labels : sequence of str
+        Of the bundle; the first is not a word.
     bank : SpeechBank
     held_out : sequence of (label, samples)
         The user's recordings that did not train.
     ambient : int16 [samples]
         Validation side of the user's negatives; may be empty.
+    seed : int
     """
-    rng = np.random.default_rng([project.seed, _STREAMS])
+    rng = np.random.default_rng([seed, _STREAMS])
     takes = bank.find("word", validates=True)
-    chosen = rng.permutation(takes)[: _WORDS_PER_STREAM * len(project.words)]
-    words = [Word(samples=bank.take(int(t)), label=project.labels[bank.labels[t]]) for t in chosen]
+    chosen = rng.permutation(takes)[: _WORDS_PER_STREAM * (len(labels) - 1)]
+    words = [Word(samples=bank.take(int(t)), label=labels[bank.labels[t]]) for t in chosen]
     words += [Word(samples=samples, label=label) for label, samples in held_out]
     sentences = [bank.take(int(t)) for t in bank.find("other", validates=True)]
     negatives = {"synthetic speech": in_a_row(sentences)} if sentences else {}
     if ambient.size:
         negatives["ambient"] = ambient
     noise = np.concatenate([to_int16(draw_sound(_NOISE_S * SAMPLE_RATE_HZ, rng)) for _ in range(5)])
-    return Streams(words=words, noise=noise, negatives=negatives, seed=project.seed)
+    return Streams(words=words, noise=noise, negatives=negatives, seed=seed)
 
 
-def calibrate_bundle(bundle: Bundle, project: WordProject, streams: Streams) -> CalibrationReport:
+def calibrate_bundle(bundle: Bundle, config: WordDecisionConfig, streams: Streams) -> CalibrationReport:
     """Choose the operating points of a bundle and measure them."""
     pipeline = Pipeline(bundle)
     negative = [score_recording(pipeline, samples, name=name) for name, samples in streams.negatives.items()]
     spoken = {snr_db: _spoken(pipeline, streams, snr_db) for snr_db in SNRS_DB}
-    keywords = [label for label in project.labels if label != UNKNOWN]
-    config = project.decision
+    keywords = [label for label in bundle.labels if label != UNKNOWN]
     thresholds = choose_thresholds(negative, keywords, config)
     tracks = [*negative, spoken[CARD_SNR_DB]]
     points = tuple(

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from kws.training.augment.acoustics import AcousticsConfig
-from kws.training.clips.config import AugmentConfig, OptimizerConfig, QuantizeConfig
+from kws.training.augment.features import SurroundingsConfig
+from kws.training.augment.mixing import AugmentConfig
 from kws.training.fit import settings
+from kws.training.fit.config import OptimizerConfig, QuantizeConfig
 
 from kws import places
 from kws.errors import ConfigError
@@ -61,7 +63,7 @@ class SpeechConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExamplesConfig:
+class ExamplesConfig(SurroundingsConfig):
     """How many scenes of each kind are made before training starts, and what is done to them in each batch."""
 
     variants_per_take: int = 2
@@ -84,12 +86,6 @@ class ExamplesConfig:
     """For so long it should be awake after a word."""
     tail_ms: int = 40
     """Earliest moment to wake: so long after the end of the word."""
-    colour_db: float = 4.0
-    """Every time a scene is drawn its spectrum is tilted and bent by about so much, as by yet another microphone."""
-    gain_db: float = 6.0
-    background_probability: float = 0.7
-    """That a piece of the negatives is heard behind a scene."""
-    background_snr_db: tuple[float, float] = (0.0, 25.0)
 
 
 @dataclass(frozen=True, kw_only=True)

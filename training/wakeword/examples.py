@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from kws.training.augment.acoustics import Acoustics, Waveform
+from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform
 from kws.training.augment.sounds import draw_sound
-from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
@@ -91,9 +91,10 @@ class Order:
 class Material:
     """Everything scenes are made from."""
 
-    project: WordProject
     features: FeaturesConfig
+    acoustics: AcousticsConfig
     shape: WindowShape
+    seed: int
     bank: SpeechBank
     recordings: tuple[NDArray[np.int16], ...]
     """The user's own takes, trimmed."""
@@ -114,21 +115,21 @@ class Scene:
 
 
 class SceneMaker:
-    """Makes scenes of samples; every one is a function of (project seed, side, its number)."""
+    """Makes scenes of samples; every one is a function of (seed, side, its number)."""
 
     def __init__(self, material: Material) -> None:
         self._material = material
         self._shape = material.shape
-        rng = np.random.default_rng([material.project.seed, _NOISES, material.validates])
+        rng = np.random.default_rng([material.seed, _NOISES, material.validates])
         noises = [draw_sound(_NOISE_S * SAMPLE_RATE_HZ, rng) for _ in range(_NUM_NOISES)]
         if material.ambient.size:
             noises += [self._ambient(_NOISE_S * SAMPLE_RATE_HZ, rng) for _ in range(_NUM_NOISES)]
-        self._acoustics = Acoustics(material.project.acoustics, noises, seed=material.project.seed)
+        self._acoustics = Acoustics(material.acoustics, noises, seed=material.seed)
         self._others = material.bank.find("other", validates=material.validates)
 
     def make(self, order: Order, number: int) -> Scene:
         """Return one scene."""
-        rng = np.random.default_rng([self._material.project.seed, _EXAMPLES, self._material.validates, number])
+        rng = np.random.default_rng([self._material.seed, _EXAMPLES, self._material.validates, number])
         dry, end, quiet_until = self._dry(order, rng)
         return Scene(samples=self._acoustics.record(dry, rng), end=end, quiet_until=quiet_until)
 
@@ -183,9 +184,8 @@ class SceneMaker:
         return scene
 
 
-def plan(material: Material) -> list[Order]:
+def plan(config: ExamplesConfig, bank: SpeechBank, *, validates: bool) -> list[Order]:
     """List the scenes of one side; validation gets an eighth of what training gets."""
-    config, bank, validates = material.project.examples, material.bank, material.validates
     share = 8 if validates else 1
     orders: list[Order] = []
     words = bank.find("word", validates=validates)

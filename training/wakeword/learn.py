@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,39 +9,23 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training.clips.config import RunConfig
-from kws.training.clips.dataset import ClipSet, TrainingData
+from kws.training.augment.features import MaskConfig
 from kws.training.fit.callbacks import predict
+from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.quantize import choose_calibration
-from kws.training.fit.speech_trunk import Trunk
 from kws.training.fit.train import train
-from kws.training.wakeword import network
 from kws.training.wakeword.batches import WordBatches
-from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.data import WordData
 from kws.training.wakeword.examples import Examples, WindowShape
+from kws.training.wakeword.network import WordNetwork
 from numpy.typing import NDArray
 
-Say = Callable[[str], None]
+from kws.features import FeaturesConfig
 
 _RECOGNISED_AT = 0.5
 _HARDEST = 3
 """Decisions of a scene that count as much as all its others together: what would wake in a stream is a peak."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lessons:
-    """Everything there is to learn from."""
-
-    training: Examples
-    """Synthetic words, near-misses, other speech, noise."""
-    validation: Examples
-    recordings: Examples | None
-    """Scenes of the user's own takes."""
-    held_out: Examples | None
-    """Scenes of takes that only measure."""
-    negatives: NDArray[np.int8]
-    """Features of long audio ``[frames, num_features]`` without the words."""
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,46 +40,72 @@ class Learned:
     calibration: NDArray[np.int8]
     """Windows ``[clips, frames, num_features]`` that set the ranges of the int8 network."""
 
+    def __str__(self) -> str:
+        """Say how well it went."""
+        text = f"validation {self.validation_accuracy:.2%}"
+        if self.held_out_recognised is not None:
+            text += f", held-out recordings recognised {self.held_out_recognised:.0%}"
+        return text
+
 
 def learn(
-    project: WordProject,
-    lessons: Lessons,
-    run: RunConfig,
+    data: WordData,
+    network: WordNetwork,
     shape: WindowShape,
-    trunk: Trunk,
+    *,
+    examples: ExamplesConfig,
+    masks: MaskConfig,
+    optimizer: OptimizerConfig,
+    num_representative: int,
     folder: Path,
-    say: Say,
 ) -> Learned:
-    """Train; a checkpoint in the folder lets an interrupted training go on."""
-    examples, mix = _lesson(project, lessons)
+    """Train; what an interrupted training left in the folder is gone on from.
+
+    Parameters
+    ----------
+    data : WordData
+    network : WordNetwork
+        Its seed is that of everything.
+    shape : WindowShape
+    examples : ExamplesConfig
+        What batches are made of.
+    masks : MaskConfig
+    optimizer : OptimizerConfig
+    num_representative : int
+        Windows that set the ranges of the int8 network.
+    folder : Path
+        Named by all of that.
+    """
+    training, mix = _batch_mix(data, examples)
     batches = WordBatches(
-        examples,
-        lessons.validation,
-        lessons.negatives,
-        run,
+        training,
+        data.validation,
+        data.negatives,
+        network.features,
         shape=shape,
-        config=project.examples,
+        config=examples,
+        masks=masks,
         mix=mix,
+        num_labels=network.num_labels,
+        batch_clips=optimizer.batch_clips,
+        seed=network.seed,
     )
     trained = train(
-        _names(project, lessons),
-        run,
-        folder,
-        resume=True,
-        maker=batches,
-        build=partial(network.scene_network, run, trunk, project.anchor),
-        loss=partial(scene_loss, smoothing=run.optimizer.label_smoothing),
+        batches,
+        network.of_scenes,
+        optimizer,
+        seed=network.seed,
+        digest=folder.name,
+        folder=folder,
+        loss=partial(scene_loss, smoothing=optimizer.label_smoothing),
     )
-    learned = Learned(
-        model=network.window_network(run, trained.model, shape.window_frames),
+    positions = choose_calibration(len(data.training), num_representative, network.seed)
+    return Learned(
+        model=network.of_window(trained.model),
         validation_accuracy=trained.history[-1]["val_accuracy"],
-        held_out_recognised=_recognised(trained.model, lessons.held_out, batches),
-        calibration=batches.plain_features(
-            choose_calibration(len(lessons.training), run.quantize.calibration_clips, project.seed)
-        ),
+        held_out_recognised=_recognised(trained.model, data.held_out, network.features),
+        calibration=batches.plain_features(positions),
     )
-    say(_sentence(learned))
-    return learned
 
 
 def scene_loss(targets: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
@@ -128,34 +137,21 @@ def scene_loss(targets: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf
     return hit + (quiet + hardest) / 2.0
 
 
-def _lesson(project: WordProject, lessons: Lessons) -> tuple[Examples, dict[str, float]]:
+def _batch_mix(data: WordData, config: ExamplesConfig) -> tuple[Examples, dict[str, float]]:
     """All examples and the share of each kind in a batch."""
-    mix = dict(project.examples.mix)
-    if lessons.recordings is None:
-        return lessons.training, mix
-    mix["recording"] = mix["word"] * project.examples.recording_share
+    mix = dict(config.mix)
+    if data.recordings is None:
+        return data.training, mix
+    mix["recording"] = mix["word"] * config.recording_share
     mix["word"] -= mix["recording"]
-    return Examples.join([lessons.training, lessons.recordings]), mix
+    return Examples.join([data.training, data.recordings]), mix
 
 
-def _recognised(model: keras.Model, held_out: Examples | None, batches: WordBatches) -> float | None:
+def _recognised(model: keras.Model, held_out: Examples | None, features: FeaturesConfig) -> float | None:
     if held_out is None or not len(held_out):
         return None
-    logits = predict(model, batches.scale.to_real(held_out.features))
+    logits = predict(model, features.dequantize(held_out.features))
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     posteriors = raised / raised.sum(axis=-1, keepdims=True)
     best = posteriors[np.arange(len(held_out)), :, held_out.labels].max(axis=1)
     return float((best >= _RECOGNISED_AT).mean())
-
-
-def _names(project: WordProject, lessons: Lessons) -> TrainingData:
-    """What `train` wants to know of the data when batches come from elsewhere: labels and a digest."""
-    none = ClipSet(audio=np.zeros((0, 0), np.int16), rows=np.zeros(0, np.int64), labels=np.zeros(0, np.int64), words=())
-    return TrainingData(labels=project.labels, training=none, validation=none, noise=(), sha256=lessons.sha256)
-
-
-def _sentence(learned: Learned) -> str:
-    text = f"validation {learned.validation_accuracy:.2%}"
-    if learned.held_out_recognised is not None:
-        text += f", held-out recordings recognised {learned.held_out_recognised:.0%}"
-    return text

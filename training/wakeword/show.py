@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kws.datasets.synthetic import SpeechEngine
 from kws.training.wakeword import speech
-from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.config import WordConfig, WordProject
 from rich.console import Console
 from rich.table import Table
 
 _SHOWN = 40
 
 
-def show_pronunciation(project: WordProject, engine: SpeechEngine, console: Console) -> None:
+def show_pronunciation(words: Sequence[WordConfig], engine: SpeechEngine, console: Console) -> None:
     """Print how every spelling is read, as IPA and as the phonemes that can be edited and handed back."""
-    for word in project.words:
+    for word in words:
         for text in word.texts:
             spoken = engine.pronounce(text)
             phonemes = f"   say it otherwise: --say '[[{spoken.phonemes}]]'" if spoken.phonemes else ""
@@ -24,8 +26,9 @@ def show_project(project: WordProject, console: Console | None = None) -> None:
     """Print pronunciations and the nearest near-misses."""
     console = console or Console()
     engine = speech.open_engine(project.speech)
-    show_pronunciation(project, engine, console)
-    misses = sorted(speech.write_script(project, engine).near_misses, key=lambda miss: miss.distance)
+    show_pronunciation(project.words, engine, console)
+    script = speech.write_script(project.words, project.speech, engine, seed=project.seed)
+    misses = sorted(script.near_misses, key=lambda miss: miss.distance)
     table = Table("near-miss", "kind", "distance", title=f"the {_SHOWN} nearest of {len(misses)} near-misses")
     for miss in misses[:_SHOWN]:
         table.add_row(miss.text.replace("[", "\\["), miss.kind, f"{miss.distance:.2f}")

@@ -16,7 +16,7 @@ from kws.datasets import phonetics
 from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
 from kws.datasets.synthetic_espeak import EspeakEngine
-from kws.training.wakeword.config import SpeechConfig, WordProject
+from kws.training.wakeword.config import SpeechConfig, WordConfig
 from numpy.typing import NDArray
 
 from kws.errors import SpeechEngineError
@@ -83,7 +83,7 @@ def open_engine(config: SpeechConfig) -> SpeechEngine:
     return open_engines(config.engines, piper_voices=config.piper_voices)
 
 
-def write_script(project: WordProject, engine: SpeechEngine) -> Script:
+def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: SpeechEngine, *, seed: int) -> Script:
     """Decide who says what.
 
     Raises
@@ -92,10 +92,9 @@ def write_script(project: WordProject, engine: SpeechEngine) -> Script:
         If a phrase cannot be spoken or is too short to be told from anything.
     """
     phonemizer = EspeakEngine()
-    texts = [text for word in project.words for text in word.texts]
+    texts = [text for word in words for text in word.texts]
     for text in texts:
         engine.pronounce(text)
-    config, seed = project.speech, project.seed
     phrases, vocabulary = phonetics.phrases_of(texts, phonemizer), phonetics.english_words()
     ranked = phonetics.near_words(phrases, vocabulary, phonemizer, len(vocabulary))
     misses = phonetics.near_misses(
@@ -103,7 +102,7 @@ def write_script(project: WordProject, engine: SpeechEngine) -> Script:
     )
     voices = engine.voices(config.num_voices, seed=seed)
     script: list[tuple[Utterance, Kind, int]] = []
-    for label, word in enumerate(project.words, start=1):
+    for label, word in enumerate(words, start=1):
         rng = np.random.default_rng([seed, _TEXTS, label])
         for spoken in vary(_intoned(word.texts), voices, config.takes_per_word, rng):
             script.append((spoken, "word", label))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kws.training.augment.clips import ClipAcousticsConfig
+
 SOURCES = (
     "keywords",
     "unknown",
@@ -27,25 +29,6 @@ class SyntheticConfig:
     clips_per_vocabulary_word: int = 40
     """Of each word of the published data set that is not a keyword: the commonest unknown words in tests."""
     clips_per_keyword: int = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class AcousticsConfig:
-    """How far an augmented clip lies from the recording."""
-
-    speed_spread: float = 0.05
-    """Standard deviation of the logarithm of the playback speed: size of the speaker and tempo together."""
-    shift_ms: float = 50.0
-    """Standard deviation of the displacement in time; clipped at twice that."""
-    reverberation_probability: float = 0.1
-    gain_spread_db: float = 5.0
-    noise_probability: float = 0.5
-    snr_db: tuple[float, float] = (5.0, 35.0)
-    """Loudest 200 ms of speech over noise, uniform."""
-    babble_probability: float = 0.06
-    """Share of clips whose noise is another speaker, at 8 to 25 dB."""
-    silence_level_db: tuple[float, float] = (-90.0, -22.0)
-    """Level of noise-only clips against full scale, uniform."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +100,7 @@ class RecipeConfig:
     reversed_clips: int = 1200
     silence_clips: int = 1500
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
-    acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
+    acoustics: ClipAcousticsConfig = field(default_factory=ClipAcousticsConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     teacher: TeacherConfig | None = None
     polish: PolishConfig | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.training.augment.clips import Acoustics
+from kws.training.augment.clips import ClipAcoustics
 from kws.training.clips.recipe.sources import Source
 from numpy.typing import NDArray
 
@@ -33,26 +33,24 @@ class Variants:
     """``[clips]``: how likely each is drawn; sums to 1."""
 
 
-def load(folder: Path, shares: dict[str, float], digest: str) -> Variants | None:
-    """Return the variants kept in ``folder``, or None if they were made from something else or not finished.
+def made(folder: Path) -> bool:
+    """Whether ``folder`` holds all variants: the second of its files is written last."""
+    return (folder / _CLIPS_FILE).is_file()
+
+
+def load(folder: Path, shares: dict[str, float]) -> Variants:
+    """Return the variants kept in ``folder``.
 
     Parameters
     ----------
     folder : Path
     shares : dict of str to float
         Share of a batch each source gets.
-    digest : str
-        Names everything the features depend on.
     """
-    note, path = folder / _CLIPS_FILE, folder / _FEATURES_FILE
-    if not (note.is_file() and path.is_file()):
-        return None
-    with np.load(note, allow_pickle=False) as file:
-        if str(file["digest"]) != digest:
-            return None
+    with np.load(folder / _CLIPS_FILE, allow_pickle=False) as file:
         share = np.array([shares[name] for name in file["sources"]])
         return Variants(
-            features=np.load(path, mmap_mode="r"),
+            features=np.load(folder / _FEATURES_FILE, mmap_mode="r"),
             labels=file["labels"],
             weights=file["weights"] * share[file["source"]],
         )
@@ -60,40 +58,43 @@ def load(folder: Path, shares: dict[str, float], digest: str) -> Variants | None
 
 def compute(
     sources: Sequence[Source],
-    acoustics: Acoustics,
+    acoustics: ClipAcoustics,
     features: FeaturesConfig,
     *,
     num_variants: int,
     seed: int,
     folder: Path,
-    digest: str,
 ) -> None:
     """Compute the variants and keep them in ``folder``.
 
     Parameters
     ----------
     sources : sequence of Source
-    acoustics : Acoustics
+    acoustics : ClipAcoustics
     features : FeaturesConfig
     num_variants : int
     seed : int
     folder : Path
-    digest : str
-        Names everything they depend on.
     """
     _augment(sources, acoustics, features, num_variants, seed, folder / _FEATURES_FILE)
+    part = folder / f"part.{_CLIPS_FILE}"
     np.savez(
-        folder / _CLIPS_FILE,
-        digest=np.array(digest),
+        part,
         labels=np.concatenate([source.labels for source in sources]),
         weights=np.concatenate([source.weights() for source in sources]),
         source=np.repeat(np.arange(len(sources)), [len(source) for source in sources]),
         sources=np.array([source.name for source in sources]),
     )
+    part.replace(folder / _CLIPS_FILE)
 
 
 def _augment(
-    sources: Sequence[Source], acoustics: Acoustics, config: FeaturesConfig, num_variants: int, seed: int, path: Path
+    sources: Sequence[Source],
+    acoustics: ClipAcoustics,
+    config: FeaturesConfig,
+    num_variants: int,
+    seed: int,
+    path: Path,
 ) -> None:
     jobs = _chunks(sources, num_variants)
     clips, samples = sum(map(len, sources)), sources[0].audio.shape[1]

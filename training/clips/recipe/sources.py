@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.training.clips.config import RunConfig
 from kws.training.clips.dataset import SILENCE, UNKNOWN, ClipSet, TrainingData
 from kws.training.clips.recipe import chimeras, synthetic
+from kws.training.clips.recipe.config import RecipeConfig
 from numpy.typing import NDArray
 
 from kws.audio import read_audio
@@ -75,7 +75,9 @@ def continuous_speech(data_folder: Path, folders: Sequence[str], *, evaluation: 
     return recordings
 
 
-def gather(data: TrainingData, speech: Sequence[NDArray[np.int16]], run: RunConfig) -> tuple[Source, ...]:
+def gather(
+    data: TrainingData, speech: Sequence[NDArray[np.int16]], recipe: RecipeConfig, *, seed: int
+) -> tuple[Source, ...]:
     """Make every source that has a share.
 
     Parameters
@@ -84,23 +86,21 @@ def gather(data: TrainingData, speech: Sequence[NDArray[np.int16]], run: RunConf
         The data set's own clips.
     speech : sequence of int16 arrays
         Continuous speech without keywords.
-    run : RunConfig
-        With a recipe.
+    recipe : RecipeConfig
+    seed : int
     """
-    recipe = run.recipe
-    assert recipe is not None
     clips, number = data.training, {label: i for i, label in enumerate(data.labels)}
     spoken, samples = [label for label in data.labels if label not in (SILENCE, UNKNOWN)], clips.audio.shape[1]
 
     def rng(name: str) -> np.random.Generator:
-        return np.random.default_rng([run.seed, 0x50, _STREAM[name]])
+        return np.random.default_rng([seed, 0x50, _STREAM[name]])
 
     def other(name: str, audio: NDArray[np.int16], words: tuple[str, ...] | None = None) -> Source:
         labels = np.full(len(audio), number[UNKNOWN])
         return Source(name=name, audio=audio, labels=labels, words=words or (name,) * len(audio))
 
     def speak(maker: Callable[..., tuple[NDArray[np.int16], tuple[str, ...]]], name: str) -> Source:
-        audio, words = maker(spoken, recipe.synthetic, samples, seed=run.seed)
+        audio, words = maker(spoken, recipe.synthetic, samples, seed=seed)
         labels = np.array([number.get(word, number[UNKNOWN]) for word in words])
         return Source(name=name, audio=audio, labels=labels, words=words)
 

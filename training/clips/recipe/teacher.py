@@ -14,17 +14,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
-from kws.training.clips.config import ModelConfig, RunConfig
-from kws.training.clips.dataset import TrainingData
 from kws.training.clips.recipe.batches import RecipeBatches
-from kws.training.clips.recipe.config import MaskingConfig, TeacherConfig
-from kws.training.clips.recipe.features import Variants
+from kws.training.clips.recipe.config import TeacherConfig
 from kws.training.fit.callbacks import predict
+from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.train import train
 from numpy.typing import NDArray
 
@@ -48,54 +47,43 @@ def build(config: TeacherConfig, input_shape: tuple[int, int, int], num_labels: 
     return keras.Model(inputs, logits, name="teacher")
 
 
-def run_of(run: RunConfig) -> RunConfig:
-    """Return the teacher's own run: which network it will teach, and how, changes nothing about it."""
-    assert run.recipe is not None
-    config = run.recipe.teacher
-    assert config is not None
-    optimizer = replace(
-        run.optimizer,
-        epochs=config.epochs,
-        batch_clips=config.batch_clips,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-    )
-    recipe = replace(run.recipe, masking=MaskingConfig(), polish=None, teacher=replace(config, weight=0.0))
-    return replace(run, model=ModelConfig(), optimizer=optimizer, recipe=recipe)
-
-
 def opinions(
-    variants: Variants, data: TrainingData, run: RunConfig, folder: Path, *, resume: bool
+    batches: RecipeBatches, config: TeacherConfig, optimizer: OptimizerConfig, folder: Path
 ) -> NDArray[np.float32]:
     """Train the teacher and ask it about every variant of every clip.
 
     Parameters
     ----------
-    variants : Variants
-    data : TrainingData
-    run : RunConfig
-        What `run_of` makes of the run that asks.
+    batches : RecipeBatches
+        Of the network that will learn from it.
+    config : TeacherConfig
+    optimizer : OptimizerConfig
+        Of that network; the teacher's own settings replace some of it.
     folder : Path
         Gets the teacher's checkpoint.
-    resume : bool
-        Go on after that checkpoint, if there is one.
 
     Returns
     -------
     float32 array, shape [1 + variants, clips, labels]
         Posteriors.
     """
-    assert run.recipe is not None
-    config, num_labels = run.recipe.teacher, len(data.labels)
-    assert config is not None
-    batches = RecipeBatches(variants, run, data, masking=config.masking)
-
-    def make() -> keras.Model:
-        return build(config, batches.input_shape, num_labels, seed=run.seed)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    trained = train(data, run, folder, resume=resume, maker=batches, build=make)
-    logits = [predict(trained.model, batches.scale.to_real(rows)[..., None]) for rows in variants.features]
+    own = replace(batches, masking=config.masking, batch_clips=config.batch_clips)
+    trained = train(
+        own,
+        partial(build, config, own.input_shape, own.num_labels, seed=own.seed),
+        replace(
+            optimizer,
+            epochs=config.epochs,
+            batch_clips=config.batch_clips,
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+        ),
+        seed=own.seed,
+        digest=folder.name,
+        folder=folder,
+    )
+    dequantize = own.features.dequantize
+    logits = [predict(trained.model, dequantize(rows)[..., None]) for rows in own.variants.features]
     return np.stack([_softmax(rows) for rows in logits])
 
 

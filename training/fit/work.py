@@ -1,0 +1,82 @@
+"""Folders named by what their contents are made from: a rerun goes on, changed settings start anew.
+
+Every stage keeps what it makes in ``work/STAGE-DIGEST`` of the folder for everything made. The digest is of all that
+the contents depend on, so whatever lies there belongs to these settings and these recordings; a file appears when it
+is whole. Old stages stay until somebody deletes ``work``, and going back to their settings finds them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from kws.errors import TrainingError
+
+
+class Kept(Protocol):
+    """What can be written and read again."""
+
+    def save(self, path: Path) -> None:
+        """Write it."""
+
+    @classmethod
+    def load(cls, path: Path) -> Any:
+        """Read what `save` wrote."""
+
+
+Made = TypeVar("Made", bound=Kept)
+
+
+def digest(*values: Any) -> str:
+    """Name of some JSON-able values: 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def place(out: Path, stage: str, *depends_on: Any) -> Path:
+    """Return the folder of a stage, made if it is new.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for everything made.
+    stage : str
+    *depends_on : JSON-able
+        Everything that decides what the stage makes.
+
+    Raises
+    ------
+    TrainingError
+        If the folder cannot be made.
+    """
+    folder = prepare(out, f"{stage}-{digest(*depends_on)[:12]}")
+    (folder / "depends_on.json").write_text(json.dumps(depends_on, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def prepare(out: Path, stage: str = "") -> Path:
+    """Make ``work`` or a folder in it; called without a stage before anything else, so that failure costs nothing.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be made.
+    """
+    folder = out / "work" / stage
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{out}: cannot be written ({error}); choose another folder with --out") from error
+    return folder
+
+
+def once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
+    """Read what was made before, or make it and let it appear whole."""
+    if not path.exists():
+        part = path.with_suffix(".part.npz")
+        make().save(part)
+        part.replace(path)
+    made: Made = kind.load(path)
+    return made

@@ -1,0 +1,119 @@
+"""Everything a word is learned from, made once: scenes of both sides, scenes of the user's takes, long negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from kws.datasets.ambient import in_a_row
+from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.fit import work
+from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
+from kws.training.wakeword.given import Given
+from kws.training.wakeword.speech import SpeechBank
+from numpy.typing import NDArray
+from rich.console import Console
+
+from kws.features import Features, FeaturesConfig
+from kws.progress import one_bar
+
+_RECORDINGS_FROM = 10_000_000
+"""Example numbers of the user's own takes start here, so that they never share random numbers with others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordData:
+    """Everything there is to learn from."""
+
+    training: Examples
+    """Synthetic words, near-misses, other speech, noise."""
+    validation: Examples
+    recordings: Examples | None
+    """Scenes of the user's own takes."""
+    held_out: Examples | None
+    """Scenes of takes that only measure."""
+    negatives: NDArray[np.int8]
+    """Features of long audio ``[frames, num_features]`` without the words."""
+
+
+class DataMaker:
+    """Makes the data of a word and keeps it in a folder.
+
+    Parameters
+    ----------
+    bank : SpeechBank
+    given : Given
+    features : FeaturesConfig
+    shape : WindowShape
+    examples : ExamplesConfig
+    acoustics : AcousticsConfig
+    labels : sequence of str
+        Of the bundle; the first is not a word.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        bank: SpeechBank,
+        given: Given,
+        features: FeaturesConfig,
+        shape: WindowShape,
+        *,
+        examples: ExamplesConfig,
+        acoustics: AcousticsConfig,
+        labels: Sequence[str],
+        seed: int,
+    ) -> None:
+        self._bank, self._given, self._features, self._config = bank, given, features, examples
+        self._labels = [labels.index(take.label) for take in given.takes]
+        self._sides = {
+            validates: Material(
+                features=features,
+                acoustics=acoustics,
+                shape=shape,
+                seed=seed,
+                bank=bank,
+                recordings=tuple(take.samples for take in given.takes),
+                ambient=given.ambient.validation if validates else given.ambient.training,
+                validates=validates,
+            )
+            for validates in (False, True)
+        }
+
+    def make(self, folder: Path, console: Console) -> WordData:
+        """Make everything, or read what is there.
+
+        Parameters
+        ----------
+        folder : Path
+            Named by everything the scenes depend on.
+        console : rich.console.Console
+            Where progress goes.
+        """
+
+        def scenes(name: str, validates: bool, orders: list[Order], first: int = 0) -> Examples:
+            def make() -> Examples:
+                with one_bar(console, f"{name} scenes") as show:
+                    return make_examples(self._sides[validates], orders, first_number=first, on_progress=show)
+
+            return work.once(folder / f"{name}.npz", Examples, make)
+
+        own, kept = self._recording_orders()
+        sentences = [self._bank.take(int(take)) for take in self._bank.find("other", validates=False)]
+        return WordData(
+            training=scenes("training", False, plan(self._config, self._bank, validates=False)),
+            validation=scenes("validation", True, plan(self._config, self._bank, validates=True)),
+            recordings=scenes("recording", False, own, _RECORDINGS_FROM) if own else None,
+            held_out=scenes("held-out", True, kept, _RECORDINGS_FROM) if kept else None,
+            negatives=Features(self._features).compute(in_a_row([self._given.ambient.training, *sentences])),
+        )
+
+    def _recording_orders(self) -> tuple[list[Order], list[Order]]:
+        takes = self._given.takes
+        orders = plan_recordings(self._labels, self._config.recording_variants)
+        own = [order for order in orders if not takes[order.take].held_out]
+        kept = [order for order in plan_recordings(self._labels, 1) if takes[order.take].held_out]
+        return own, kept
