@@ -19,6 +19,12 @@ OPERATION_NAMES = {
     lib.KWS_MODEL_AVERAGE_POOL: "average pool",
     lib.KWS_MODEL_DENSE: "dense",
     lib.KWS_MODEL_SOFTMAX: "softmax",
+    lib.KWS_MODEL_MAX_POOL: "max pool",
+    lib.KWS_MODEL_MEAN: "mean",
+    lib.KWS_MODEL_ADD: "add",
+    lib.KWS_MODEL_CONCAT: "concatenate",
+    lib.KWS_MODEL_LOOKUP: "lookup",
+    lib.KWS_MODEL_SLICE: "slice",
 }
 
 
@@ -113,10 +119,11 @@ class Model:
     @property
     def layers(self) -> tuple[LayerInfo, ...]:
         """The layer table."""
-        infos, frames_per_row = [], 1
-        for record in self._config.layers[0 : self._config.num_layers]:
-            frames_per_row *= record.stride_height
-            rows = self.decision_frames // frames_per_row if self.streaming else record.output_height
+        infos, paces = [], list[int]()
+        for index, record in enumerate(self._config.layers[0 : self._config.num_layers]):
+            source = index - max(1, record.first_back)
+            paces.append((paces[source] if source >= 0 else 1) * record.stride_height)
+            rows = self.decision_frames // paces[-1] if self.streaming else record.output_height
             infos.append(_layer_info(record, rows))
         return tuple(infos)
 
@@ -239,11 +246,12 @@ class Model:
 def _layer_info(record: Any, rows_per_decision: int) -> LayerInfo:
     output = (record.output_height, record.output_width, record.output_channels)
     taps = record.kernel_height * record.kernel_width
-    weighted = record.weights_bytes > 0
+    weighted = record.weights_bytes > 0 and record.op != lib.KWS_MODEL_LOOKUP
     inputs = 1 if record.op == lib.KWS_MODEL_DEPTHWISE else record.input_channels
     row_macs = output[1] * output[2] * taps * inputs if weighted else 0
     has_table = record.channels_offset > 0
-    num_channels = (1 if record.op == lib.KWS_MODEL_SOFTMAX else record.output_channels) if has_table else 0
+    entries = {lib.KWS_MODEL_SOFTMAX: 1, lib.KWS_MODEL_MEAN: 1, lib.KWS_MODEL_ADD: 3}
+    num_channels = entries.get(record.op, record.output_channels) if has_table else 0
     return LayerInfo(
         operation=OPERATION_NAMES[record.op],
         input_shape=(record.input_height, record.input_width, record.input_channels),

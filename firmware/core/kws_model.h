@@ -4,11 +4,15 @@
  * input rows its kernel spans, and emits an output row as soon as the kernel is covered and the stride says so; that
  * row goes straight into the ring of the next layer, so a frame flows depth first down the whole chain. Layers whose
  * kernel spans one row need no ring: their row lives in one of two places in scratch, used in turns.
+ *   graphs            A layer may read any layer before it, and joins (add, concatenate) read two. The table is in
+ *                     order of execution, so one pass down it takes a row wherever it goes. A layer that not only the
+ *                     next one reads keeps its newest row; rows that come to a join before their partners wait there.
  *   streaming models  (in time padded above or not at all): each frame computes only new rows; the average pool is a
  *                     running sum. Padding above is what the rings hold after a reset.
  *                     A decision every product of the time strides, once the rings are full.
  *   window models     (any padding, e.g. SAME): the last window_frames frames are run through the same engine from
- *                     a clean state every decision_frames frames.
+ *                     a clean state every decision_frames frames. Windows that do not overlap (decision_frames >=
+ *                     window_frames) keep no frames: each is run as its rows come.
  *
  * The MODL section (offsets relative to its start; everything little-endian):
  *
@@ -16,7 +20,7 @@
  *        0     2  num_layers        (1 .. KWS_MODEL_MAX_LAYERS)
  *        2     2  flags             (bit 0: streaming; others zero)
  *        4     2  num_features      (values per input frame = input_width * input_channels of layer 0)
- *        6     2  num_labels        (1 .. 255 = output_width * output_channels of the last layer)
+ *        6     2  num_labels        (1 .. 65535 = output_width * output_channels of the last layer)
  *        8     2  window_frames     (input_height of layer 0)
  *       10     2  decision_frames   (streaming: the product of the layers' stride_height)
  *       12    20  reserved, zero
@@ -24,8 +28,9 @@
  *      ...   ...  weights and channel tables, each at a multiple of 16
  *
  * Shapes are those of one window: height is time. Where the kernel covers the whole window the writer sets
- * stride_height 1, so that a streaming model emits there at every row. The output of a layer is the input of the next one; only
- * width and channels may be regrouped in between (a flattened row), never time. */
+ * stride_height 1, so that a streaming model emits there at every row. Unless a record says otherwise, the output of a
+ * layer is the input of the next one; only width and channels may be regrouped in between (a flattened row), never
+ * time. The last layer is the output of the model, and no other layer reads it. */
 #ifndef KWS_MODEL_H
 #define KWS_MODEL_H
 
@@ -36,7 +41,7 @@
 
 enum {
     KWS_MODEL_MAX_LAYERS = 64,
-    KWS_MODEL_MAX_LABELS = 255,
+    KWS_MODEL_MAX_LABELS = 255,     /* of a softmax */
     KWS_MODEL_MAX_FRAMES = 4096,    /* window_frames, and every layer's height */
     KWS_MODEL_MAX_ROW_BYTES = 65535 /* one padded row; also the number of products in one accumulator */
 };
@@ -47,11 +52,19 @@ enum {
 
 typedef enum {
     KWS_MODEL_CONV = 0,
-    KWS_MODEL_POINTWISE = 1,    /* 1 x 1 kernel, stride 1 */
-    KWS_MODEL_DEPTHWISE = 2,    /* channel multiplier 1 */
+    KWS_MODEL_POINTWISE = 1, /* 1 x 1 kernel, stride 1 */
+    KWS_MODEL_DEPTHWISE = 2, /* output_channels: a multiple of input_channels, output channel c reads channel
+                                   c / (output_channels / input_channels) */
     KWS_MODEL_AVERAGE_POOL = 3, /* no weights, no channel table */
     KWS_MODEL_DENSE = 4,        /* the kernel covers the whole input, which has one column */
-    KWS_MODEL_SOFTMAX = 5       /* one entry in the channel table, see kws_nn_softmax; no weights */
+    KWS_MODEL_SOFTMAX = 5,      /* one entry in the channel table, see kws_nn_softmax; no weights */
+    KWS_MODEL_MAX_POOL = 6, /* no weights, no channel table; padding holds input_zero_point, which is -128 */
+    KWS_MODEL_MEAN = 7,   /* like an average pool without padding, rounded as TFLite's MEAN: sum, then the one
+                                   entry of the channel table as in a convolution; no weights */
+    KWS_MODEL_ADD = 8,    /* join of equal shapes; three entries in the channel table, see kws_nn_add_row */
+    KWS_MODEL_CONCAT = 9, /* join: channels of the first input, then of the second; no weights, no table */
+    KWS_MODEL_LOOKUP = 10, /* any function of one value: 256 weights, or 256 per channel, at value + 128 */
+    KWS_MODEL_SLICE = 11   /* channels from first_channel on, without the first skip_rows rows; no weights */
 } kws_model_op_t;
 
 /* One record of the layer table, as it lies in the bundle. */
@@ -79,7 +92,15 @@ typedef struct {
     uint32_t weights_offset; /* zero when there are no weights */
     uint32_t weights_bytes;
     uint32_t channels_offset; /* kws_nn_channel_t x output_channels; zero when there is no table */
-    uint32_t reserved[2];     /* zero */
+    uint8_t
+        first_back; /* input: the output of the layer this many before; 0 = 1; its index + 1: the frames */
+    uint8_t second_back; /* second input of a join, in the same way; 0 elsewhere */
+    uint8_t
+        first_queue; /* joins: rows that wait for their partner, the newest included; 0: none ever waits */
+    uint8_t second_queue;
+    uint8_t dilation_height; /* time steps from one row of the kernel to the next; 0 = 1 */
+    uint8_t skip_rows;       /* slice */
+    uint16_t first_channel;  /* slice */
 } kws_model_layer_t;
 
 /* Parsed and checked MODL section. */
@@ -89,7 +110,9 @@ typedef struct {
     uint16_t window_frames;   /* frames one decision sees */
     uint16_t decision_frames; /* frames between decisions */
     bool streaming;
+    bool is_chain; /* every layer reads the one before it and nothing else */
     uint16_t num_layers;
+    uint64_t shared; /* bit per layer: others than the next one read it, so it keeps its newest row */
     const kws_model_layer_t *layers; /* in the bundle */
     const uint8_t *section;
     uint32_t row_bytes[2];  /* scratch: input rows of layers without a ring, even and odd ones */
@@ -99,9 +122,11 @@ typedef struct {
 
 /* What one layer carries from row to row. */
 typedef struct {
-    uint32_t ring_offset; /* in kws_model_t.memory: input rows, or column sums of the rows under a pool */
-    uint32_t sums_offset; /* average pool: int32 running sums */
-    uint16_t next_slot;   /* of the ring: where the next row goes, which is also the oldest row */
+    uint32_t
+        ring_offset; /* in kws_model_t.memory: input rows, column sums of the rows under a pool, or queues */
+    uint32_t
+        sums_offset; /* average pool and mean: int32 running sums; behind them the newest output, if shared */
+    uint16_t next_slot; /* of the ring: where the next row goes, which is also the oldest row */
     uint16_t rows_until_output;
     uint16_t output_row; /* emitted since the start of the window */
     uint16_t reserved;
@@ -119,6 +144,7 @@ typedef struct {
     uint32_t frames_offset;         /* window models: ring of window_frames frames, in memory */
     uint16_t next_frame;            /* window models: where the next frame goes, which is also the oldest */
     uint16_t frames_until_decision; /* window models */
+    bool decided;                   /* windows that do not overlap: this one has given its output */
 } kws_model_t;
 
 kws_status_t kws_model_read(kws_model_config_t *self, kws_span_t section);

@@ -6,11 +6,22 @@
 #include "kws_model.h"
 #include "nn/nn.h"
 
+/* Sums rows up as they come instead of keeping them. */
+static inline bool kws_model_sums_rows(const kws_model_layer_t *record)
+{
+    return record->op == KWS_MODEL_AVERAGE_POOL || record->op == KWS_MODEL_MEAN;
+}
+
+static inline bool kws_model_is_join(const kws_model_layer_t *record)
+{
+    return record->op == KWS_MODEL_ADD || record->op == KWS_MODEL_CONCAT;
+}
+
 /* The record as the kernels see it. */
 static inline kws_nn_layer_t kws_model_kernel_view(const uint8_t *section, const kws_model_layer_t *record)
 {
     const uint32_t padding =
-        (record->op == KWS_MODEL_AVERAGE_POOL) ? 0u : (uint32_t)record->pad_left + record->pad_right;
+        kws_model_sums_rows(record) ? 0u : (uint32_t)record->pad_left + record->pad_right;
     return (kws_nn_layer_t){
         .weights = (const int8_t *)section + record->weights_offset,
         .channels = (record->channels_offset == 0u)
@@ -42,12 +53,83 @@ static inline uint32_t kws_model_output_values(const kws_model_layer_t *record)
     return (uint32_t)record->output_width * record->output_channels;
 }
 
-/* Input rows that a layer other than an average pool keeps; 0: its one row lies in scratch. */
+/* Time steps from one row of the kernel to the next. */
+static inline uint32_t kws_model_dilation(const kws_model_layer_t *record)
+{
+    return (record->dilation_height == 0u) ? 1u : record->dilation_height;
+}
+
+/* Time steps that the kernel spans. */
+static inline uint32_t kws_model_span_rows(const kws_model_layer_t *record)
+{
+    return (record->kernel_height - 1u) * kws_model_dilation(record) + 1u;
+}
+
+/* Rows that must come before the first output. */
+static inline uint16_t kws_model_first_wait(const kws_model_layer_t *record)
+{
+    return (uint16_t)(kws_model_span_rows(record) - record->pad_top + record->skip_rows);
+}
+
+/* Input rows that a layer keeps that neither sums nor joins; 0: its one row lies in scratch. */
 static inline uint32_t kws_model_ring_rows(const kws_model_layer_t *record)
 {
     const bool one_bare_row =
         record->kernel_height == 1u && record->pad_left == 0u && record->pad_right == 0u;
-    return one_bare_row ? 0u : record->kernel_height;
+    return one_bare_row ? 0u : kws_model_span_rows(record);
+}
+
+/* How many layers before this one its input (0) or the second input of a join (1) is. */
+static inline uint32_t kws_model_back(const kws_model_layer_t *record, uint32_t port)
+{
+    return (port == 1u) ? record->second_back : ((record->first_back == 0u) ? 1u : record->first_back);
+}
+
+/* Whether others than the next layer read layer `index`. */
+static inline bool kws_model_is_shared(const kws_model_config_t *config, uint32_t index)
+{
+    return ((config->shared >> index) & 1u) != 0u;
+}
+
+/* Channels of the second input of a join. */
+static inline uint32_t kws_model_second_channels(const kws_model_layer_t *record)
+{
+    return (record->op == KWS_MODEL_CONCAT) ? (uint32_t)record->output_channels - record->input_channels
+                                            : record->input_channels;
+}
+
+/* At ring_offset of a join: rows that wait for their partners, oldest first, in a ring per input. */
+typedef struct {
+    uint32_t rows_offset[2]; /* in kws_model_t.memory */
+    uint8_t oldest[2];       /* slot */
+    uint8_t waiting[2];      /* rows */
+} kws_model_queues_t;
+
+static inline uint32_t kws_model_queue_rows(const kws_model_layer_t *record, uint32_t port)
+{
+    return (port == 0u) ? record->first_queue : record->second_queue;
+}
+
+/* Values in a row of one input of a join. */
+static inline uint32_t kws_model_join_values(const kws_model_layer_t *record, uint32_t port)
+{
+    return (uint32_t)record->input_width *
+           ((port == 0u) ? record->input_channels : kws_model_second_channels(record));
+}
+
+static inline uint32_t kws_model_queue_row_bytes(const kws_model_layer_t *record, uint32_t port)
+{
+    return (kws_model_join_values(record, port) + 3u) & ~3u;
+}
+
+/* Bytes of a join's queues. */
+static inline uint32_t kws_model_queues_bytes(const kws_model_layer_t *record)
+{
+    uint32_t bytes = (uint32_t)sizeof(kws_model_queues_t);
+    for (uint32_t port = 0u; port < 2u; ++port) {
+        bytes += kws_model_queue_rows(record, port) * kws_model_queue_row_bytes(record, port);
+    }
+    return bytes;
 }
 
 /* Rows of column sums that an average pool keeps: those in its running sums, as they will have to leave them again.
@@ -64,5 +146,35 @@ static inline uint32_t kws_model_pool_row_bytes(const kws_model_layer_t *record)
     const uint32_t value_bytes = (record->kernel_width == 1u) ? sizeof(int8_t) : sizeof(int16_t);
     return (kws_model_output_values(record) * value_bytes + 3u) & ~3u;
 }
+
+/* Window models: whether windows overlap, so that their frames have to be kept. */
+static inline bool kws_model_keeps_frames(const kws_model_config_t *config)
+{
+    return !config->streaming && config->decision_frames < config->window_frames;
+}
+
+static inline kws_model_layer_state_t *kws_model_state(const kws_model_t *self, uint32_t index)
+{
+    return (kws_model_layer_state_t *)(void *)self->memory + index;
+}
+
+/* In memory: the newest output row of a shared layer. */
+static inline uint32_t kws_model_shared_offset(const kws_model_t *self, uint32_t index)
+{
+    const kws_model_layer_t *record = &self->config->layers[index];
+    const uint32_t sums_bytes =
+        kws_model_sums_rows(record) ? kws_model_output_values(record) * (uint32_t)sizeof(int32_t) : 0u;
+    return kws_model_state(self, index)->sums_offset + sums_bytes;
+}
+
+/* Connects the layers of a section whose records were checked: fills in is_chain and shared. False: they do not fit. */
+bool kws_model_graph_fits(kws_model_config_t *self);
+
+/* Gives layer `index` its next input row, of padding when values is NULL, and runs it as far as it goes. True when the
+ * model gave its output. Layer 0 and no padding: a frame, for every layer that reads frames. */
+bool kws_model_feed(kws_model_t *self, uint32_t index, const int8_t *values);
+
+/* The output of the model after kws_model_feed said true. */
+const int8_t *kws_model_output(const kws_model_t *self);
 
 #endif

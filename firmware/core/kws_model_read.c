@@ -12,7 +12,9 @@
 enum {
     HEADER_BYTES = 32,
     MAX_KERNEL = 255,
-    MAX_BIAS = 1 << 30,
+    MAX_SPAN = 511, /* rows of a dilated kernel: rings of all layers together stay below 2^32 bytes */
+    MAX_BIAS = (1 << 30) + 16383, /* and 65535 products of 2^14 stay inside 32 bits */
+    TABLE_BYTES = 256,            /* of a lookup */
     SCRATCH_ALIGNMENT = 16,
     POINTER_BYTES = 8 /* of the widest target, so that the arena need is the same on all */
 };
@@ -30,12 +32,13 @@ static bool inside(kws_span_t section, uint32_t offset, uint32_t size_bytes)
 }
 
 /* One direction of a sliding kernel: does it give `output` positions over `input` cells? */
-static bool slides(uint32_t input, uint32_t output, uint32_t kernel, uint32_t stride, uint32_t pad_before,
-                   uint32_t pad_after)
+static bool slides(uint32_t input, uint32_t output, uint32_t kernel, uint32_t dilation, uint32_t stride,
+                   uint32_t pad_before, uint32_t pad_after)
 {
     const uint32_t padded = pad_before + input + pad_after;
-    return input > 0u && kernel > 0u && kernel <= MAX_KERNEL && stride > 0u && pad_before < kernel &&
-           pad_after < kernel && padded >= kernel && output == (padded - kernel) / stride + 1u;
+    const uint32_t span = (kernel - 1u) * dilation + 1u;
+    return input > 0u && input <= UINT16_MAX && kernel > 0u && kernel <= MAX_KERNEL && stride > 0u &&
+           pad_before < span && pad_after < span && padded >= span && output == (padded - span) / stride + 1u;
 }
 
 static bool shapes_fit(const kws_model_layer_t *record)
@@ -48,9 +51,10 @@ static bool shapes_fit(const kws_model_layer_t *record)
            products <= KWS_MODEL_MAX_ROW_BYTES &&
            (uint64_t)record->output_width * record->output_channels <= KWS_MODEL_MAX_ROW_BYTES &&
            record->output_min <= record->output_max &&
-           slides(record->input_height, record->output_height, record->kernel_height, record->stride_height,
-                  record->pad_top, record->pad_bottom) &&
-           slides(record->input_width, record->output_width, record->kernel_width, record->stride_width,
+           (record->kernel_height - 1u) * kws_model_dilation(record) < MAX_SPAN &&
+           slides(record->input_height - record->skip_rows, record->output_height, record->kernel_height,
+                  kws_model_dilation(record), record->stride_height, record->pad_top, record->pad_bottom) &&
+           slides(record->input_width, record->output_width, record->kernel_width, 1u, record->stride_width,
                   record->pad_left, record->pad_right);
 }
 
@@ -65,6 +69,22 @@ static bool has_unit_kernel(const kws_model_layer_t *record)
            record->stride_width == 1u && unpadded(record);
 }
 
+/* Fields that only some operations have are zero in the others. */
+static bool keeps_to_its_fields(const kws_model_layer_t *record)
+{
+    const bool slice = record->op == KWS_MODEL_SLICE;
+    const bool join = kws_model_is_join(record);
+    const bool slides_in_time = record->op <= KWS_MODEL_DEPTHWISE || record->op == KWS_MODEL_MAX_POOL;
+    return (slice || (record->skip_rows == 0u && record->first_channel == 0u)) &&
+           (join || (record->second_back == 0u && record->first_queue == 0u && record->second_queue == 0u)) &&
+           (slides_in_time || record->dilation_height <= 1u);
+}
+
+static bool same_channels(const kws_model_layer_t *record)
+{
+    return record->input_channels == record->output_channels;
+}
+
 static kws_status_t check_operation(const kws_model_layer_t *record)
 {
     bool fits;
@@ -72,24 +92,52 @@ static kws_status_t check_operation(const kws_model_layer_t *record)
     case KWS_MODEL_CONV: fits = true; break;
     case KWS_MODEL_POINTWISE: fits = has_unit_kernel(record); break;
     case KWS_MODEL_DEPTHWISE:
-    case KWS_MODEL_AVERAGE_POOL: fits = record->input_channels == record->output_channels; break;
+        fits = record->output_channels % record->input_channels == 0u &&
+               (same_channels(record) || record->weight_layout == KWS_NN_LAYOUT_COMPACT);
+        break;
+    case KWS_MODEL_AVERAGE_POOL: fits = same_channels(record); break;
+    case KWS_MODEL_MAX_POOL:
+        fits = same_channels(record) && (unpadded(record) || record->input_zero_point == INT8_MIN);
+        break;
+    case KWS_MODEL_MEAN: fits = same_channels(record) && unpadded(record); break;
+    case KWS_MODEL_ADD:
+    case KWS_MODEL_LOOKUP: fits = same_channels(record) && has_unit_kernel(record); break;
+    case KWS_MODEL_CONCAT:
+        fits = record->output_channels > record->input_channels && has_unit_kernel(record);
+        break;
+    case KWS_MODEL_SLICE:
+        fits = (uint32_t)record->first_channel + record->output_channels <= record->input_channels &&
+               has_unit_kernel(record);
+        break;
     case KWS_MODEL_DENSE:
         fits = record->kernel_height == record->input_height && record->input_width == 1u && unpadded(record);
         break;
     case KWS_MODEL_SOFTMAX:
-        fits = has_unit_kernel(record) && record->output_width == 1u &&
-               record->input_channels == record->output_channels &&
+        fits = has_unit_kernel(record) && record->output_width == 1u && same_channels(record) &&
                record->output_channels <= KWS_MODEL_MAX_LABELS;
         break;
     default: return KWS_ERROR_UNSUPPORTED;
     }
-    return fits ? KWS_OK : KWS_ERROR_BOUNDS;
+    return (fits && keeps_to_its_fields(record)) ? KWS_OK : KWS_ERROR_BOUNDS;
+}
+
+/* Operations without trained weights. */
+static bool is_weightless(const kws_model_layer_t *record)
+{
+    return record->op == KWS_MODEL_SOFTMAX || record->op == KWS_MODEL_MAX_POOL ||
+           record->op == KWS_MODEL_SLICE || kws_model_sums_rows(record) || kws_model_is_join(record);
 }
 
 static kws_status_t check_weights(const kws_model_layer_t *record, kws_span_t section)
 {
-    if (record->op == KWS_MODEL_AVERAGE_POOL || record->op == KWS_MODEL_SOFTMAX) {
+    if (is_weightless(record)) {
         return (record->weights_offset == 0u && record->weights_bytes == 0u) ? KWS_OK : KWS_ERROR_BOUNDS;
+    }
+    if (record->op == KWS_MODEL_LOOKUP) {
+        const bool sized = record->weights_bytes == (uint32_t)TABLE_BYTES ||
+                           record->weights_bytes == (uint32_t)TABLE_BYTES * record->output_channels;
+        return (sized && inside(section, record->weights_offset, record->weights_bytes)) ? KWS_OK
+                                                                                         : KWS_ERROR_BOUNDS;
     }
     const kws_nn_layer_t layer = kws_model_kernel_view(section.data, record);
     const bool depthwise = record->op == KWS_MODEL_DEPTHWISE;
@@ -127,26 +175,60 @@ static bool channels_fit(const kws_nn_channel_t *channels, uint32_t num_channels
     return true;
 }
 
+static bool has_no_channels(const kws_model_layer_t *record)
+{
+    return record->op == KWS_MODEL_AVERAGE_POOL || record->op == KWS_MODEL_MAX_POOL ||
+           record->op == KWS_MODEL_CONCAT || record->op == KWS_MODEL_LOOKUP || record->op == KWS_MODEL_SLICE;
+}
+
+/* Entries of the channel table. */
+static uint32_t num_channel_entries(const kws_model_layer_t *record)
+{
+    switch (record->op) {
+    case KWS_MODEL_SOFTMAX:
+    case KWS_MODEL_MEAN: return 1u;
+    case KWS_MODEL_ADD: return 3u;
+    default: return record->output_channels;
+    }
+}
+
+/* What is added to an int8 and then shifted by 20 bits, and scaled down: nothing overflows, not even the sum. */
+static bool add_fits(const kws_nn_channel_t *channels)
+{
+    bool fits = channels_fit(channels, 3u) && channels[2].bias == 0;
+    for (uint32_t i = 0u; i < 2u; ++i) {
+        fits = fits && channels[i].bias >= -127 && channels[i].bias <= 128 && channels[i].shift <= 0;
+    }
+    return fits;
+}
+
+static bool entries_fit(const kws_model_layer_t *record, const kws_nn_channel_t *channels)
+{
+    switch (record->op) {
+    case KWS_MODEL_SOFTMAX: return softmax_fits(channels);
+    case KWS_MODEL_ADD: return add_fits(channels);
+    default: return channels_fit(channels, num_channel_entries(record));
+    }
+}
+
 /* Packed layouts may do without a channel table. Two must: a stencil never reads one, and a dense layer rounds in
  * another way than the kernel of its layout would. */
 static kws_status_t check_channels(const kws_model_layer_t *record, kws_span_t section)
 {
     const bool packed = record->weights_bytes > 0u && record->weight_layout != KWS_NN_LAYOUT_COMPACT;
-    if (record->op == KWS_MODEL_AVERAGE_POOL || (packed && record->channels_offset == 0u)) {
+    if (has_no_channels(record) || (packed && record->channels_offset == 0u)) {
         return (record->channels_offset == 0u) ? KWS_OK : KWS_ERROR_BOUNDS;
     }
     if (packed && (record->op == KWS_MODEL_DENSE || record->weight_layout == KWS_NN_LAYOUT_STENCIL)) {
         return KWS_ERROR_UNSUPPORTED;
     }
-    const uint32_t num_channels = (record->op == KWS_MODEL_SOFTMAX) ? 1u : record->output_channels;
-    if (!inside(section, record->channels_offset, num_channels * (uint32_t)sizeof(kws_nn_channel_t))) {
+    const uint32_t size_bytes = num_channel_entries(record) * (uint32_t)sizeof(kws_nn_channel_t);
+    if (!inside(section, record->channels_offset, size_bytes)) {
         return KWS_ERROR_BOUNDS;
     }
     const kws_nn_channel_t *channels =
         (const kws_nn_channel_t *)(const void *)(section.data + record->channels_offset);
-    const bool fits =
-        (record->op == KWS_MODEL_SOFTMAX) ? softmax_fits(channels) : channels_fit(channels, num_channels);
-    return fits ? KWS_OK : KWS_ERROR_BOUNDS;
+    return entries_fit(record, channels) ? KWS_OK : KWS_ERROR_BOUNDS;
 }
 
 /* Streaming needs a chain that never waits for padding: rows above the first are what the rings hold after a reset,
@@ -159,8 +241,7 @@ static bool streams(const kws_model_layer_t *record)
 static kws_status_t check_layer(const kws_model_config_t *self, const kws_model_layer_t *record,
                                 kws_span_t section)
 {
-    if (record->reserved[0] != 0u || record->reserved[1] != 0u || !shapes_fit(record) ||
-        (self->streaming && !streams(record))) {
+    if (!shapes_fit(record) || (self->streaming && !streams(record))) {
         return KWS_ERROR_BOUNDS;
     }
     kws_status_t status = check_operation(record);
@@ -173,29 +254,6 @@ static kws_status_t check_layer(const kws_model_config_t *self, const kws_model_
     return status;
 }
 
-/* Do the layers fit together, the first to the frames and the last to the labels? */
-static bool chain_fits(const kws_model_config_t *self)
-{
-    uint32_t height = self->window_frames;
-    uint32_t values = self->num_features;
-    uint32_t stride = 1u;
-    for (uint32_t i = 0u; i < self->num_layers; ++i) {
-        const kws_model_layer_t *record = &self->layers[i];
-        if (record->input_height != height ||
-            (uint32_t)record->input_width * record->input_channels != values) {
-            return false;
-        }
-        height = record->output_height;
-        values = kws_model_output_values(record);
-        stride *= record->stride_height;
-        if (stride > KWS_MODEL_MAX_FRAMES) {
-            return false;
-        }
-    }
-    return height == 1u && values == self->num_labels &&
-           (!self->streaming || self->decision_frames == stride);
-}
-
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return (a > b) ? a : b;
@@ -206,6 +264,21 @@ static uint32_t align(uint32_t size_bytes)
     return (size_bytes + SCRATCH_ALIGNMENT - 1u) & ~(SCRATCH_ALIGNMENT - 1u);
 }
 
+static bool has_kernel_scratch(const kws_model_layer_t *record)
+{
+    return !is_weightless(record) && record->op != KWS_MODEL_LOOKUP;
+}
+
+/* Bytes of an input row of a layer, where it lies in scratch; 0: it lies in a ring. */
+static uint32_t scratch_row_bytes(const kws_model_layer_t *record)
+{
+    if (kws_model_is_join(record)) {
+        return larger(kws_model_queue_row_bytes(record, 0u), kws_model_queue_row_bytes(record, 1u));
+    }
+    const bool in_scratch = kws_model_sums_rows(record) || kws_model_ring_rows(record) == 0u;
+    return in_scratch ? kws_model_row_bytes(record) : 0u;
+}
+
 static void measure_scratch(kws_model_config_t *self)
 {
     uint32_t tallest = 1u;
@@ -213,14 +286,12 @@ static void measure_scratch(kws_model_config_t *self)
     for (uint32_t i = 0u; i < self->num_layers; ++i) {
         const kws_model_layer_t *record = &self->layers[i];
         const kws_nn_layer_t layer = kws_model_kernel_view(self->section, record);
-        if (record->op != KWS_MODEL_AVERAGE_POOL && record->op != KWS_MODEL_SOFTMAX) {
+        if (has_kernel_scratch(record)) {
             kernel_bytes = larger(kernel_bytes, kws_nn_scratch_bytes(&layer));
         }
-        if (record->op == KWS_MODEL_AVERAGE_POOL || kws_model_ring_rows(record) == 0u) {
-            self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(kws_model_row_bytes(record)));
-        } else {
-            tallest = larger(tallest, record->kernel_height);
-        }
+        const uint32_t row_bytes = scratch_row_bytes(record);
+        self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(row_bytes));
+        tallest = larger(tallest, (row_bytes == 0u) ? record->kernel_height : 1u);
     }
     const uint32_t last = self->num_layers % 2u;
     self->row_bytes[last] = larger(self->row_bytes[last], align(self->num_labels));
@@ -253,8 +324,7 @@ static kws_status_t read_header(kws_model_config_t *self, kws_span_t section)
         reserved |= section.data[i];
     }
     const bool fits = reserved == 0u && self->num_layers > 0u && self->num_layers <= KWS_MODEL_MAX_LAYERS &&
-                      self->num_labels > 0u && self->num_labels <= KWS_MODEL_MAX_LABELS &&
-                      self->window_frames > 0u && self->decision_frames > 0u &&
+                      self->num_labels > 0u && self->window_frames > 0u && self->decision_frames > 0u &&
                       inside(section, HEADER_BYTES, self->num_layers * (uint32_t)sizeof(kws_model_layer_t));
     return fits ? KWS_OK : KWS_ERROR_BOUNDS;
 }
@@ -269,7 +339,7 @@ kws_status_t kws_model_read(kws_model_config_t *self, kws_span_t section)
     if (status != KWS_OK) {
         return status;
     }
-    if (!chain_fits(self)) {
+    if (!kws_model_graph_fits(self)) {
         return KWS_ERROR_BOUNDS;
     }
     measure_scratch(self);

@@ -1,4 +1,4 @@
-"""What lies between a foreign model file and a MODL section: a chain of quantised layers."""
+"""What lies between a foreign model file and a MODL section: a graph of quantised layers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ class Op(IntEnum):
     AVERAGE_POOL = lib.KWS_MODEL_AVERAGE_POOL
     DENSE = lib.KWS_MODEL_DENSE
     SOFTMAX = lib.KWS_MODEL_SOFTMAX
+    MAX_POOL = lib.KWS_MODEL_MAX_POOL
+    MEAN = lib.KWS_MODEL_MEAN
+    ADD = lib.KWS_MODEL_ADD
+    CONCAT = lib.KWS_MODEL_CONCAT
+    LOOKUP = lib.KWS_MODEL_LOOKUP
+    SLICE = lib.KWS_MODEL_SLICE
+
+
+JOINS = (Op.ADD, Op.CONCAT)
+"""Operations with two inputs."""
+FRAMES = -1
+"""As the input of a layer: the frames themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +75,25 @@ class Layer:
     clamp: tuple[int, int]
     """Fused activation: lowest and highest output, inclusive."""
     weights: npt.NDArray[np.int8] | None
-    """Conv [oc, ky, kx, ic], depthwise [ky, kx, channel], dense [oc, inputs]."""
+    """Conv [oc, ky, kx, ic], depthwise [ky, kx, channel], dense [oc, inputs], lookup [1 or channels, 256]."""
     channels: npt.NDArray[np.int32] | None
-    """[num_channels, 3]: bias with the input zero point folded in, multiplier, shift."""
+    """[num_channels, 3]: bias with the input zero point folded in, multiplier, shift. Three rows in an addition: of its
+    inputs and of the sum; one in a mean and in a softmax."""
+    sources: tuple[int, ...] = ()
+    """Indices of the layers it reads, ``FRAMES`` for the frames; empty: the layer before it."""
+    dilation: int = 1
+    """Time steps from one row of the kernel to the next."""
+    skip_rows: int = 0
+    """Of a slice: rows dropped at the beginning."""
+    first_channel: int = 0
+    """Of a slice."""
     kept: tuple[int, int] = (1, 1)
     """Of the tensor called ``name`` in the file: every how many-th row and column this layer makes."""
 
     @property
     def macs(self) -> int:
         """Multiplications for one window, padding included."""
-        if self.weights is None:
+        if self.weights is None or self.op is Op.LOOKUP:
             return 0
         if self.op is Op.DEPTHWISE:
             return self.output.size * self.kernel[0] * self.kernel[1]
@@ -81,13 +102,19 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A chain of layers from feature frames to posteriors."""
+    """A graph of layers from feature frames to posteriors, in order of execution."""
 
     window_frames: int
     num_features: int
     num_labels: int
     input_quantization: Quantization
     layers: tuple[Layer, ...]
+    notes: tuple[str, ...] = ()
+    """What the importer did that its user should know."""
+
+    def sources(self, index: int) -> tuple[int, ...]:
+        """Return what a layer reads: indices of layers, ``FRAMES`` for the frames."""
+        return self.layers[index].sources or (index - 1,)
 
     @property
     def can_stream(self) -> bool:
@@ -100,4 +127,13 @@ class Network:
     @property
     def time_stride(self) -> int:
         """Frames between two decisions of the streaming engine."""
-        return int(np.prod([layer.stride[0] for layer in self.layers]))
+        return self.frames_per_row[-1]
+
+    @property
+    def frames_per_row(self) -> tuple[int, ...]:
+        """Frames from one output row of each layer to the next."""
+        paces: list[int] = []
+        for index, layer in enumerate(self.layers):
+            source = self.sources(index)[0]
+            paces.append((1 if source == FRAMES else paces[source]) * layer.stride[0])
+        return tuple(paces)

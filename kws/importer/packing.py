@@ -24,6 +24,7 @@ MAX_BIAS = 1 << 22
 LOWEST_WEIGHT = -127
 """With -128 two weights would not fit into one 16-bit lane. TFLite never writes it."""
 BLOCK_CHANNELS = int(lib.KWS_NN_PAIRED_CHANNELS)
+WEIGHTED = (Op.CONV, Op.POINTWISE, Op.DEPTHWISE, Op.DENSE)
 LANE_ORDER = (0, 2, 1, 3)
 """Of each four inputs: what SXTB16 puts into the two lanes of a first and a second register."""
 
@@ -48,7 +49,7 @@ def packed_layer(layer: Layer, *, compact: bool = False) -> Packed:
     compact : bool
         Keep them as TFLite stores them: the smallest form, and the slowest.
     """
-    if layer.weights is not None and not compact and _sums_fit(layer):
+    if layer.op in WEIGHTED and not compact and _sums_fit(layer):
         constants = rescaling_constants(layer)
         if _suits_paired(layer) and (constants is not None or layer.op is not Op.DENSE):
             return _packed(lib.KWS_NN_LAYOUT_PAIRED, layer, constants)
@@ -92,7 +93,7 @@ def _suits_paired(layer: Layer) -> bool:
 def _suits_stencil(layer: Layer) -> bool:
     size = (lib.KWS_NN_STENCIL_SIZE, lib.KWS_NN_STENCIL_SIZE)
     return (
-        layer.op is Op.DEPTHWISE
+        _is_plain_depthwise(layer)
         and layer.kernel == size
         and layer.stride[1] <= lib.KWS_NN_STENCIL_MAX_STRIDE
         and layer.output.width >= lib.KWS_NN_STENCIL_MIN_OUTPUTS
@@ -103,7 +104,11 @@ def _suits_stencil(layer: Layer) -> bool:
 def _suits_quads(layer: Layer) -> bool:
     taps = layer.kernel[0] * layer.kernel[1]
     whole_groups = layer.output.channels % lib.KWS_NN_QUADS_CHANNELS == 0
-    return layer.op is Op.DEPTHWISE and taps <= lib.KWS_NN_QUADS_MAX_TAPS and whole_groups
+    return _is_plain_depthwise(layer) and taps <= lib.KWS_NN_QUADS_MAX_TAPS and whole_groups
+
+
+def _is_plain_depthwise(layer: Layer) -> bool:
+    return layer.op is Op.DEPTHWISE and layer.input.channels == layer.output.channels
 
 
 def _paired(layer: Layer, constants: Constants) -> bytes:

@@ -9,6 +9,7 @@ from kws.core import ffi, lib
 from kws.errors import ImportModelError
 from kws.importer.network import Layer, Network
 from kws.importer.packing import packed_layer
+from kws.importer.queues import Pair, queue_rows
 
 HEADER = struct.Struct("<6H20x")
 RECORD_BYTES = int(ffi.sizeof("kws_model_layer_t"))
@@ -34,7 +35,19 @@ def _record(layer: Layer, weight_layout: int) -> Any:
     record.input_zero_point = layer.input_quantization.zero_point
     record.output_zero_point = layer.output_quantization.zero_point
     record.output_min, record.output_max = layer.clamp
+    record.dilation_height = layer.dilation if layer.dilation > 1 else 0
+    record.skip_rows, record.first_channel = layer.skip_rows, layer.first_channel
     return record
+
+
+def _connect(record: Any, index: int, sources: tuple[int, ...], queues: Pair) -> None:
+    """Say in a record what its layer reads; zero stands for the layer before it."""
+    backs = [index - source for source in sources]
+    if len(backs) == 1:
+        record.first_back = backs[0] if backs[0] > 1 else 0
+        return
+    record.first_back, record.second_back = backs
+    record.first_queue, record.second_queue = queues
 
 
 def model_section(
@@ -75,16 +88,17 @@ def model_section(
     flags = lib.KWS_MODEL_STREAMING if streaming else 0
     header = HEADER.pack(len(network.layers), flags, network.num_features, network.num_labels,
                          network.window_frames, decision_frames)  # fmt: skip
-    return header + _layer_table(network.layers, compact=compact)
+    return header + _layer_table(network, queue_rows(network, streaming=streaming), compact=compact)
 
 
-def _layer_table(layers: tuple[Layer, ...], *, compact: bool) -> bytes:
+def _layer_table(network: Network, queues: dict[int, Pair], *, compact: bool) -> bytes:
     """Return the records and, behind them, what their offsets point at."""
     table, blobs = b"", b""
-    first_blob = HEADER.size + len(_padded(bytes(RECORD_BYTES * len(layers))))
-    for layer in layers:
+    first_blob = HEADER.size + len(_padded(bytes(RECORD_BYTES * len(network.layers))))
+    for index, layer in enumerate(network.layers):
         packed = packed_layer(layer, compact=compact)
         record = _record(layer, packed.layout)
+        _connect(record, index, network.sources(index), queues.get(index, (0, 0)))
         if packed.weights:
             record.weights_offset, record.weights_bytes = first_blob + len(blobs), len(packed.weights)
             blobs += _padded(packed.weights)

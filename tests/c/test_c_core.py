@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from random_bundles import random_bundle, random_network, speech_like
+from random_graphs import random_graph
 
 from kws.bundle import Bundle
 from kws.features import FeaturesConfig, MicroFeaturesConfig
@@ -88,6 +89,14 @@ def test_altered_models_are_refused_or_run_inside_their_memory(
     (tmp_path / "test.modl").write_bytes(model_section(network, compact=compact))
     report = run([build / "fuzz_model", tmp_path / "test.modl", "2000", "5"])
     assert 0 < int(report.split()[0]) < 2000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_altered_graphs_are_refused_or_run_inside_their_memory(build: Path, tmp_path: Path, seed: int) -> None:
+    network = random_graph(seed, streaming=seed % 2 == 0)
+    (tmp_path / "test.modl").write_bytes(model_section(network, compact=seed % 3 == 0))
+    report = run([build / "fuzz_model", tmp_path / "test.modl", "1500", str(seed + 1)])
+    assert 0 < int(report.split()[0]) < 1500
 
 
 def test_byte_ring_outbox_and_frames_by_hand(build: Path) -> None:

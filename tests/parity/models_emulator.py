@@ -54,7 +54,7 @@ def _run(cases: Sequence[Case], folder: Path) -> list[npt.NDArray[np.uint8]]:
         f".balign 4\nnum_models: .word {len(cases)}\n",
         encoding="ascii",
     )
-    sources = [CORE / name for name in ("kws_model.c", "kws_model_read.c", "kws_arena.c", "kws_bundle.c")]
+    sources = [*sorted(CORE.glob("kws_model*.c")), CORE / "kws_arena.c", CORE / "kws_bundle.c"]
     sources += [EMULATED / "models_run.c", EMULATED / "semihosting.c", *sorted(CORE.glob("nn/*.c"))]
     compiler = find_tool(CROSS_COMPILER)
     subprocess.run([compiler, *COMPILE, *LINK, *sources, "models.S", "-o", "models.elf"], check=True, cwd=folder)

@@ -187,6 +187,56 @@ class Writer:
         self.operator("SOFTMAX", [source.index], [target.index], options)
         return target
 
+    def unary(self, name: str, source: Value, *, options: object = None, scale: float | None = None,
+              zero_point: int | None = None) -> Value:  # fmt: skip
+        """Add an operation on every value by itself."""
+        fixed = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(name)
+        target_scale, point = fixed or (scale or source.scale * float(self.rng.uniform(0.4, 1.5)), zero_point)
+        target = self.value(source.shape, scale=target_scale, zero_point=point)
+        self.operator(name, [source.index], [target.index], options)
+        return target
+
+    def leaky_relu(self, source: Value, alpha: float) -> Value:
+        options = schema.LeakyReluOptionsT()
+        options.alpha = alpha
+        return self.unary("LEAKY_RELU", source, options=options)
+
+    def requantize(self, source: Value, scale: float, zero_point: int) -> Value:
+        return self.unary("QUANTIZE", source, scale=scale, zero_point=zero_point)
+
+    def mean(self, source: Value, axes: Sequence[int] = (1, 2), *, keep: bool = False, rescale: bool = True) -> Value:
+        """Add a global average; with ``rescale`` to a scale of its own."""
+        shape = [n if axis not in axes else 1 for axis, n in enumerate(source.shape) if keep or axis not in axes]
+        factor = float(self.rng.uniform(0.2, 1.0)) if rescale else 1.0
+        target = self.value(shape, scale=source.scale * factor, zero_point=None if rescale else source.zero_point)
+        options = schema.ReducerOptionsT()
+        options.keepDims = keep
+        self.operator("MEAN", [source.index, self.constant(list(axes))], [target.index], options)
+        return target
+
+    def add(self, first: Value, second: Value, *, activation: str = "NONE", name: str = "ADD") -> Value:
+        target = self._target(first.shape, activation)
+        options = getattr(schema, {"ADD": "AddOptionsT", "SUB": "SubOptionsT", "MUL": "MulOptionsT"}[name])()
+        options.fusedActivationFunction = getattr(ACTIVATIONS, activation)
+        self.operator(name, [first.index, second.index], [target.index], options)
+        return target
+
+    def parameter(self, shape: Sequence[int]) -> Value:
+        """Return a constant int8 tensor, as a normalisation has it."""
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        scale, point = float(np.float32(self.rng.uniform(0.01, 0.05))), int(self.rng.integers(-128, 128))
+        return Value(self.tensor(shape, "int8", (scale,), (point,), data), tuple(shape), scale, point)
+
+    def concat(self, parts: Sequence[Value], axis: int = 3) -> Value:
+        """Concatenate values of one scale."""
+        shape = list(parts[0].shape)
+        shape[axis] = sum(part.shape[axis] for part in parts)
+        target = self.value(shape, scale=parts[0].scale, zero_point=parts[0].zero_point)
+        options = schema.ConcatenationOptionsT()
+        options.axis = axis
+        self.operator("CONCATENATION", [part.index for part in parts], [target.index], options)
+        return target
+
     def finish(self, *outputs: Value) -> bytes:
         """Return the file."""
         graph = schema.SubGraphT()

@@ -26,11 +26,37 @@ static void depthwise_block(const kws_nn_layer_t *layer, const int8_t *const *ro
     }
 }
 
+/* Several output channels from each input channel: a channel multiplier above 1. */
+static void depthwise_multiplied_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output)
+{
+    const uint32_t multiplier = (uint32_t)layer->output_channels / layer->input_channels;
+    for (uint32_t x = 0u; x < layer->output_width; ++x) {
+        const uint32_t column = x * layer->stride_width * layer->input_channels;
+        for (uint32_t oc = 0u; oc < layer->output_channels; ++oc) {
+            const int8_t *weights = layer->weights + oc;
+            int32_t sum = layer->channels[oc].bias;
+            for (uint32_t ky = 0u; ky < layer->kernel_height; ++ky) {
+                const int8_t *input = rows[ky] + column + oc / multiplier;
+                for (uint32_t kx = 0u; kx < layer->kernel_width; ++kx) {
+                    sum += *input * *weights;
+                    input += layer->input_channels;
+                    weights += layer->output_channels;
+                }
+            }
+            *output++ = kws_nn_requantize(sum, &layer->channels[oc], layer);
+        }
+    }
+}
+
 void kws_nn_depthwise_compact_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                                   void *scratch)
 {
     (void)scratch;
     const uint32_t num_channels = layer->output_channels;
+    if (num_channels != layer->input_channels) {
+        depthwise_multiplied_row(layer, rows, output);
+        return;
+    }
     int32_t sums[BLOCK_CHANNELS];
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const uint32_t column = x * layer->stride_width * layer->input_channels;

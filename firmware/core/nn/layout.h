@@ -18,7 +18,8 @@ typedef enum {
 
 /* Per output channel. In the bundle as is: three little-endian words. */
 typedef struct {
-    int32_t bias; /* |bias| <= 2^30; scale: input x weight; holds -input_zero_point * sum(weights) too */
+    int32_t
+        bias; /* |bias| < 2^30 + 2^14; scale: input x weight; holds -input_zero_point * sum(weights) too */
     int32_t multiplier; /* Q31, 0 or 2^30 .. 2^31 - 1 */
     int32_t shift;      /* -31 .. 30: exponent of two, negative shifts right */
 } kws_nn_channel_t;

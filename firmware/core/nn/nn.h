@@ -9,7 +9,7 @@
  *   acc[oc] = bias[oc] + sum over ky, kx, ic of weights * input
  *   out[oc] = clamp(zero_point + requantize(acc, multiplier[oc], shift[oc]))       see requantize.h
  *
- * The int32 accumulator cannot overflow: |bias| <= 2^30 and at most 2^16 - 1 products, both checked on read.
+ * The int32 accumulator cannot overflow: |bias| < 2^30 + 2^14 and at most 2^16 - 1 products, both checked on read.
  *
  * `x.c` is the plain C definition; `x_dsp.c` is the Armv7E-M version with the same bits; kws_simd.h chooses. */
 #ifndef KWS_NN_H
@@ -65,7 +65,7 @@ kws_nn_kernel_t kws_nn_conv_compact_row;
 kws_nn_kernel_t kws_nn_pointwise_row;
 kws_nn_kernel_t kws_nn_pointwise_compact_row;
 
-/* input_channels == output_channels: channel multiplier 1. */
+/* output_channels: a multiple of input_channels; more than once it only with compact weights. */
 kws_nn_kernel_t kws_nn_depthwise_row;
 kws_nn_kernel_t kws_nn_depthwise_compact_row;
 
@@ -98,6 +98,29 @@ kws_nn_columns_t kws_nn_pool_columns(const kws_nn_layer_t *layer, uint32_t pad_l
  * time steps; the cells under column x are num_rows * (columns of x inside the row). */
 void kws_nn_pool_finish(const kws_nn_layer_t *layer, uint32_t pad_left, const int32_t *sums,
                         uint32_t num_rows, int8_t *output);
+
+/* TFLite's MEAN, second half, from the sums of an average pool: rescaled as in a convolution, with channels[0] for all
+ * channels. */
+void kws_nn_mean_finish(const kws_nn_layer_t *layer, const int32_t *sums, int8_t *output);
+
+/* The largest value under the kernel, clamped. No weights, no channels. */
+kws_nn_kernel_t kws_nn_max_pool_row;
+
+/* TFLite's int8 ADD of two rows of output_width x output_channels values. channels[0] and [1] scale the inputs: bias
+ * takes their zero point away; channels[2] scales the sum. */
+void kws_nn_add_row(const kws_nn_layer_t *layer, const int8_t *first, const int8_t *second, int8_t *output);
+
+/* In each column the input_channels of the first row, then those of the second. */
+void kws_nn_concat_row(const kws_nn_layer_t *layer, const int8_t *first, const int8_t *second,
+                       int8_t *output);
+
+/* output[i] = weights[input[i] + 128]; with more than 256 weights every channel has its own 256. */
+void kws_nn_lookup_row(const kws_nn_layer_t *layer, const int8_t *input, uint32_t weights_bytes,
+                       int8_t *output);
+
+/* output_channels of each column, from first_channel on. */
+void kws_nn_slice_row(const kws_nn_layer_t *layer, const int8_t *input, uint32_t first_channel,
+                      int8_t *output);
 
 /* TFLite's int8 softmax over output_channels values, output scale 1/256, zero point -128. channels[0] holds
  * { bias = smallest difference to the maximum that still counts, multiplier, shift } of the input scale. */

@@ -99,3 +99,12 @@ void kws_nn_pool_finish(const kws_nn_layer_t *layer, uint32_t pad_left, const in
         }
     }
 }
+
+void kws_nn_mean_finish(const kws_nn_layer_t *layer, const int32_t *sums, int8_t *output)
+{
+    const kws_nn_channel_t channel = layer->channels[0];
+    const uint32_t num_values = (uint32_t)layer->output_width * layer->output_channels;
+    for (uint32_t i = 0u; i < num_values; ++i) {
+        output[i] = kws_nn_requantize(sums[i] + channel.bias, &channel, layer);
+    }
+}
