@@ -29,7 +29,8 @@ class GraphMaker:
         rng, source = self.rng, self.shape(sources[0])
         kernel, stride = fields.pop("kernel", (1, 1)), fields.pop("stride", (1, 1))
         padding, dilation = fields.pop("padding", (0, 0, 0, 0)), fields.get("dilation", 1)
-        channels, skip = fields.pop("channels", source.channels), fields.get("skip_rows", 0)
+        channels = fields.pop("channels", source.channels)
+        skip = fields.get("skip_rows", 0) + fields.pop("cut_rows", 0)
         span = (kernel[0] - 1) * dilation + 1
         output = Shape(
             height=(source.height - skip + padding[0] + padding[1] - span) // stride[0] + 1,
@@ -100,7 +101,8 @@ class GraphMaker:
             first = int(rng.integers(0, shape.channels))
             channels = int(rng.integers(1, shape.channels - first + 1))
             skip = int(rng.integers(0, min(3, shape.height)))
-            return self.add(op, (source,), channels=channels, first_channel=first, skip_rows=skip)
+            cut = int(rng.integers(0, min(3, shape.height - skip)))
+            return self.add(op, (source,), channels=channels, first_channel=first, skip_rows=skip, cut_rows=cut)
         if op in (Op.LOOKUP, Op.POINTWISE):
             return self.add(op, (source,), channels=shape.channels if op is Op.LOOKUP else int(rng.integers(1, 9)))
         kernel = (int(rng.integers(1, min(4, shape.height) + 1)), int(rng.integers(1, min(4, shape.width) + 1)))
@@ -116,6 +118,8 @@ class GraphMaker:
         stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
         if self.shape(source).height < 6:
             stride = (1, 1)
+        if self.shape(source).height > 5 and rng.random() < 0.3:
+            return self.cropped_fork(source)
         ends = [self.branch(source, stride) for _ in range(int(rng.integers(2, 4)))]
         end = ends[0]
         for other in ends[1:]:
@@ -124,6 +128,15 @@ class GraphMaker:
             else:
                 end = self.add(Op.ADD, (end, other))
         return end
+
+    def cropped_fork(self, source: int) -> int:
+        """Add a convolution without padding in time and, around it, the rows in the middle: a residual that waits."""
+        rng, shape = self.rng, self.shape(source)
+        rows = int(rng.integers(2, 5))
+        first = int(rng.integers(0, rows))
+        main = self.add(Op.CONV, (source,), kernel=(rows, 1), channels=shape.channels)
+        around = self.add(Op.SLICE, (source,), skip_rows=first, cut_rows=rows - 1 - first)
+        return self.add(Op.ADD, (main, around) if rng.random() < 0.5 else (around, main))
 
     def branch(self, source: int, stride: tuple[int, int]) -> int:
         if stride == (1, 1) and self.rng.random() < 0.3:

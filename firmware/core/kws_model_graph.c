@@ -54,7 +54,7 @@ static bool inputs_fit(kws_model_config_t *self, uint32_t index, uint16_t *frame
             return false;
         }
         note_reader(self, index, back, read);
-        self->is_chain = self->is_chain && num_inputs == 1u && back == 1u;
+        self->is_chain = self->is_chain && back == 1u && num_inputs == 1u && record->op != KWS_MODEL_SLICE;
     }
     const uint32_t pace = sources[0].frames_per_row * record->stride_height; /* at most 4096 * 255 */
     frames_per_row[index] = (uint16_t)pace;
@@ -85,6 +85,7 @@ static bool shapes_meet(kws_model_config_t *self)
 typedef struct {
     const kws_model_config_t *config;
     uint16_t until_output[KWS_MODEL_MAX_LAYERS];
+    uint16_t num_made[KWS_MODEL_MAX_LAYERS];
     uint8_t waiting[KWS_MODEL_MAX_LAYERS][2];
 } flow_t;
 
@@ -108,6 +109,20 @@ static bool flow_into_join(flow_t *self, uint32_t index, const bool *arrived, bo
     return has_room;
 }
 
+/* A row comes to layer `index`, no join. True when it makes one. */
+static bool flow_into_layer(flow_t *self, uint32_t index)
+{
+    const kws_model_layer_t *record = &self->config->layers[index];
+    const bool is_cut = record->op == KWS_MODEL_SLICE && !self->config->streaming &&
+                        self->num_made[index] >= record->output_height;
+    if (is_cut || --self->until_output[index] > 0u) {
+        return false;
+    }
+    self->until_output[index] = record->stride_height;
+    ++self->num_made[index];
+    return true;
+}
+
 static bool row_arrives(const flow_t *self, uint32_t index, uint32_t port, uint64_t fresh, bool frame)
 {
     const uint32_t back = kws_model_back(&self->config->layers[index], port);
@@ -128,8 +143,7 @@ static bool flow_once(flow_t *self, uint32_t start, bool frame, bool *decides)
                 return false;
             }
         } else if (row_arrives(self, index, 0u, fresh, frame) || (index == start && !frame)) {
-            makes_row = --self->until_output[index] == 0u;
-            self->until_output[index] = makes_row ? record->stride_height : self->until_output[index];
+            makes_row = flow_into_layer(self, index);
         }
         fresh |= (uint64_t)(makes_row ? 1u : 0u) << index;
     }

@@ -41,6 +41,14 @@ static bool slides(uint32_t input, uint32_t output, uint32_t kernel, uint32_t di
            pad_before < span && pad_after < span && padded >= span && output == (padded - span) / stride + 1u;
 }
 
+/* Input rows of a window that a layer uses: a slice may leave some out at both ends. */
+static uint32_t used_rows(const kws_model_layer_t *record)
+{
+    const uint32_t rows =
+        (uint32_t)record->input_height - record->skip_rows; /* wraps: then it fits nothing */
+    return (record->op == KWS_MODEL_SLICE && record->output_height < rows) ? record->output_height : rows;
+}
+
 static bool shapes_fit(const kws_model_layer_t *record)
 {
     const uint64_t columns = (uint64_t)record->pad_left + record->input_width + record->pad_right;
@@ -52,8 +60,8 @@ static bool shapes_fit(const kws_model_layer_t *record)
            (uint64_t)record->output_width * record->output_channels <= KWS_MODEL_MAX_ROW_BYTES &&
            record->output_min <= record->output_max &&
            (record->kernel_height - 1u) * kws_model_dilation(record) < MAX_SPAN &&
-           slides(record->input_height - record->skip_rows, record->output_height, record->kernel_height,
-                  kws_model_dilation(record), record->stride_height, record->pad_top, record->pad_bottom) &&
+           slides(used_rows(record), record->output_height, record->kernel_height, kws_model_dilation(record),
+                  record->stride_height, record->pad_top, record->pad_bottom) &&
            slides(record->input_width, record->output_width, record->kernel_width, 1u, record->stride_width,
                   record->pad_left, record->pad_right);
 }

@@ -273,8 +273,10 @@ static bool single_step(kws_model_t *self, const pass_t *pass, uint32_t index)
 {
     const kws_model_layer_t *record = &self->config->layers[index];
     const int8_t *row = fresh_row(self, pass, index, 0u);
-    if (row == NULL) {
-        return false;
+    const bool is_cut = record->op == KWS_MODEL_SLICE && !self->config->streaming &&
+                        kws_model_state(self, index)->output_row >= record->output_height;
+    if (row == NULL || is_cut) {
+        return false; /* rows cut off the end of a window are none to padding below */
     }
     const bool needs_place = row == pass->frame /* whose alignment nobody promised */ ||
                              (!kws_model_sums_rows(record) && kws_model_ring_rows(record) > 0u);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kws.importer.network import FRAMES, JOINS, Layer, Network
+from kws.importer.network import FRAMES, JOINS, Layer, Network, Op
 
 Pair = tuple[int, int]
 
@@ -10,9 +10,11 @@ Pair = tuple[int, int]
 class _Flow:
     """The engine of ``firmware/core/kws_model_rows.c`` with row counters in place of rows."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, streaming: bool) -> None:
         self.network = network
         self.until_output = [_first_wait(layer) for layer in network.layers]
+        self.made = [0] * len(network.layers)
+        self.streaming = streaming
         self.waiting = {i: [0, 0] for i, layer in enumerate(network.layers) if layer.op in JOINS}
         self.most = {index: [0, 0] for index in self.waiting}
         self.left_over = {index: [False, False] for index in self.waiting}
@@ -27,11 +29,19 @@ class _Flow:
             if index in self.waiting:
                 fresh[index] = self._join(index, arrived)
             elif arrived[0] or (padding and index == start):
-                self.until_output[index] -= 1
-                if self.until_output[index] == 0:
-                    self.until_output[index] = self.network.layers[index].stride[0]
-                    fresh[index] = True
+                fresh[index] = self._step(index)
         return fresh[-1]
+
+    def _step(self, index: int) -> bool:
+        layer = self.network.layers[index]
+        if layer.op is Op.SLICE and not self.streaming and self.made[index] >= layer.output.height:
+            return False
+        self.until_output[index] -= 1
+        if self.until_output[index] > 0:
+            return False
+        self.until_output[index] = layer.stride[0]
+        self.made[index] += 1
+        return True
 
     def _join(self, index: int, arrived: list[bool]) -> bool:
         waiting, most = self.waiting[index], self.most[index]
@@ -51,7 +61,7 @@ def _first_wait(layer: Layer) -> int:
 
 def queue_rows(network: Network, *, streaming: bool) -> dict[int, Pair]:
     """Return, for each join, the rows that wait at its two inputs; 0 where none ever does."""
-    flow = _Flow(network)
+    flow = _Flow(network, streaming=streaming)
     if not flow.waiting:
         return {}
     for _ in range(network.window_frames + (2 * network.time_stride if streaming else 0)):

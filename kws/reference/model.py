@@ -36,6 +36,8 @@ def run_network(network: Network, frames: Int8Array) -> list[Int8Array]:
     for index, layer in enumerate(network.layers):
         maps = [frames if source == FRAMES else outputs[source] for source in network.sources(index)]
         first = maps[0].astype(np.int64).reshape(len(maps[0]), layer.input.width, layer.input.channels)
+        if layer.op is Op.SLICE and len(frames) == network.window_frames:
+            first = first[: layer.skip_rows + layer.output.height]
         if layer.op in JOINS:
             second = maps[1].astype(np.int64).reshape(len(maps[1]), layer.input.width, -1)
             rows = min(len(first), len(second))
