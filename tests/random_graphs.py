@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,9 +164,9 @@ def random_graph(seed: int, *, streaming: bool) -> Network:
     maker.add(Op.DENSE, (end,), kernel=(shape.height, 1), channels=int(rng.integers(2, 8)))
     flat = Shape(height=shape.height, width=1, channels=shape.width * shape.channels)
     dense = maker.layers[-1]
-    maker.layers[-1] = Layer(**{**vars(dense), "input": flat, "output": Shape(height=1, width=1,
-                                                                               channels=dense.output.channels)})  # fmt: skip
+    logits = Shape(height=1, width=1, channels=dense.output.channels)
+    maker.layers[-1] = dataclasses.replace(dense, input=flat, output=logits)
     return Network(
-        window_frames=first.height, num_features=first.width * first.channels, num_labels=dense.output.channels,
+        window_frames=first.height, num_features=first.width * first.channels, num_labels=logits.channels,
         input_quantization=Quantization(scale=1.0, zero_point=0), layers=tuple(maker.layers),
     )  # fmt: skip
