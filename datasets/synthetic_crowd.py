@@ -204,7 +204,7 @@ def mend_pitch(
         return np.zeros_like(found_hz)
     level = np.median(low_level_db[voiced])
     pitch_hz = found_hz[voiced]
-    usual_hz = np.median(pitch_hz)
+    usual_hz = float(np.median(pitch_hz))
     if abs(np.log2(usual_hz / median_hz)) > _OCTAVE_OFF:
         usual_hz = median_hz
     pitch_hz = pitch_hz / np.exp2(np.rint(np.log2(pitch_hz / usual_hz)))

@@ -158,7 +158,7 @@ def _split(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording],
     noise: list[Path] = []
     labels = Labels(bundle.labels)
     for path in request.paths:
-        corpus = open_folder(path)
+        corpus = open_folder(Path(path))
         noise += corpus.noise
         for clip in corpus.clips:
             label = labels.of_word(clip.word)

@@ -10,6 +10,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -75,8 +76,9 @@ def normalised(x: keras.KerasTensor) -> keras.KerasTensor:
 
 def save(model: keras.Model, config: TrunkConfig, path: Path) -> None:
     """Write a trained network; half precision is finer than int8 will be."""
-    arrays = {str(number): weights.astype(np.float16) for number, weights in enumerate(model.get_weights())}
-    np.savez_compressed(path, **{_INFO: np.array(json.dumps(settings.to_dict(config)))}, **arrays)
+    arrays: dict[str, Any] = {_INFO: np.array(json.dumps(settings.to_dict(config)))}
+    arrays |= {str(i): weights.astype(np.float16) for i, weights in enumerate(model.get_weights())}
+    np.savez_compressed(path, **arrays)
 
 
 def load(path: Path) -> Trunk:
