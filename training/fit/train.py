@@ -27,7 +27,9 @@ Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 class Batches(Protocol):
     """Where examples come from: a function of the step number, so that an interrupted run goes on where it was."""
 
-    steps_per_epoch: int
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches make an epoch."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
