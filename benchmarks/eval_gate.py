@@ -1,9 +1,9 @@
 """What the gate costs in keywords and saves in time: `make eval KWS_DATA=DIR`.
 
-Validation keywords, 4 s apart, 10 dB over each background (and over a quiet room), through the shipped model with and
-without the gate's default settings; a quiet room with a word a minute; and the same backgrounds 5 and 0 dB below the
-words, where a level says less. Behind a gate a model hears a stream with
-its silences cut out, so some words near the threshold are lost and others gained; "a hop later" says how many of both
+Validation keywords, some 4 s apart, 10 dB over each background (and over a quiet room), through the shipped model
+with and without the gate's default settings; a quiet room with a word a minute; and the same backgrounds 5 and 0 dB
+below the words, where a level says less. SNR is that of ``kws.levels``. Behind a gate a model hears a stream with its
+silences cut out, so some words near the threshold are lost and others gained; "a hop later" says how many of both
 there are without any gate when the same audio begins one hop later. Writes benchmarks/gate.json; fails when more than
 1 % of the keywords that the always-on model hears are lost, or events that are no hits grow by more than 1 % of them.
 """
@@ -14,106 +14,74 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from kws.datasets.speech_commands import open_folder
 
-from kws.audio import SAMPLE_RATE_HZ, read_audio
+from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
 from kws.bundle import Bundle
+from kws.endpoints import speech_bounds
 from kws.errors import DatasetError
+from kws.evaluation.events import Matching, match_events
+from kws.evaluation.run import keywords_of
+from kws.evaluation.streams import Stream, StreamRecipe, Word, mix_stream
+from kws.evaluation.truth import Window
 from kws.gate import GateConfig
 from kws.pipeline import Pipeline
 
 BUNDLE = Path(__file__).parents[1] / "models" / "speech_commands_12.kws"
 NUM_KEYWORDS = 300
-GAP_S = 4.0
-HIT_SAMPLES = 2 * SAMPLE_RATE_HZ
-"""From the start of the clip: one second of clip and the second after it."""
+GAPS_S = {"min_gap_s": 3.0, "max_gap_s": 5.0}
 SNR_DB = 10.0
 LOWER_SNR_DB = (5.0, 0.0)
-QUIET_ROOM_STEPS = 3.0
-QUIET_SPEECH_STEPS = 1500.0
-RARE_KEYWORDS, RARE_GAP_S = 30, 59.0
+QUIET_ROOM_STEPS, QUIET_ROOM_SNR_DB = 3.0, 54.0
+RARE_KEYWORDS, RARE_GAPS_S = 30, {"min_gap_s": 58.0, "max_gap_s": 60.0}
 HOP_SAMPLES = 320
 MAX_WORSE = 0.01
 ALL = "all"
-
-Samples = npt.NDArray[np.int16]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stream:
-    """Keywords over a background."""
-
-    audio: Samples
-    starts: list[int]
-    words: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a pipeline made of a stream."""
 
-    hits: dict[int, int]
-    """Keyword -> sample of its event."""
-    false_events: int
-    """All other events but a second one of a word that was heard."""
+    matching: Matching
     asleep: float
     """Share of the frames."""
 
+    @property
+    def hits(self) -> dict[Window, int]:
+        """Word -> sample of its event."""
+        return {hit.window: hit.event.sample_index for hit in self.matching.hits}
 
-def loud_rms(clip: npt.NDArray[np.float64]) -> float:
-    """Level of the loudest third of a clip, which is about the word."""
-    return float(np.sqrt(np.mean(np.sort(clip**2)[-len(clip) // 3 :]))) + 1e-9
-
-
-def stream_of(
-    words: list[str], clips: list[Samples], noise: npt.NDArray[np.float64], speech_rms: float, gap_s: float
-) -> Stream:
-    """Put the keywords over the background, the gap before and behind each."""
-    gap = round(gap_s * SAMPLE_RATE_HZ)
-    audio = np.resize(noise, gap + sum(len(clip) + gap for clip in clips))
-    starts, position = [], gap
-    for clip in clips:
-        word = clip.astype(np.float64)
-        audio[position : position + len(clip)] += word * (speech_rms / loud_rms(word))
-        starts.append(position)
-        position += len(clip) + gap
-    audio *= min(1.0, 30000.0 / np.abs(audio).max())
-    return Stream(audio=np.rint(audio).astype(np.int16), starts=starts, words=words)
+    @property
+    def false_events(self) -> int:
+        """False accepts, and words taken for others."""
+        return len(self.matching.false_accepts) + len(self.matching.wrong_words)
 
 
 def listen(bundle: Bundle, stream: Stream, *, skip_samples: int = 0) -> Outcome:
     """Run the stream through a pipeline and judge its events."""
     pipeline = Pipeline(bundle)
-    hits: dict[int, int] = {}
-    false_events = 0
-    for event in pipeline.feed(stream.audio[skip_samples:]):
-        sample = event.sample_index + skip_samples
-        index = int(np.searchsorted(stream.starts, sample, side="right")) - 1
-        near = index >= 0 and sample <= stream.starts[index] + HIT_SAMPLES
-        if not near or event.label != stream.words[index]:
-            false_events += 1
-        else:
-            hits.setdefault(index, sample)
+    heard = pipeline.feed(stream.samples[skip_samples:])
+    events = [replace(event, sample_index=event.sample_index + skip_samples) for event in heard]
     num_frames = pipeline.gated_frames + len(pipeline.frames)
-    return Outcome(hits=hits, false_events=false_events, asleep=pipeline.gated_frames / num_frames)
+    return Outcome(matching=match_events(events, stream.truth), asleep=pipeline.gated_frames / num_frames)
 
 
-def compare(before: Outcome, after: Outcome, num_keywords: int) -> dict[str, float]:
+def compare(before: Outcome, after: Outcome) -> dict[str, float]:
     """Return what changed, as one row of the result."""
-    both = sorted(before.hits.keys() & after.hits.keys())
-    later = [after.hits[index] - before.hits[index] for index in both]
+    was, now = before.hits, after.hits
+    later = [now[word] - was[word] for word in was if word in now]
     return {
-        "keywords": num_keywords,
-        "heard_before": len(before.hits),
-        "heard_after": len(after.hits),
-        "lost": len(before.hits.keys() - after.hits.keys()),
-        "gained": len(after.hits.keys() - before.hits.keys()),
+        "keywords": len(before.matching.truth.windows),
+        "heard_before": len(was),
+        "heard_after": len(now),
+        "lost": len(was.keys() - now.keys()),
+        "gained": len(now.keys() - was.keys()),
         "false_events_before": before.false_events,
         "false_events_after": after.false_events,
         "later_ms": round(float(np.mean(later)) * 1000.0 / SAMPLE_RATE_HZ, 1) if later else 0.0,
@@ -121,52 +89,56 @@ def compare(before: Outcome, after: Outcome, num_keywords: int) -> dict[str, flo
     }
 
 
-def validation_keywords(data: Path, labels: tuple[str, ...]) -> tuple[list[str], list[Samples]]:
-    """Return words and clips, drawn once and for all."""
+def validation_keywords(data: Path, bundle: Bundle) -> list[Word]:
+    """Return keywords, drawn once and for all; clips without any sound have no word to place."""
     corpus = open_folder(data)
     rows = [corpus.clips[i] for i in corpus.of_split("validation")]
-    keywords = [clip for clip in rows if clip.word in labels[2:]]
+    keywords = [clip for clip in rows if clip.word in keywords_of(bundle)]
     chosen = [keywords[i] for i in np.random.default_rng(0).permutation(len(keywords))[:NUM_KEYWORDS]]
-    return [clip.word for clip in chosen], [read_audio(clip.path) for clip in chosen]
+    words = [Word(samples=read_audio(clip.path), label=clip.word) for clip in chosen]
+    return [word for word in words if speech_bounds(word.samples) is not None]
 
 
-def noisy(data: Path, words: list[str], clips: list[Samples], snr_db: float) -> Iterator[tuple[str, Stream]]:
-    """Return the keywords over each recorded background."""
+def backgrounds(data: Path) -> dict[str, Samples]:
+    """Return the recorded backgrounds."""
     root = data if (data / "background_noise").is_dir() else data.parent
     paths = sorted((root / "background_noise").glob("*.flac"))
     if not paths:
         raise DatasetError(f"{root}: expected background_noise/*.flac beside the clips")
-    for path in paths:
-        noise = read_audio(path).astype(np.float64)
-        yield path.stem, stream_of(words, clips, noise, loud_rms(noise) * 10 ** (snr_db / 20), GAP_S)
+    return {path.stem: read_audio(path) for path in paths}
 
 
-def quiet(words: list[str], clips: list[Samples]) -> Iterator[tuple[str, Stream]]:
+def noisy(recorded: dict[str, Samples], words: list[Word], snr_db: float) -> Iterator[tuple[str, Stream]]:
+    """Return the keywords over each recorded background."""
+    for name, background in recorded.items():
+        yield name, mix_stream(words, background, StreamRecipe(snr_db=snr_db, **GAPS_S))
+
+
+def quiet(words: list[Word]) -> Iterator[tuple[str, Stream]]:
     """Return the keywords in a quiet room, close together and far apart."""
-    noise = np.random.default_rng(1).normal(0.0, QUIET_ROOM_STEPS, 60 * SAMPLE_RATE_HZ)
-    few = slice(0, RARE_KEYWORDS)
-    yield "quiet room", stream_of(words, clips, noise, QUIET_SPEECH_STEPS, GAP_S)
-    rare = stream_of(words[few], clips[few], noise, QUIET_SPEECH_STEPS, RARE_GAP_S)
-    yield "quiet room, a word a minute", rare
+    room = np.random.default_rng(1).normal(0.0, QUIET_ROOM_STEPS, 60 * SAMPLE_RATE_HZ)
+    background = np.rint(room).astype(np.int16)
+    yield "quiet room", mix_stream(words, background, StreamRecipe(snr_db=QUIET_ROOM_SNR_DB, **GAPS_S))
+    rare = StreamRecipe(snr_db=QUIET_ROOM_SNR_DB, **RARE_GAPS_S)
+    yield "quiet room, a word a minute", mix_stream(words[:RARE_KEYWORDS], background, rare)
 
 
 def evaluate(data: Path) -> dict[str, dict[str, float]]:
     """Compare the gated with the always-on pipeline over every background."""
     shipped = Bundle.load(BUNDLE)
     gated, always_on = shipped.replace(gate=GateConfig()), shipped.without_gate()
-    words, clips = validation_keywords(data, shipped.labels)
+    words, recorded = validation_keywords(data, shipped), backgrounds(data)
     results, by_chance = {}, []
-    for name, stream in chain(noisy(data, words, clips, SNR_DB), quiet(words, clips)):
+    for name, stream in chain(noisy(recorded, words, SNR_DB), quiet(words)):
         before = listen(always_on, stream)
-        results[name] = compare(before, listen(gated, stream), len(stream.words))
-        later = listen(always_on, stream, skip_samples=HOP_SAMPLES)
-        by_chance.append(compare(before, later, len(stream.words)))
+        results[name] = compare(before, listen(gated, stream))
+        by_chance.append(compare(before, listen(always_on, stream, skip_samples=HOP_SAMPLES)))
         show(name, results[name])
     results[ALL] = total(list(results.values()))
     results["all, always on, a hop later"] = total(by_chance)
     for snr_db in LOWER_SNR_DB:
-        streams = [stream for _, stream in noisy(data, words, clips, snr_db)]
-        rows = [compare(listen(always_on, one), listen(gated, one), len(words)) for one in streams]
+        streams = [stream for _, stream in noisy(recorded, words, snr_db)]
+        rows = [compare(listen(always_on, stream), listen(gated, stream)) for stream in streams]
         results[f"recorded backgrounds, {snr_db:g} dB"] = total(rows)
     for name in list(results)[-2 - len(LOWER_SNR_DB) :]:
         show(name, results[name])

@@ -23,7 +23,7 @@ from kws.training.clips.recipe.sources import continuous_speech
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
-from kws.evaluation.endpoints import speech_bounds
+from kws.endpoints import speech_bounds
 from kws.evaluation.tracks import ScoreTrack, detect, score_recording
 from kws.pipeline import Pipeline
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.audio_files import audio_in
+from kws.endpoints import speech_bounds
 from kws.errors import DatasetError
-from kws.evaluation.endpoints import speech_bounds
 from kws.labels import fold, folder_name
 
 MANIFEST = "manifest.csv"

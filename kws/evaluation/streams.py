@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, to_int16
+from kws.endpoints import speech_bounds
 from kws.errors import EvaluationError
-from kws.evaluation.endpoints import active_rms, speech_bounds
 from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window
+from kws.levels import active_rms, ratio, rms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +114,11 @@ def _background(
     """Background of full scale ±1.0 at the recipe's level; digital silence stays silence."""
     start = int(random.integers(background.size))
     values = np.take(background, np.arange(start, start + num_samples), mode="wrap").astype(np.float64)
-    rms = float(np.sqrt(np.mean(background.astype(np.float64) ** 2)))
-    level = 10.0 ** ((recipe.word_dbfs - recipe.snr_db) / 20.0)
-    return values * (level / rms) if rms > 0.0 else values
+    has, wanted = rms(background), ratio(recipe.word_dbfs - recipe.snr_db)
+    return values * (wanted / has) if has > 0.0 else values
 
 
 def _scaled(samples: Samples, dbfs: float) -> NDArray[np.float64]:
     """Word of full scale ±1.0 with its active level at ``dbfs``."""
-    gain = 10.0 ** (dbfs / 20.0) / active_rms(samples)
+    gain = ratio(dbfs) / active_rms(samples)
     return np.asarray(samples * gain, dtype=np.float64)

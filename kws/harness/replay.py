@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws.audio import Samples
+from kws.endpoints import speech_bounds
 from kws.evaluation.clips import verdict_of_events
-from kws.evaluation.endpoints import speech_bounds
 from kws.evaluation.events import Matching, match_events
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, Streamed, with_silence
 from kws.evaluation.recordings import Recording

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from kws.endpoints import speech_bounds
 from kws.errors import EvaluationError
-from kws.evaluation.endpoints import active_rms, speech_bounds
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
+from kws.levels import active_rms
 
 RATE_HZ = 16000
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
-from kws.evaluation.endpoints import active_rms
+from kws.levels import active_rms
 
 Waveform = NDArray[np.float32]
 """Samples, full scale +-1.0."""

@@ -47,15 +47,6 @@ def speech_bounds(samples: Samples, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> 
     return int(loud[0]) * block, (int(loud[-1]) + 1) * block
 
 
-def active_rms(samples: Samples) -> float:
-    """Root mean square over the word itself, pauses around it left out; 0 when there is no word."""
-    bounds = speech_bounds(samples)
-    if bounds is None:
-        return 0.0
-    word = samples[bounds[0] : bounds[1]].astype(np.float64)
-    return float(np.sqrt(np.mean(word**2)))
-
-
 def _levels_db(blocks: NDArray[np.int16]) -> NDArray[np.float64]:
     """Level of each block ``[num_blocks, block_samples]`` in dB, smoothed; the mean is no part of it."""
     values = blocks.astype(np.float64)
