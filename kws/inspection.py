@@ -14,6 +14,10 @@ from kws.bundle import Bundle
 from kws.core import aligned_copy, check, ffi, lib
 from kws.model import LayerInfo, Model
 
+_SHOWN_ABOVE = {"name", "macs_per_window"}
+"""Metadata that the tables above say better."""
+_LINE_CHARACTERS = 16
+
 
 def describe(bundle: Bundle) -> dict[str, Any]:
     """Return everything ``kws inspect`` shows, JSON-serialisable.
@@ -63,31 +67,27 @@ def _front_end(bundle: Bundle) -> dict[str, int]:
 def print_bundle(bundle: Bundle, console: Console) -> None:
     """Print the tables of ``kws inspect``."""
     info = describe(bundle)
-    console.print(_layer_table(Model(bundle).layers, info["model"]))
     console.print(_figures_table(info))
     console.print(_points_table(bundle))
+    console.print(_layer_table(Model(bundle).layers, info["model"]))
     if bundle.metadata:
         console.print(_provenance_table(bundle.metadata))
 
 
 def _layer_table(layers: tuple[LayerInfo, ...], totals: dict[str, Any]) -> Table:
-    """Seven narrow columns, so that it fits a terminal of 80; the output of a layer is the next one's input."""
+    """Six narrow columns, so that it fits a terminal of 80; the output of a layer is the next one's input."""
     kind = "streaming" if totals["streaming"] else "window"
-    table = Table(
-        title=f"layers ({kind} model), time x width x channels, MACs of one window",
-        title_justify="left",
-        padding=(0, 0, 0, 1),
-    )
+    table = Table(title=f"layers of one decision ({kind} model), time x width x channels", title_justify="left")
     for name in ("layer", "input", "kernel/stride", "padding"):
         table.add_column(name, no_wrap=True)
-    for name in ("MACs", "/decision", "bytes"):
+    for name in ("MACs", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     for layer in layers:
         table.add_row(*_layer_cells(layer))
-    numbers = [sum(layer.macs for layer in layers), sum(layer.macs_per_decision for layer in layers)]
+    macs = sum(layer.macs_per_decision for layer in layers)
     size = sum(layer.weights_bytes + layer.tables_bytes for layer in layers)
     table.add_section()
-    table.add_row("total", "", "", "", *(f"{number:,}" for number in [*numbers, size]), style="bold")
+    table.add_row("total", "", "", "", f"{macs:,}", f"{size:,}", style="bold")
     return table
 
 
@@ -98,7 +98,6 @@ def _layer_cells(layer: LayerInfo) -> list[str]:
         _times(layer.input_shape),
         _times(layer.kernel) + ("" if layer.stride == (1, 1) else f" /{_times(layer.stride)}"),
         f"{top}+{bottom} {left}+{right}" if any(layer.padding) else "-",
-        f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.macs_per_decision:,}" if layer.macs else "-",
         f"{layer.weights_bytes + layer.tables_bytes:,}",
     ]
@@ -115,7 +114,7 @@ def _figures_table(info: dict[str, Any]) -> Table:
     smoothing, refractory = info["decision"]["smoothing_decisions"], info["decision"]["refractory_frames"]
     table = Table(title=escape(str(info["name"])), title_justify="left", show_header=False)
     rows = {
-        "checksum": info["crc32"],
+        "labels": ", ".join(info["labels"]),
         "flash": f"{info['flash_bytes']:,} bytes ({sections})",
         "arena": f"{info['arena_bytes']:,} bytes, of them {model['state_bytes']:,} model state",
         "front end": f"{features['sample_rate_hz']} Hz, window {features['window_samples']}, hop "
@@ -125,7 +124,8 @@ def _figures_table(info: dict[str, Any]) -> Table:
         f"over {model['window_frames']} frames",
         "detection": f"mean of {smoothing} decisions, {refractory} frames of silence after an event",
         "gate": _gate_text(info["gate"], model["window_frames"], hop_ms),
-        "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second, awake",
+        "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second while awake",
+        "checksum": info["crc32"],
     }
     for name, value in rows.items():
         table.add_row(name, value)
@@ -157,8 +157,19 @@ def _points_table(bundle: Bundle) -> Table:
 
 
 def _provenance_table(metadata: dict[str, Any]) -> Table:
-    table = Table(title="provenance", title_justify="left", show_header=False)
-    for key, value in metadata.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add_row(escape(key), escape(text if len(text) <= 400 else text[:400] + " ..."))
+    """What fits a line; the rest, such as all settings of a training, is in ``kws inspect --json``."""
+    table = Table(title="provenance (all of it: --json)", title_justify="left", show_header=False)
+    for key, value in sorted(metadata.items()):
+        if key not in _SHOWN_ABOVE:
+            table.add_row(escape(key), escape(_one_line(value)))
     return table
+
+
+def _one_line(value: Any) -> str:
+    if isinstance(value, dict):
+        plain = {key: part for key, part in value.items() if not isinstance(part, dict | list)}
+        return ", ".join(f"{key} {_one_line(part)}" for key, part in plain.items()) or "..."
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LINE_CHARACTERS else text[:_LINE_CHARACTERS] + "..."

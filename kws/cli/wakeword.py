@@ -12,7 +12,7 @@ def wakeword(
     phrases: Annotated[list[str] | None, typer.Argument(help="What to wake at; several share a bundle.")] = None,
     config: Annotated[Path | None, typer.Option(help="Word project, a TOML file; instead of phrases.")] = None,
     say: Annotated[
-        list[str] | None, typer.Option(help="Another spelling or [[phonemes]] of the phrase; with one phrase only.")
+        list[str] | None, typer.Option(help="Another spelling or \\[\\[phonemes]] of the phrase; with one phrase only.")
     ] = None,
     recordings: Annotated[Path | None, typer.Option(help="Your own takes: FOLDER/PHRASE/*.wav.")] = None,
     ambient: Annotated[

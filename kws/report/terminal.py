@@ -6,45 +6,77 @@ from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from kws.evaluation.clips import ClipScore
 from kws.evaluation.listening import Listening
 from kws.evaluation.summary import Evaluation
 from kws.harness.baseline import Change
+from kws.harness.mistakes import mistakes
 from kws.harness.result import ReplayResult
 
-_HEADER_CHARACTERS = 4
-"""Of a label above a column: twelve labels fit 80 columns."""
+_MISTAKES_SHOWN = 20
+_SHORTEST_HEAD = 3
+"""Characters below which numbers say more."""
 _BAR_CHARACTERS = 40
 
 
 def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Change] | None = None) -> None:
     """Print the figures, the confusion, the compute per stage, and what changed since the baseline."""
     if len(result.clips) > 1:
-        console.print(confusion_table(result.confusion.tolist(), result.verdicts))
+        console.print(confusion_table(result.confusion.tolist(), result.verdicts, width=console.width))
     elif len(result.outcomes) <= 20:
         console.print(_events(result))
     if result.stages:
         console.print(_stages(result))
     console.print(_figures(result))
+    _print_mistakes(result, console)
     if changes is not None:
         console.print(_changes(changes) if changes else "[green]no change since the baseline[/green]")
 
 
-def confusion_table(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> Table:
-    """Expected label down, verdict across; rows without a clip are left out."""
+def _print_mistakes(result: ReplayResult, console: Console) -> None:
+    found = mistakes(result)
+    if not found:
+        return
+    console.print(f"[bold]mistakes[/] ({len(found)})")
+    for mistake in found[:_MISTAKES_SHOWN]:
+        console.print(f"  {mistake}", markup=False, highlight=False, soft_wrap=True)
+    if len(found) > _MISTAKES_SHOWN:
+        rest = len(found) - _MISTAKES_SHOWN
+        console.print(f"  ... and {rest} more; --report FILE.html shows and plays them, --json FILE lists all")
+
+
+def confusion_table(matrix: Sequence[Sequence[int]], labels: Sequence[str], *, width: int = 80) -> Table:
+    """Expected label down, verdict across; rows without a clip are left out.
+
+    Labels above columns are cut as far as they stay different; where that is too wide, numbers stand for them.
+    """
+    heads = column_heads(labels, width)
+    numbered = heads[0] != labels[0][: len(heads[0])]
     title = "confusion: what it is (row), what it was taken for (column)"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
     table.add_column("", no_wrap=True)
-    for label in labels:
-        table.add_column(label[:_HEADER_CHARACTERS], justify="right", no_wrap=True)
+    for head in heads:
+        table.add_column(escape(head), justify="right", no_wrap=True)
     table.add_column("found", justify="right", no_wrap=True)
     for index, counts in enumerate(matrix):
         total = sum(counts)
         if total:
-            table.add_row(labels[index], *_cells(counts, index), f"{counts[index] / total:.1%}")
+            name = f"{heads[index]} {labels[index]}" if numbered else labels[index]
+            table.add_row(escape(name), *_cells(counts, index), f"{counts[index] / total:.1%}")
     return table
+
+
+def column_heads(labels: Sequence[str], width: int) -> list[str]:
+    """Return what stands above the columns: labels as long as fit, at least until they differ; or their numbers."""
+    room = width - max(map(len, labels)) - len("100.0%") - 5
+    for length in range(max(map(len, labels)), _SHORTEST_HEAD - 1, -1):
+        heads = [label[:length].strip() for label in labels]
+        if sum(len(head) + 2 for head in heads) <= room and len(set(heads)) == len(labels):
+            return heads
+    return [str(number) for number in range(1, len(labels) + 1)]
 
 
 def _cells(counts: Sequence[int], right: int) -> list[str]:
@@ -118,7 +150,9 @@ def _changes(changes: Sequence[Change]) -> Table:
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print clip accuracy and confusion, and the streams' figures at each operating point."""
     if evaluation.clips is not None:
-        console.print(confusion_table(evaluation.clips.confusion.tolist(), evaluation.clips.labels))
+        console.print(
+            confusion_table(evaluation.clips.confusion.tolist(), evaluation.clips.labels, width=console.width)
+        )
         console.print(f"[dim]accuracy[/]  [bold]{evaluation.clips.accuracy}[/]")
         console.print(f"[dim]{_what_clips_mean(evaluation.clips)}[/]", highlight=False)
     for verdict in evaluation.points:

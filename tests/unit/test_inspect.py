@@ -74,3 +74,15 @@ def test_a_file_that_is_no_bundle_ends_in_one_line(tmp_path: Path, content: byte
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 1
     assert "a.kws" in result.stderr
+
+
+def test_name_labels_and_sizes_stand_first_and_there_is_one_count_of_macs() -> None:
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    bundle = random_bundle(seed=1)
+    print_bundle(bundle, console)
+    text = console.export_text()
+    places = [text.index(word) for word in ("random", "silence, unknown", "flash", "operating points", "layers of one")]
+    assert places == sorted(places)
+    layers = describe(bundle)["model"]["layers"]
+    assert f"{sum(layer['macs_per_decision'] for layer in layers):,}" in text
+    assert f"{sum(layer['macs'] for layer in layers):,}" not in text

@@ -19,16 +19,18 @@ from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Truth, Window
 from kws.evaluation.truth_files import write_truth
 from kws.gate import GateConfig
+from kws.harness import suite as suite_module
 from kws.harness.baseline import compare, read_baseline
+from kws.harness.mistakes import mistakes
 from kws.harness.replay import clip_decision, replay, same_bits, surround
-from kws.harness.result import ReplayResult
+from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.harness.session import Heard, HostSession, Listener
 from kws.harness.suite import Expectations, read_suite
 from kws.pipeline import Detection, Pipeline, Scores
 from kws.report.junit import junit_xml
 from kws.report.page import replay_page
-from kws.report.terminal import print_replay
+from kws.report.terminal import column_heads, print_replay
 
 LISTENING = Listening(
     labels=("silence", "unknown", "left", "right"),
@@ -342,3 +344,60 @@ def test_the_terminal_shows_confusion_and_figures_in_80_columns(result: ReplayRe
     text = console.export_text()
     assert all(words in text for words in ("confusion", "accuracy", "equal to host", "dropped samples", "no change"))
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_labels_above_columns_stay_different_or_are_numbers() -> None:
+    assert column_heads(("yes", "no"), 80) == ["yes", "no"]
+    similar = ("silence", "turn on", "turn off", "turn around", "hey nova", "hey jarvis")
+    heads = column_heads(similar, 80)
+    assert len(set(heads)) == len(similar)
+    assert all(label.startswith(head) for label, head in zip(similar, heads, strict=True))
+    assert column_heads(similar, 60) == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_numbered_columns_are_named_in_the_rows(result: ReplayResult) -> None:
+    console = Console(width=30, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_replay(result, console)
+    assert "4 right" in console.export_text()
+
+
+def test_every_mistake_is_named_and_the_terminal_shows_the_first_twenty(result: ReplayResult) -> None:
+    wrong = [outcome for outcome in result.outcomes if outcome.correct is False]
+    named = mistakes(result)
+    assert wrong
+    for outcome in wrong:
+        line = f"{outcome.recording.name}: {outcome.recording.expected} taken for {outcome.predicted}"
+        assert any(mistake.startswith(line) for mistake in named)
+    many = replace(result, outcomes=result.outcomes * 20)
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_replay(many, console)
+    text = console.export_text()
+    assert sum(line.startswith("  ") and " taken for " in line for line in text.splitlines()) <= 20
+    assert f"... and {len(mistakes(many)) - 20} more" in text
+
+
+def test_mistakes_in_streams_have_their_time(tmp_path: Path) -> None:
+    write_wav(tmp_path / "long.wav", speech_like(10.0))
+    window = Window(label="left", start_sample=16000, end_sample=24000)
+    recording = Recording(path=tmp_path / "long.wav", name="long.wav", windows=(window,))
+    board = Scripted(events=(event(20000, "right"), event(120000, "right")))
+    (outcome,) = replay(board, [recording], LISTENING)
+    replayed = ReplayResult(
+        listener=board.listener,
+        bundle=BundleIdentity(name="a.kws", crc32=0, operating_point="0"),
+        listening=LISTENING,
+        outcomes=(outcome,),
+        stages=(),
+        dropped_samples=0,
+    )
+    assert mistakes(replayed) == [
+        "long.wav: missed left at 1.00 s",
+        "long.wav: false accept of right at 7.50 s",
+        "long.wav: wrong word right at 1.25 s",
+    ]
+
+
+def test_every_key_of_a_suite_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "kws/harness/README.md").read_text(encoding="utf-8")
+    for key in [*suite_module._SUITE_TYPES, *suite_module._EXPECT_TYPES]:
+        assert f"`{key}`" in text, key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from kws.datasets.synthetic import SpeechEngine
@@ -18,7 +19,7 @@ def show_pronunciation(words: Sequence[WordConfig], engine: SpeechEngine, consol
     for word in words:
         for text in word.texts:
             spoken = engine.pronounce(text)
-            phonemes = f"   say it otherwise: --say '[[{spoken.phonemes}]]'" if spoken.phonemes else ""
+            phonemes = f"   say it otherwise: --say {shlex.quote(f'[[{spoken.phonemes}]]')}" if spoken.phonemes else ""
             console.print(f"{word.label}: {spoken.ipa or text}{phonemes}", highlight=False, markup=False)
 
 
