@@ -45,9 +45,38 @@ uint32_t kws_audio_ring_write(kws_audio_ring_t *self, const int16_t *samples, ui
     return count;
 }
 
+void kws_audio_ring_commit(kws_audio_ring_t *self, uint32_t num_samples)
+{
+    publish(&self->written, self->written + num_samples);
+}
+
+void kws_audio_ring_lose(kws_audio_ring_t *self, uint32_t num_samples)
+{
+    self->gap = self->written;
+    publish(&self->lost, self->lost + num_samples);
+}
+
+bool kws_audio_ring_has_gap(const kws_audio_ring_t *self)
+{
+    return self->lost != observe(&self->lost_taken);
+}
+
+uint32_t kws_audio_ring_take_lost(kws_audio_ring_t *self)
+{
+    const uint32_t lost = observe(&self->lost) - self->lost_taken;
+    if (lost == 0u || self->gap != self->read) {
+        return 0u;
+    }
+    publish(&self->lost_taken, self->lost_taken + lost);
+    return lost;
+}
+
 const int16_t *kws_audio_ring_peek(const kws_audio_ring_t *self, uint32_t *num_samples)
 {
-    const uint32_t available = kws_audio_ring_available(self);
+    uint32_t available = kws_audio_ring_available(self); /* before the look at the gap, which lies here or behind */
+    if (observe(&self->lost) != self->lost_taken && self->gap - self->read < available) {
+        available = self->gap - self->read;
+    }
     const uint32_t start = self->read & (self->capacity_samples - 1u);
     const uint32_t to_end = self->capacity_samples - start;
     *num_samples = (available < to_end) ? available : to_end;
@@ -124,7 +153,7 @@ static void copy_samples(int16_t *to, const int16_t *from, uint32_t num_samples)
 static void advance(kws_audio_framer_t *self)
 {
     if (self->hop_samples >= self->window_samples) {
-        self->skip_samples = (uint16_t)(self->hop_samples - self->window_samples);
+        self->skip_samples = (uint32_t)self->hop_samples - self->window_samples;
         self->filled_samples = 0u;
         return;
     }
@@ -138,7 +167,27 @@ uint32_t kws_audio_framer_wanted(const kws_audio_framer_t *self)
     if (self->filled_samples == self->window_samples) {
         return self->hop_samples;
     }
-    return (uint32_t)self->skip_samples + self->window_samples - self->filled_samples;
+    return self->skip_samples + self->window_samples - self->filled_samples;
+}
+
+uint32_t kws_audio_framer_skip(kws_audio_framer_t *self, uint32_t num_samples, uint32_t pending, uint32_t step)
+{
+    if (num_samples == 0u) {
+        return 0u;
+    }
+    if (self->filled_samples == self->window_samples) {
+        advance(self);
+    }
+    /* Of the next window's first sample, behind the gap: negative when that is still to come. */
+    const int64_t begun = (int64_t)self->filled_samples - self->skip_samples + num_samples;
+    uint64_t windows = 0u;
+    if (begun > 0) {
+        windows = ((uint64_t)begun + self->hop_samples - 1u) / self->hop_samples;
+    }
+    windows += (step - (pending + windows) % step) % step;
+    self->filled_samples = 0u;
+    self->skip_samples = (uint32_t)((int64_t)(windows * self->hop_samples) - begun);
+    return (uint32_t)windows;
 }
 
 uint32_t kws_audio_framer_step(kws_audio_framer_t *self, const int16_t *samples, uint32_t num_samples,
@@ -148,7 +197,7 @@ uint32_t kws_audio_framer_step(kws_audio_framer_t *self, const int16_t *samples,
         advance(self);
     }
     const uint32_t skipped = (num_samples < self->skip_samples) ? num_samples : self->skip_samples;
-    self->skip_samples = (uint16_t)(self->skip_samples - skipped);
+    self->skip_samples -= skipped;
     const uint32_t wanted = (uint32_t)self->window_samples - self->filled_samples;
     const uint32_t offered = num_samples - skipped;
     const uint32_t count = (offered < wanted) ? offered : wanted;

@@ -260,3 +260,14 @@ void kws_pipeline_feed(kws_pipeline_t *self, const int16_t *samples, uint32_t nu
         }
     }
 }
+
+void kws_pipeline_skip(kws_pipeline_t *self, uint32_t num_samples)
+{
+    /* Asleep, what was slept through lies before the gap and is out of reach: it is cut out with it. */
+    const uint32_t slept = self->asleep ? self->frame_index - self->first_gated_frame : 0u;
+    self->frame_index +=
+        kws_audio_framer_skip(&self->audio, num_samples, slept, self->model_config.decision_frames);
+    if (num_samples > 0u) {
+        self->first_gated_frame = self->frame_index;
+    }
+}

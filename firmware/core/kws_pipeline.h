@@ -84,4 +84,9 @@ void kws_pipeline_reset(kws_pipeline_t *self);
 /* Any number of samples. Events and scores are told through the hooks, in order, before it returns. */
 void kws_pipeline_feed(kws_pipeline_t *self, const int16_t *samples, uint32_t num_samples);
 
+/* num_samples of the stream were lost. Indices go on as if they had been fed. No frame that they touch is heard: the
+ * model goes on with the first whole one behind them, on the frame grid of the stream, as it does after a sleep of the
+ * gate: what is cut out is rounded up to a multiple of decision_frames. */
+void kws_pipeline_skip(kws_pipeline_t *self, uint32_t num_samples);
+
 #endif
