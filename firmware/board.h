@@ -5,6 +5,7 @@
 #ifndef KWS_BOARD_H
 #define KWS_BOARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,6 +76,28 @@ uint32_t board_static_bytes(void);
 
 /* Deepest the stack has been since reset; 0 when the board cannot tell. */
 uint32_t board_stack_peak_bytes(void);
+
+/* ---- what a product needs and a board may leave out: board_defaults.c has them do nothing ---- */
+
+typedef enum {
+    BOARD_RESET_UNKNOWN,
+    BOARD_RESET_POWER,
+    BOARD_RESET_PIN,
+    BOARD_RESET_SOFTWARE,
+    BOARD_RESET_WATCHDOG,
+    BOARD_RESET_LOCKUP
+} board_reset_t;
+
+/* Why the processor started, told once: the chip forgets it with the first call. */
+board_reset_t board_take_reset_reason(void);
+
+/* Shows an event to the world: a lamp, a pin that wakes another processor. */
+void board_signal(bool on);
+
+/* From now on the board is reset when board_watchdog_feed is not called for this long; it cannot be stopped. Fed by the
+ * main loop, never by an interrupt. */
+void board_watchdog_start(uint32_t timeout_ms);
+void board_watchdog_feed(void);
 
 /* The one function that the application gives: called by the board when the processor faults. It may report;
  * the board is reset when it returns. */

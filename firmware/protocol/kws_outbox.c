@@ -74,6 +74,12 @@ void kws_outbox_acknowledge(kws_outbox_t *self, uint16_t number)
     self->oldest_number = number;
 }
 
+void kws_outbox_forget_sent(kws_outbox_t *self)
+{
+    self->freed = self->unsent;
+    self->oldest_number = self->unsent_number;
+}
+
 void kws_outbox_rewind(kws_outbox_t *self)
 {
     self->unsent = self->freed;

@@ -34,6 +34,9 @@ void kws_outbox_append(kws_outbox_t *self, const void *data, uint32_t num_bytes)
 /* Frees all records before number; a number that is not among the records waiting is ignored. */
 void kws_outbox_acknowledge(kws_outbox_t *self, uint16_t number);
 
+/* Frees all records that were sent, acknowledged or not. */
+void kws_outbox_forget_sent(kws_outbox_t *self);
+
 /* All records not acknowledged are to be sent again. */
 void kws_outbox_rewind(kws_outbox_t *self);
 

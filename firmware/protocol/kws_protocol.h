@@ -13,7 +13,7 @@
 
 enum {
     KWS_SERIAL_BAUD = 921600,
-    KWS_PROTOCOL_VERSION = 2, /* boards and hosts of different versions refuse to work together */
+    KWS_PROTOCOL_VERSION = 3, /* boards and hosts of different versions refuse to work together */
     KWS_AUDIO_FRAME_SAMPLES =
         56, /* most samples in one AUDIO message: few, so that a small buffer holds several */
     KWS_PROTOCOL_MAX_LABELS =
@@ -37,6 +37,7 @@ typedef enum {
     KWS_MESSAGE_POLL = 0x06,  /* empty -> STATUS, and every record from the header's number on again */
     KWS_MESSAGE_ACKNOWLEDGE = 0x07, /* empty; the header says it all; no answer */
     KWS_MESSAGE_STATISTICS = 0x08,  /* empty -> STATISTICS_REPORT */
+    KWS_MESSAGE_GOODBYE = 0x09, /* empty; the board goes back to what it does without a host; no answer */
     /* replies */
     KWS_MESSAGE_INFO = 0x41,              /* kws_message_info_t */
     KWS_MESSAGE_LABEL_TEXT = 0x42,        /* kws_message_label_text_t */
@@ -49,7 +50,8 @@ typedef enum {
     KWS_MESSAGE_SCORES =
         0x82, /* kws_message_scores_t, then num_labels posteriors, then num_labels smoothed */
     KWS_MESSAGE_FEATURES = 0x83, /* kws_message_features_t, then num_features int8 values */
-    KWS_MESSAGE_DRAINED = 0x84   /* kws_message_drained_t */
+    KWS_MESSAGE_DRAINED = 0x84, /* kws_message_drained_t */
+    KWS_MESSAGE_HEARD = 0x85    /* kws_message_heard_t, then the int16 samples that the pipeline is given next */
 } kws_message_type_t;
 
 typedef struct {
@@ -87,7 +89,12 @@ typedef struct {
 enum {
     KWS_WANTED_SCORES = 1,
     KWS_WANTED_FEATURES = 2,
-    KWS_WANTED_TIMES = 4 /* of each stage in STATISTICS: looking at the clock costs cycles too */
+    KWS_WANTED_TIMES = 4, /* of each stage in STATISTICS: looking at the clock costs cycles too */
+    /* The board hears its own microphone instead of AUDIO. Sound does not wait for acknowledgements: records are sent
+     * once; where the line is too slow for them sound is lost, and counted. A board without a microphone says
+     * KWS_ERROR_UNSUPPORTED. */
+    KWS_WANTED_MICROPHONE = 8,
+    KWS_WANTED_SOUND = 16 /* HEARD, with KWS_WANTED_MICROPHONE: what it hears */
 };
 
 typedef struct {
@@ -171,5 +178,10 @@ typedef struct {
 typedef struct {
     uint32_t position; /* that of the FLUSH */
 } kws_message_drained_t;
+
+typedef struct {
+    uint32_t position; /* of the first sample in the stream that the pipeline hears */
+    uint32_t lost;     /* samples right before it that the microphone gave and nobody took; the stream counts them */
+} kws_message_heard_t;
 
 #endif

@@ -30,7 +30,7 @@ DOOR_HEADERS = [
     "nn/layout.h",
     *(
         f"kws_{name}.h"
-        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll",
+        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll", "dc_blocker",
                      "smoothing", "detection", "pipeline")
     ),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "microphone.h"
 
 enum {
     SLICE_SAMPLES = 320 /* worth a call of the pipeline, when they do not complete a window */
@@ -51,6 +52,9 @@ static void on_event(void *user, const kws_event_t *event)
     app_t *self = user;
     const kws_message_event_t message = {
         .sample_index = event->sample_index, .label = event->label, .score = event->score};
+    if (microphone_show_event(self, event)) {
+        return;
+    }
     kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_EVENT, sizeof message);
     kws_outbox_append(&self->link.outbox, &message, sizeof message);
 }
@@ -108,26 +112,41 @@ void app_init(app_t *self)
     if (self->status != KWS_OK) {
         self->bundle.total_bytes = 0u; /* nothing to start */
     }
-    app_start(self, -1);
+    app_listen(self);
 }
 
-/* Room for all that one slice can produce: it completes at most one frame, that at most one decision, and that
- * at most one event; and a DRAINED behind them. */
-static bool outbox_has_room(const app_t *self)
+void app_listen(app_t *self)
+{
+    self->has_host = false;
+    self->wanted = 0u;
+    app_start(self, -1);
+    microphone_listen(self);
+}
+
+bool app_is_alive(app_t *self)
+{
+    const bool alive = !self->microphone.runs || self->microphone.heard_something;
+    self->microphone.heard_something = false;
+    return alive;
+}
+
+/* It completes at most one frame, that at most one decision, and that at most one event; and a DRAINED behind them. */
+uint32_t app_slice_record_bytes(const app_t *self)
 {
     const uint32_t num_labels = self->pipeline.decision_config.num_labels;
     const uint32_t num_features = self->pipeline.features_config.num_features;
-    const uint32_t needed =
-        kws_outbox_record_bytes((uint32_t)sizeof(kws_message_features_t) + num_features) +
-        kws_outbox_record_bytes((uint32_t)sizeof(kws_message_scores_t) + 2u * num_labels) +
-        kws_outbox_record_bytes(sizeof(kws_message_event_t)) +
-        kws_outbox_record_bytes(sizeof(kws_message_drained_t));
-    return kws_outbox_room(&self->link.outbox) >= needed;
+    return kws_outbox_record_bytes((uint32_t)sizeof(kws_message_features_t) + num_features) +
+           kws_outbox_record_bytes((uint32_t)sizeof(kws_message_scores_t) + 2u * num_labels) +
+           kws_outbox_record_bytes(sizeof(kws_message_event_t)) +
+           kws_outbox_record_bytes(sizeof(kws_message_drained_t));
 }
 
 bool app_feed(app_t *self)
 {
-    if (self->status != KWS_OK || !outbox_has_room(self)) {
+    if (self->microphone.runs) {
+        return microphone_feed(self);
+    }
+    if (self->status != KWS_OK || kws_outbox_room(&self->link.outbox) < app_slice_record_bytes(self)) {
         return false;
     }
     /* A window waits for its last sample and no longer; crumbs before that would cost a call each. */

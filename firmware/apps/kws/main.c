@@ -2,6 +2,10 @@
 #include "board.h"
 #include "loop.h"
 
+enum {
+    WATCHDOG_MS = 8000
+};
+
 static app_t app;
 
 void board_on_fault(const board_fault_t *fault)
@@ -15,7 +19,11 @@ int main(int argc, char **argv)
 {
     board_init(KWS_SERIAL_BAUD, argc, argv);
     app_init(&app);
+    board_watchdog_start(WATCHDOG_MS);
     for (;;) {
+        if (app_is_alive(&app)) {
+            board_watchdog_feed();
+        }
         if (!loop_step(&app)) {
             statistics_sleep(&app.statistics);
             board_sleep();

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "microphone.h"
 
 enum {
     /* Kept free of audio in the receive buffer, for requests that come on top of it. */
@@ -99,8 +100,12 @@ static void serve_reset(app_t *self, const request_t *request)
     kws_message_reset_t reset;
     memcpy(&reset, request->payload, sizeof reset);
     kws_link_begin_session(&self->link, request->header.session);
+    microphone_stop(self);
     self->wanted = reset.wanted;
     app_start(self, reset.operating_point);
+    if ((reset.wanted & KWS_WANTED_MICROPHONE) != 0u && self->status == KWS_OK && !microphone_start(self)) {
+        self->status = KWS_ERROR_UNSUPPORTED; /* until the next RESET */
+    }
     send_status(self);
 }
 
@@ -161,6 +166,14 @@ static void serve_acknowledge(app_t *self, const request_t *request)
     (void)request;
 }
 
+static void serve_goodbye(app_t *self, const request_t *request)
+{
+    (void)request;
+    kws_link_begin_session(&self->link, 0u);
+    microphone_stop(self);
+    app_listen(self);
+}
+
 static void serve_statistics(app_t *self, const request_t *request)
 {
     (void)request;
@@ -197,6 +210,7 @@ static const service_t services[] = {
     {KWS_MESSAGE_POLL, false, EXACTLY(kws_message_poll_t), serve_poll},
     {KWS_MESSAGE_ACKNOWLEDGE, false, 0, 0, serve_acknowledge},
     {KWS_MESSAGE_STATISTICS, false, 0, 0, serve_statistics},
+    {KWS_MESSAGE_GOODBYE, false, 0, 0, serve_goodbye},
 };
 
 static void serve_request(app_t *self, const request_t *request)
@@ -219,6 +233,18 @@ static void serve_request(app_t *self, const request_t *request)
     send_error(self, KWS_LINK_ERROR_MESSAGE, type);
 }
 
+/* The first message of a host: from now on it is spoken to in frames. A line of text in front of the first one would
+ * spoil it. */
+static void greet(app_t *self)
+{
+    if (!self->has_host) {
+        const uint8_t end_of_text = 0u;
+        board_serial_write(&end_of_text, 1);
+        microphone_stop(self);
+        self->has_host = true;
+    }
+}
+
 bool requests_serve(app_t *self)
 {
     if (!kws_link_can_send()) {
@@ -231,11 +257,12 @@ bool requests_serve(app_t *self)
     }
     const kws_frame_result_t result = kws_link_receive(&self->link);
     if (result == KWS_FRAME_GOOD) {
+        greet(self);
         const request_t request = {.payload = self->link.reader.frame.payload,
                                    .payload_bytes = self->link.reader.payload_bytes,
                                    .header = self->link.reader.frame.header};
         serve_request(self, &request);
-    } else if (result == KWS_FRAME_BAD) {
+    } else if (result == KWS_FRAME_BAD && self->has_host) {
         self->status_due = true;
         self->resend_due = true;
     }

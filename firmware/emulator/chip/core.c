@@ -261,6 +261,13 @@ void core_init(void)
     private_init();
 }
 
+static uint32_t boot_address;
+
+void core_boot_from(uint32_t address)
+{
+    boot_address = address;
+}
+
 void core_reset(void)
 {
     exceptions_reset();
@@ -272,9 +279,9 @@ void core_reset(void)
     core_set(UC_ARM_REG_BASEPRI, 0);
     core_set(UC_ARM_REG_FAULTMASK, 0);
     core_set(UC_ARM_REG_CONTROL, 0);
-    core_set(UC_ARM_REG_SP, core_load(CHIP.flash_start));
+    core_set(UC_ARM_REG_SP, core_load(boot_address));
     core_set(UC_ARM_REG_LR, 0xFFFFFFFFu);
-    core_go_to(core_load(CHIP.flash_start + 4) & ~1u);
+    core_go_to(core_load(boot_address + 4) & ~1u);
 }
 
 void core_stall(uint64_t cycles)

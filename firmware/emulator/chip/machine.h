@@ -69,6 +69,9 @@ typedef struct {
 extern core_statistics_t core_statistics;
 
 void core_init(void);
+/* Where the image's vector table lies. A bootloader in front of it is not there to be run: it jumps to the image, with
+ * the vector table register still on its own. */
+void core_boot_from(uint32_t address);
 void core_reset(void);
 void core_interrupt_line(unsigned interrupt, bool high); /* level, from a peripheral */
 void core_stall(uint64_t cycles);                        /* the bus keeps the core waiting */
@@ -105,8 +108,8 @@ extern microphone_statistics_t microphone_statistics;
 
 /* The microphone was started. */
 void outside_sound_start(void);
-/* Sound at the microphone, full scale, resampled. */
-void outside_sound(int16_t *samples, size_t num_samples, double sample_hz);
+/* Sound as the microphone gives it, resampled; full scale is 32768. */
+void outside_sound(double *samples, size_t num_samples, double sample_hz);
 /* The same as bits of a pulse density microphone, first bit in the most significant place. */
 void outside_sound_bits(uint16_t *words, size_t num_words, double bit_hz);
 int outside_serial_receive(void); /* a byte, or -1 */

@@ -24,7 +24,7 @@ enum {
 
 static struct {
     const char *image, *sound, *load, *flash_out, *bits_out, *report;
-    double seconds, offset, transient;
+    double seconds, offset, transient, sensitivity_db;
     bool tcp, usb, pins, loops, paced, quiet;
 } options = {.seconds = 1e9};
 
@@ -170,14 +170,17 @@ static void load_elf(const char *path)
     must(num_bytes > sizeof header && memcmp(bytes, ELFMAG, SELFMAG) == 0, "not an ELF file");
     memcpy(&header, bytes, sizeof header);
     must(header.e_machine == EM_ARM && header.e_ident[EI_CLASS] == ELFCLASS32, "not an ARM image");
+    uint32_t lowest = UINT32_MAX;
     for (unsigned i = 0; i < header.e_phnum; ++i) {
         Elf32_Phdr part;
         memcpy(&part, bytes + header.e_phoff + i * header.e_phentsize, sizeof part);
         if (part.p_type == PT_LOAD && part.p_filesz > 0) {
+            lowest = part.p_paddr < lowest ? part.p_paddr : lowest;
             must(memory_write(part.p_paddr, bytes + part.p_offset, part.p_filesz),
                  "image does not fit the flash");
         }
     }
+    core_boot_from(lowest);
     free(bytes);
 }
 
@@ -220,6 +223,7 @@ static void parse(int argc, char **argv)
                                          {"report", required_argument, NULL, 'j'},
                                          {"offset", required_argument, NULL, 'c'},
                                          {"transient", required_argument, NULL, 'e'},
+                                         {"sensitivity-db", required_argument, NULL, 'd'},
                                          {NULL, 0, NULL, 0}};
     for (int letter; (letter = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         switch (letter) {
@@ -236,6 +240,7 @@ static void parse(int argc, char **argv)
         case 'b': options.bits_out = optarg; break;
         case 'c': options.offset = strtod(optarg, NULL); break;
         case 'e': options.transient = strtod(optarg, NULL); break;
+        case 'd': options.sensitivity_db = strtod(optarg, NULL); break;
         case 'j': options.report = optarg; break;
         default: exit(2);
         }
@@ -244,7 +249,7 @@ static void parse(int argc, char **argv)
         fprintf(stderr, "usage: EMULATOR [--sound FILE.wav [--loop]] [--load FILE@ADDRESS] [--seconds S] "
                         "[--tcp] [--usb] [--pins] "
                         "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] "
-                        "[--offset N] [--transient N] IMAGE.elf\n");
+                        "[--offset N] [--transient N] [--sensitivity-db D] IMAGE.elf\n");
         exit(2);
     }
     options.image = argv[optind];
@@ -300,7 +305,7 @@ int main(int argc, char **argv)
     if (options.sound != NULL) {
         sound_load(options.sound, options.loops);
     }
-    sound_flaws(options.offset, options.transient);
+    sound_flaws(options.sensitivity_db, options.offset, options.transient);
     if (options.bits_out != NULL) {
         sound_keep_bits(options.bits_out);
     }

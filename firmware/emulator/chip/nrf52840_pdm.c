@@ -1,4 +1,6 @@
 /* PDM of the nRF52840: the microphone by DMA. The decimation of the chip is not modelled: samples are samples. */
+#include <math.h>
+
 #include "nrf52840.h"
 
 peripheral_t pdm;
@@ -68,17 +70,12 @@ static bool pdm_begin_buffer(void)
 
 static void pdm_convert(uint32_t steps)
 {
-    int16_t sound[PIECE_SAMPLES];
-    static const uint16_t HALF_DECIBELS[] = {4096, 4339}; /* in 1/4096 */
-    const int gain = (int)*reg(&pdm, GAINL) - 0x28;
+    double sound[PIECE_SAMPLES];
+    const double gain = pow(10.0, ((double)*reg(&pdm, GAINL) - 0x28) / 40.0); /* half decibels */
     outside_sound(sound, steps, (double)CORE_HZ / (double)sample_cycles());
     for (uint32_t i = 0; i < steps; ++i) {
-        int64_t value = sound[i];
-        for (int step = 0; step < (gain < 0 ? -gain : gain); ++step) {
-            value = gain > 0 ? value * HALF_DECIBELS[1] / HALF_DECIBELS[0]
-                             : value * HALF_DECIBELS[0] / HALF_DECIBELS[1];
-        }
-        const int16_t pair[2] = {(int16_t)(value > 32767 ? 32767 : value < -32768 ? -32768 : value), 0};
+        const double value = fmax(-32768.0, fmin(32767.0, round(gain * sound[i])));
+        const int16_t pair[2] = {(int16_t)value, 0};
         memory_write(pdm_state.at, pair, bytes_per_step());
         pdm_state.at += bytes_per_step();
     }

@@ -14,8 +14,8 @@ uint8_t *read_file(const char *path, size_t *num_bytes);
 
 /* WAV of 16 bits, first channel, any rate. */
 void sound_load(const char *path, bool loop);
-/* What a microphone adds: a constant, and a step that fades within some tenths of a second of its start. */
-void sound_flaws(double constant, double fading);
+/* What a microphone makes of sound: it gives full scale only for far louder sound than the file's, and adds a constant, and a step that fades within some tenths of a second of its start. */
+void sound_flaws(double sensitivity_db, double constant, double fading);
 bool sound_ended(double seconds_ago);
 /* The bits of a pulse density microphone go to a file too, for the host's decimator. */
 void sound_keep_bits(const char *path);

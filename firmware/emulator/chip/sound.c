@@ -15,6 +15,7 @@ static double sound_hz = 16000, sound_at;
 static bool sound_over;
 static FILE *bits_file;
 static bool loops;
+static double sensitivity = 1.0;
 static double offset, transient; /* of the microphone, in steps of its samples */
 static double started_samples;   /* since the microphone started, at sound_hz */
 
@@ -53,7 +54,7 @@ void sound_load(const char *path, bool loop)
     must(sound != NULL, "WAV file without data");
 }
 
-void outside_sound(int16_t *samples, size_t num_samples, double sample_hz)
+void outside_sound(double *samples, size_t num_samples, double sample_hz)
 {
     const double step = sound_hz / sample_hz;
     for (size_t i = 0; i < num_samples; ++i) {
@@ -62,8 +63,7 @@ void outside_sound(int16_t *samples, size_t num_samples, double sample_hz)
         const double here = at < sound_samples ? sound[at] : 0.0;
         const double next = at + 1 < sound_samples ? sound[at + 1] : 0.0;
         const double settling = transient * exp(-started_samples / sound_hz / SETTLING_S);
-        const double value = (1.0 - part) * here + part * next + offset + settling;
-        samples[i] = (int16_t)fmax(-32768.0, fmin(32767.0, value));
+        samples[i] = sensitivity * ((1.0 - part) * here + part * next) + offset + settling;
         started_samples += step;
         sound_at += step;
         if (sound_at >= (double)sound_samples) {
@@ -73,8 +73,9 @@ void outside_sound(int16_t *samples, size_t num_samples, double sample_hz)
     }
 }
 
-void sound_flaws(double constant, double fading)
+void sound_flaws(double sensitivity_db, double constant, double fading)
 {
+    sensitivity = pow(10.0, sensitivity_db / 20.0);
     offset = constant;
     transient = fading;
 }
@@ -102,7 +103,7 @@ void outside_sound_bits(uint16_t *words, size_t num_words, double bit_hz)
 {
     static double error[2];
     for (size_t i = 0; i < num_words; ++i) {
-        int16_t samples[16];
+        double samples[16];
         outside_sound(samples, 16, bit_hz);
         words[i] = 0;
         for (unsigned bit = 0; bit < 16; ++bit) {

@@ -18,6 +18,9 @@ extern uint32_t kws_bss_end[];
 extern uint8_t kws_arena_start[];
 extern uint8_t kws_arena_end[];
 
+/* The vector table, first in flash. */
+extern const uint32_t kws_vectors[];
+
 /* Flash set aside for the bundle. */
 extern const uint8_t kws_bundle_start[];
 extern const uint8_t kws_bundle_end[];

@@ -7,9 +7,16 @@
 #include "layout.h"
 
 #define REGISTER(address)      (*(volatile uint32_t *)(address))
+#define NVIC_ICER(word)        REGISTER(0xE000E180u + 4u * (word))
+#define NVIC_ICPR(word)        REGISTER(0xE000E280u + 4u * (word))
+#define SCB_VTOR               REGISTER(0xE000ED08u)
 #define SCB_AIRCR              REGISTER(0xE000ED0Cu)
 #define SCB_AIRCR_SYSTEM_RESET (0x05FA0004u)
 #define SCB_CFSR               REGISTER(0xE000ED28u)
+
+enum {
+    NVIC_WORDS = 8
+};
 
 /* What the core pushes when it takes an exception. */
 typedef struct {
@@ -27,8 +34,20 @@ static void paint_stack(void)
     }
 }
 
+/* After a bootloader nothing is as after a reset: its vector table is in force, its interrupts are on. */
+static void take_over(void)
+{
+    for (uint32_t word = 0; word < NVIC_WORDS; ++word) {
+        NVIC_ICER(word) = 0xFFFFFFFFu;
+        NVIC_ICPR(word) = 0xFFFFFFFFu;
+    }
+    SCB_VTOR = (uint32_t)(uintptr_t)kws_vectors;
+    __asm volatile("dsb\n\tisb\n\tcpsie i" ::: "memory");
+}
+
 void Reset_Handler(void)
 {
+    take_over();
     const uint32_t *load = kws_data_load;
     for (uint32_t *word = kws_data_start; word < kws_data_end; ++word) {
         *word = *load++;

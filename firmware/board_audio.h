@@ -1,0 +1,23 @@
+/* A microphone on the board, for boards whose board.cmake says set(KWS_BOARD_HAS_MICROPHONE ON). All of it is called from
+ * the main loop; DMA and interrupts fill the ring behind it. */
+#ifndef KWS_BOARD_AUDIO_H
+#define KWS_BOARD_AUDIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Starts the microphone with an empty ring. False: there is none, or it cannot make this rate within 0.1 %. */
+bool board_audio_start(uint32_t sample_rate_hz);
+
+/* Clock, bias and microphone off; harmless when it does not run. */
+void board_audio_stop(void);
+
+/* The oldest samples in a row, where they lie; none when there are none yet. They stay until consumed. Never waits; the
+ * board wakes the core (board_sleep returns) whenever there are more. */
+const int16_t *board_audio_peek(uint32_t *num_samples);
+void board_audio_consume(uint32_t num_samples);
+
+/* Samples that were lost right before those that board_audio_peek gives; each is told once. */
+uint32_t board_audio_take_lost(void);
+
+#endif

@@ -1,0 +1,178 @@
+/* board.h and board_audio.h for every nRF52840 board; its pins are in nrf52_board. */
+#include "board_nrf52.h"
+
+#include "board.h"
+#include "board_audio.h"
+#include "clock.h"
+#include "cortex_m.h"
+#include "layout.h"
+#include "nrf52840.h"
+#include "serial.h"
+
+enum {
+    WATCHDOG_HZ = 32768,
+    MS_PER_S = 1000
+};
+
+void board_init(uint32_t serial_baud, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    /* Newer chips lock their debug port at every reset unless the program opens it as the UICR says; else nobody could
+     * flash it again without erasing everything. */
+    NRF52_APPROTECT_DISABLE = NRF52_UICR_APPROTECT;
+    CLOCK_TRACECONFIG = 0; /* a debugger's trace would keep P1.00, somebody's microphone clock */
+    if (nrf52_board.has_dcdc) {
+        POWER_DCDCEN = POWER_DCDCEN_DCDCEN;
+    }
+    nrf52_pin_output(nrf52_board.lamp_pin, !nrf52_board.lamp_on_high);
+    nrf52_pin_output(nrf52_board.event_pin, false);
+    nrf52_clock_start_crystal();
+    cortex_m_start_cycle_counter();
+    nrf52_clock_start();
+    nrf52_serial_init(serial_baud);
+}
+
+const char *board_name(void)
+{
+    return nrf52_board.name;
+}
+
+uint32_t board_clock_hz(void)
+{
+    return NRF52_CORE_HZ;
+}
+
+uint32_t board_cycles(void)
+{
+    return cortex_m_cycles();
+}
+
+void board_start_clock(void)
+{
+    /* runs from board_init on: it is what wakes the main loop for the watchdog */
+}
+
+uint32_t board_microseconds(void)
+{
+    return nrf52_clock_microseconds();
+}
+
+void board_sleep(void)
+{
+    cortex_m_sleep();
+}
+
+uint32_t board_serial_read(uint8_t *bytes, uint32_t max_bytes)
+{
+    return nrf52_serial_read(bytes, max_bytes);
+}
+
+uint32_t board_serial_write_room(void)
+{
+    return nrf52_serial_write_room();
+}
+
+void board_serial_write(const uint8_t *bytes, uint32_t num_bytes)
+{
+    nrf52_serial_write(bytes, num_bytes);
+}
+
+uint32_t board_serial_receive_bytes(void)
+{
+    return NRF52_SERIAL_RECEIVE_BYTES;
+}
+
+uint32_t board_serial_overruns(void)
+{
+    return nrf52_serial_overruns();
+}
+
+void board_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
+{
+    nrf52_serial_write_polled(bytes, num_bytes);
+}
+
+board_memory_t board_bundle(void)
+{
+    return (board_memory_t){.data = (void *)(uintptr_t)kws_bundle_start,
+                            .size_bytes = (uint32_t)(kws_bundle_end - kws_bundle_start)};
+}
+
+board_memory_t board_arena(void)
+{
+    return (board_memory_t){.data = kws_arena_start,
+                            .size_bytes = (uint32_t)(kws_arena_end - kws_arena_start)};
+}
+
+uint32_t board_static_bytes(void)
+{
+    return cortex_m_static_bytes();
+}
+
+uint32_t board_stack_peak_bytes(void)
+{
+    return cortex_m_stack_peak_bytes();
+}
+
+board_reset_t board_take_reset_reason(void)
+{
+    const uint32_t reasons = POWER_RESETREAS;
+    POWER_RESETREAS = reasons; /* ones clear; they add up otherwise */
+    return (reasons & POWER_RESETREAS_DOG) != 0u        ? BOARD_RESET_WATCHDOG
+           : (reasons & POWER_RESETREAS_LOCKUP) != 0u   ? BOARD_RESET_LOCKUP
+           : (reasons & POWER_RESETREAS_SREQ) != 0u     ? BOARD_RESET_SOFTWARE
+           : (reasons & POWER_RESETREAS_RESETPIN) != 0u ? BOARD_RESET_PIN
+           : reasons == 0u                              ? BOARD_RESET_POWER
+                                                        : BOARD_RESET_UNKNOWN;
+}
+
+void board_signal(bool on)
+{
+    nrf52_pin_set(nrf52_board.lamp_pin, on == nrf52_board.lamp_on_high);
+    nrf52_pin_set(nrf52_board.event_pin, on);
+}
+
+void board_watchdog_start(uint32_t timeout_ms)
+{
+    if (WDT_RUNSTATUS == 0u) { /* a soft reset leaves it running, and it cannot be changed then */
+        WDT_CONFIG = WDT_CONFIG_SLEEP_RUN;
+        WDT_CRV = timeout_ms * WATCHDOG_HZ / MS_PER_S;
+        WDT_RREN = 1;
+        WDT_TASKS_START = 1;
+    }
+}
+
+void board_watchdog_feed(void)
+{
+    WDT_RR(0) = WDT_RR_RR_RELOAD;
+}
+
+bool board_audio_start(uint32_t sample_rate_hz)
+{
+    if (sample_rate_hz != NRF52_MICROPHONE_HZ) {
+        return false;
+    }
+    nrf52_microphone_start(&nrf52_board.microphone);
+    return true;
+}
+
+void board_audio_stop(void)
+{
+    nrf52_microphone_stop(&nrf52_board.microphone);
+}
+
+const int16_t *board_audio_peek(uint32_t *num_samples)
+{
+    return nrf52_microphone_peek(num_samples);
+}
+
+void board_audio_consume(uint32_t num_samples)
+{
+    nrf52_microphone_consume(num_samples);
+}
+
+uint32_t board_audio_take_lost(void)
+{
+    return nrf52_microphone_take_lost();
+}

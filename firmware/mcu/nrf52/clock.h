@@ -1,0 +1,14 @@
+/* Clocks of the nRF52840, and the clock on the wall: TIMER0, which goes on while the core sleeps. */
+#ifndef KWS_NRF52_CLOCK_H
+#define KWS_NRF52_CLOCK_H
+
+#include <stdint.h>
+
+/* The 32 MHz crystal; returns when it runs. Microphone, USB and fast serial lines need it. */
+void nrf52_clock_start_crystal(void);
+
+/* Microseconds that wrap at 2^32; an interrupt a second wakes the core, so that the main loop turns now and then. */
+void nrf52_clock_start(void);
+uint32_t nrf52_clock_microseconds(void);
+
+#endif
