@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 # The newest interpreter that runs (a version manager's shim may exist without the version behind it).
 PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do $$v -c '' 2>/dev/null && { echo $$v; break; }; done)
 BOARD  ?= netduinoplus2
-EXTRAS := train,voices,plots,reference,firmware,emulator,dev,mic
+EXTRAS := train,voices,plots,reference,firmware,emulator,flash,dev,mic
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1

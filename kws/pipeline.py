@@ -198,6 +198,17 @@ class Pipeline:
         lib.kws_door_feed(self._door, ffi.from_buffer("int16_t[]", chunk), chunk.size)
         return self._collect(*logs)
 
+    def skip(self, num_samples: int) -> None:
+        """Tell that samples of the stream were lost: indices go on, and no frame that they touch is heard.
+
+        The model goes on with the first whole frame behind them, as it does behind a silence that the gate cut out.
+
+        Parameters
+        ----------
+        num_samples : int
+        """
+        lib.kws_pipeline_skip(ffi.addressof(self._door, "pipeline"), num_samples)
+
     def _attach_logs(self, rows: int) -> tuple[Any, ...]:
         """Give the door room for ``rows`` frames and decisions; a feed makes no more than one per hop plus one."""
         labels, door = len(self.labels), self._door

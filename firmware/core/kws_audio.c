@@ -73,7 +73,8 @@ uint32_t kws_audio_ring_take_lost(kws_audio_ring_t *self)
 
 const int16_t *kws_audio_ring_peek(const kws_audio_ring_t *self, uint32_t *num_samples)
 {
-    uint32_t available = kws_audio_ring_available(self); /* before the look at the gap, which lies here or behind */
+    uint32_t available =
+        kws_audio_ring_available(self); /* before the look at the gap, which lies here or behind */
     if (observe(&self->lost) != self->lost_taken && self->gap - self->read < available) {
         available = self->gap - self->read;
     }
@@ -170,7 +171,8 @@ uint32_t kws_audio_framer_wanted(const kws_audio_framer_t *self)
     return self->skip_samples + self->window_samples - self->filled_samples;
 }
 
-uint32_t kws_audio_framer_skip(kws_audio_framer_t *self, uint32_t num_samples, uint32_t pending, uint32_t step)
+uint32_t kws_audio_framer_skip(kws_audio_framer_t *self, uint32_t num_samples, uint32_t pending,
+                               uint32_t step)
 {
     if (num_samples == 0u) {
         return 0u;

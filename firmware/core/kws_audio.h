@@ -47,7 +47,8 @@ typedef struct {
     uint16_t window_samples;
     uint16_t hop_samples;
     uint16_t filled_samples; /* 0 .. window_samples */
-    uint32_t skip_samples;   /* still to be ignored before the next window: the hop is longer than it, or a gap */
+    uint32_t
+        skip_samples; /* still to be ignored before the next window: the hop is longer than it, or a gap */
 } kws_audio_framer_t;
 
 kws_status_t kws_audio_framer_init(kws_audio_framer_t *self, uint16_t window_samples, uint16_t hop_samples,
@@ -57,7 +58,8 @@ void kws_audio_framer_reset(kws_audio_framer_t *self);
 uint32_t kws_audio_framer_wanted(const kws_audio_framer_t *self);
 /* num_samples are missing. Returns how many windows are lost with them, rounded up so that `pending` and they are a
  * multiple of `step`; the next window is the first whole one behind those. */
-uint32_t kws_audio_framer_skip(kws_audio_framer_t *self, uint32_t num_samples, uint32_t pending, uint32_t step);
+uint32_t kws_audio_framer_skip(kws_audio_framer_t *self, uint32_t num_samples, uint32_t pending,
+                               uint32_t step);
 /* Takes samples until a window is complete. Returns how many were taken; *complete says whether `window` now
  * holds a whole frame, which stays valid until the next call. */
 uint32_t kws_audio_framer_step(kws_audio_framer_t *self, const int16_t *samples, uint32_t num_samples,

@@ -19,6 +19,7 @@ enum {
     KWS_PROTOCOL_MAX_LABELS =
         112, /* posteriors and smoothed posteriors of one decision fit one SCORES message */
     KWS_PROTOCOL_MAX_FEATURES = 240, /* values of one FEATURES message */
+    KWS_SETTLING_MS = 500, /* a microphone's first sound is not sound: thrown away after every start */
     KWS_BOARD_NAME_BYTES = 24,
     KWS_LABEL_BYTES = 64, /* longest label on the line, its NUL included; longer ones are cut */
     KWS_PROTOCOL_NUM_STAGES = 5,
@@ -37,7 +38,7 @@ typedef enum {
     KWS_MESSAGE_POLL = 0x06,  /* empty -> STATUS, and every record from the header's number on again */
     KWS_MESSAGE_ACKNOWLEDGE = 0x07, /* empty; the header says it all; no answer */
     KWS_MESSAGE_STATISTICS = 0x08,  /* empty -> STATISTICS_REPORT */
-    KWS_MESSAGE_GOODBYE = 0x09, /* empty; the board goes back to what it does without a host; no answer */
+    KWS_MESSAGE_GOODBYE = 0x09,     /* empty; the board goes back to what it does without a host; no answer */
     /* replies */
     KWS_MESSAGE_INFO = 0x41,              /* kws_message_info_t */
     KWS_MESSAGE_LABEL_TEXT = 0x42,        /* kws_message_label_text_t */
@@ -50,8 +51,8 @@ typedef enum {
     KWS_MESSAGE_SCORES =
         0x82, /* kws_message_scores_t, then num_labels posteriors, then num_labels smoothed */
     KWS_MESSAGE_FEATURES = 0x83, /* kws_message_features_t, then num_features int8 values */
-    KWS_MESSAGE_DRAINED = 0x84, /* kws_message_drained_t */
-    KWS_MESSAGE_HEARD = 0x85    /* kws_message_heard_t, then the int16 samples that the pipeline is given next */
+    KWS_MESSAGE_DRAINED = 0x84,  /* kws_message_drained_t */
+    KWS_MESSAGE_HEARD = 0x85 /* kws_message_heard_t, then the int16 samples that the pipeline is given next */
 } kws_message_type_t;
 
 typedef struct {
@@ -181,7 +182,8 @@ typedef struct {
 
 typedef struct {
     uint32_t position; /* of the first sample in the stream that the pipeline hears */
-    uint32_t lost;     /* samples right before it that the microphone gave and nobody took; the stream counts them */
+    uint32_t
+        lost; /* samples right before it that the microphone gave and nobody took; the stream counts them */
 } kws_message_heard_t;
 
 #endif

@@ -12,7 +12,7 @@ def replay(
     bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws; or a suite (.toml), which names its own.")],
     paths: Annotated[list[Path] | None, typer.Argument(help="Recordings, or folders of them.")] = None,
     board: Annotated[
-        str | None, typer.Option(help="host, native, netduinoplus2, a serial port, or socket://HOST:PORT.")
+        str | None, typer.Option(help="host, native, netduinoplus2, nrf52840dk, a serial port, or socket://HOST:PORT.")
     ] = None,
     operating_point: Annotated[
         int | None, typer.Option(help="Index of the bundle's operating point; its default when omitted.")
@@ -32,6 +32,10 @@ def replay(
     ] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare every score and event with the host library, bit for bit.")
+    ] = False,
+    microphone: Annotated[
+        bool,
+        typer.Option("--microphone", help="Through the microphone of an emulated board instead of the serial line."),
     ] = False,
     cycles: Annotated[bool, typer.Option(help="Count cycles per stage on emulated boards; slower.")] = True,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page.")] = None,
@@ -58,6 +62,7 @@ def replay(
             "--truth-label": truth_label,
             "--other-words": other_words or None,
             "--verify": verify or None,
+            "--microphone": microphone or None,
             "--baseline": baseline,
         }
         if given := [option for option, value in own.items() if value is not None]:
@@ -79,6 +84,7 @@ def replay(
             other_words=other_words,
             verify=verify,
             count_cycles=cycles,
+            microphone=microphone,
         )
         suite = Suite(request=request, expect=Expectations(equal_to_host=verify), baseline=baseline)
     outputs = Outputs(report=report, json=json, junit=junit, audio=audio)

@@ -30,8 +30,8 @@ DOOR_HEADERS = [
     "nn/layout.h",
     *(
         f"kws_{name}.h"
-        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll", "dc_blocker",
-                     "smoothing", "detection", "pipeline")
+        for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll",
+                     "dc_blocker", "smoothing", "detection", "pipeline")
     ),
 ]  # fmt: skip
 EXTRA_HEADERS = [HERE / "door.h", HERE / "door_model.h",

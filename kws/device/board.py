@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import numpy.typing as npt
 
 from kws.core import ffi, lib, status_text
 from kws.device.link import Link
+from kws.device.microphone import MicrophoneResult, collect_sound
 from kws.device.protocol import pack
 from kws.device.stream import Collector, Sender
-from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, ProtocolError
+from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, DeviceError, ProtocolError
 from kws.pipeline import Detection, Scores
 
 STAGES = ("audio", "features", "model", "smoothing", "detection")
@@ -129,7 +131,12 @@ class Board:
         self.close()
 
     def close(self) -> None:
-        """End the connection, and the emulator or process if there is one."""
+        """End the connection, and the emulator or process if there is one.
+
+        A board with a microphone goes back to listening by itself.
+        """
+        with contextlib.suppress(DeviceError):
+            self._link.send(lib.KWS_MESSAGE_GOODBYE)
         self._link.port.close()
         self._on_close()
 
@@ -220,11 +227,26 @@ class Board:
         BoardRefusedError
             If the bundle has no such operating point.
         """
+        self._reset(operating_point, scores=scores, features=features, times=times)
+
+    def _reset(self, operating_point: int | None, *, scores: bool, features: bool, times: bool,
+               microphone: bool = False) -> None:  # fmt: skip
         point = -1 if operating_point is None else operating_point
-        choices = {lib.KWS_WANTED_SCORES: scores, lib.KWS_WANTED_FEATURES: features, lib.KWS_WANTED_TIMES: times}
-        wanted = sum(bit for bit, chosen in choices.items() if chosen)
+        choices = {
+            lib.KWS_WANTED_SCORES: scores,
+            lib.KWS_WANTED_FEATURES: features,
+            lib.KWS_WANTED_TIMES: times,
+            lib.KWS_WANTED_MICROPHONE | lib.KWS_WANTED_SOUND: microphone,
+        }
+        wanted = sum(bits for bits, chosen in choices.items() if chosen)
         self._link.state = lambda: "resetting it"
-        status = self._link.begin_session(pack("reset", operating_point=point, wanted=wanted)).read("status")
+        request = pack("reset", operating_point=point, wanted=wanted)
+        status = self._link.begin_session(request, lossy=microphone).read("status")
+        if status.status == lib.KWS_ERROR_UNSUPPORTED and microphone:
+            raise BoardRefusedError(
+                f"{self._link.name} cannot listen: it has no microphone, or none at the bundle's sample rate; send it "
+                "recordings instead"
+            )
         if status.status < 0:
             raise BoardRefusedError(
                 f"{self._link.name} refused operating point {point}: {status_text(int(status.status))}; "
@@ -287,6 +309,48 @@ class Board:
             bad_frames=self._link.bad_frames - bad_before + sender.bad_frames,
             seconds=time.monotonic() - started,
         )
+
+    def listen(
+        self,
+        num_samples: int,
+        *,
+        operating_point: int | None = None,
+        features: bool = False,
+        on_event: Callable[[Detection], None] | None = None,
+    ) -> MicrophoneResult:
+        """Let the board hear its own microphone, and return what it heard and what it made of it.
+
+        The microphone starts anew; its first half second (``KWS_SETTLING_MS``) is thrown away, sample 0 is the one
+        behind it. The offset is taken away (``kws_dc_blocker.h``).
+
+        Parameters
+        ----------
+        num_samples : int
+            At least so many; a few more may come.
+        operating_point : int, optional
+            As for :meth:`reset`.
+        features : bool
+            Whether every feature frame comes back.
+        on_event : callable, optional
+            Called with each detection as it arrives.
+
+        Raises
+        ------
+        BoardRefusedError
+            If the board has no microphone.
+        BoardTimeoutError, DeviceError
+            If board, microphone or line fail.
+        """
+        try:
+            self._reset(operating_point, scores=True, features=features, times=False, microphone=True)
+        except BoardRefusedError:
+            self.reset()  # it still takes audio from the line
+            raise
+        self._link.state = lambda: "listening to its microphone"
+        collector = Collector(self.info.labels, self.info.num_features, self.info.sample_rate_hz, on_event, None)
+        result = collect_sound(self._link, collector, num_samples)
+        self.reset(operating_point=operating_point)
+        return result
 
     def _run(self, sender: Sender, collector: Collector, on_progress: Callable[[int], None] | None) -> None:
         progressed_at, marks = time.monotonic(), (0, 0)

@@ -12,6 +12,7 @@ from kws.bundle import Bundle
 from kws.core import lib
 from kws.device.board import Board
 from kws.device.build import board_names
+from kws.device.chips import emulated_chip, start_chip
 from kws.device.launch import QEMU_MACHINES, Child, start_native, start_qemu
 from kws.device.link import Link
 from kws.errors import BoardNotFoundError, BoardRefusedError, DeviceError
@@ -28,14 +29,15 @@ def open_board(
     baud: int = DEFAULT_BAUD,
     arena_bytes: int | None = None,
     qemu_arguments: Sequence[str] = (),
+    sound: Path | None = None,
 ) -> Board:
     """Open a board.
 
     Parameters
     ----------
     spec : str
-        ``native``, an emulated board (``netduinoplus2``), a serial port (``/dev/ttyACM0``, ``COM3``), or a pyserial
-        URL (``socket://host:port``).
+        ``native``, an emulated board (``netduinoplus2``, ``nrf52840dk``, ...), a serial port (``/dev/ttyACM0``,
+        ``COM3``), or a pyserial URL (``socket://host:port``).
     bundle : path, optional
         The bundle to run. Native and emulated boards are started with it; a real board must have it in its flash.
     timeout_s : float
@@ -46,6 +48,8 @@ def open_board(
         Of the native board.
     qemu_arguments : sequence of str
         More arguments for QEMU.
+    sound : path, optional
+        WAV that the microphone of an emulated board hears.
 
     Returns
     -------
@@ -68,6 +72,8 @@ def open_board(
         return _open_child(start_native(path, arena_bytes=arena_bytes), spec, timeout_s)
     if spec in QEMU_MACHINES:
         return _open_child(start_qemu(spec, path, qemu_arguments=qemu_arguments), spec, timeout_s)
+    if emulated_chip(spec) is not None:
+        return _open_child(start_chip(spec, path, sound=sound), spec, timeout_s)
     expected = Bundle.load(path) if path is not None else None
     board = Board(Link(open_port(spec, baud, timeout_s), spec, timeout_s))
     if expected is not None and board.info.bundle_crc32 != expected.crc32:
@@ -95,7 +101,8 @@ def open_port(url: str, baud: int, timeout_s: float) -> serial.SerialBase:
 
 def _known() -> str:
     ports = [port.device for port in list_ports.comports()]
-    emulated = [name for name in board_names() if name == "native" or name in QEMU_MACHINES]
+    programs = {"native", *QEMU_MACHINES}
+    emulated = [name for name in board_names() if name in programs or emulated_chip(name) is not None]
     return ", ".join([*emulated, *ports]) + ", or a pyserial URL"
 
 

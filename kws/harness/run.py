@@ -39,6 +39,8 @@ class ReplayRequest:
     """Compare every feature, score and event with the host library, bit for bit."""
     count_cycles: bool = True
     """Let an emulator count the cycles of each stage, which slows it down."""
+    microphone: bool = False
+    """Through the microphone of an emulated board instead of the serial line."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", as_paths(self.paths))
@@ -90,6 +92,7 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
         operating_point=request.operating_point,
         features=request.verify,
         count_cycles=request.count_cycles,
+        microphone=request.microphone,
     ) as session:
         for outcome in replay(session, recordings, listening, host=host):
             outcomes.append(outcome)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import Samples
+from kws.audio import Samples, write_wav
 from kws.bundle import Bundle
+from kws.core import lib
+from kws.errors import ConfigError
 from kws.files import StrPath
 from kws.pipeline import Detection, Pipeline, Scores
 
@@ -50,6 +52,8 @@ class Heard:
     """Frames of the recording, heard or slept through."""
     gated_frames: int
     """Of them, those with the gate closed."""
+    sound: Samples | None = None
+    """What it heard, where that is not what it was given: through a microphone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +189,44 @@ class BoardSession:
         )
 
 
+class MicrophoneSession:
+    """An emulated board that hears recordings through its microphone, as a voice comes to it.
+
+    Every recording has a run of its own, which begins with power-on.
+    """
+
+    def __init__(self, board: str, bundle_path: Path, operating_point: int | None, *, features: bool) -> None:
+        self._board, self._bundle_path = board, bundle_path
+        self._operating_point, self._features = operating_point, features
+        self.listener = Listener(board=board, name=f"{board}, through its microphone", clock_hz=None)
+        self.stages: tuple[StageTotal, ...] = ()
+        self.dropped_samples = 0
+
+    def hear(self, samples: Samples) -> Heard:
+        """Play the samples to the microphone; silence before them is what the board throws away at its start."""
+        from kws.device import open_board
+
+        started_s = time.perf_counter()
+        bundle = Bundle.load(self._bundle_path)
+        with tempfile.TemporaryDirectory(prefix="kws-sound-") as folder:
+            path = Path(folder) / "sound.wav"
+            rate = Pipeline(bundle).sample_rate_hz
+            settling = np.zeros(rate * int(lib.KWS_SETTLING_MS) // 1000, np.int16)
+            write_wav(path, np.concatenate([settling, samples]), sample_rate_hz=rate)
+            with open_board(self._board, bundle=self._bundle_path, sound=path) as board:
+                result = board.listen(samples.size, operating_point=self._operating_point, features=self._features)
+        self.dropped_samples += result.lost_samples
+        return Heard(
+            events=tuple(result.detections),
+            scores=result.scores,
+            frames=result.frames if self._features else None,
+            wall_s=time.perf_counter() - started_s,
+            num_frames=0,
+            gated_frames=0,
+            sound=result.sound,
+        )
+
+
 @contextmanager
 def open_session(
     board: str,
@@ -193,6 +235,7 @@ def open_session(
     operating_point: int | None = None,
     features: bool = False,
     count_cycles: bool = True,
+    microphone: bool = False,
 ) -> Iterator[Session]:
     """Open a board with a bundle on it, and close it whatever happens.
 
@@ -208,12 +251,26 @@ def open_session(
         Whether the feature frames come back too; they take room on the line.
     count_cycles : bool
         Whether an emulator counts cycles, which slows it down.
+    microphone : bool
+        Whether an emulated board hears the recordings through its microphone instead of the line.
 
     Raises
     ------
+    ConfigError
+        If a microphone is asked for of a board whose chip is not emulated.
     BundleError, DeviceError, ToolMissingError
         As the bundle, the link or the emulator fail.
     """
+    if microphone:
+        from kws.device.chips import emulated_chip
+
+        if emulated_chip(board) is None:
+            raise ConfigError(
+                f"--microphone: expected a board whose chip is emulated, such as nrf52840dk, and got {board}; a real "
+                "board hears what is played to it: kws monitor"
+            )
+        yield MicrophoneSession(board, Path(bundle_path), operating_point, features=features)
+        return
     if board == HOST:
         yield HostSession(Bundle.load(Path(bundle_path)), operating_point)
         return

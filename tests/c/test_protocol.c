@@ -161,8 +161,26 @@ static void reader_survives_any_bytes_and_then_reads_on(void)
     }
 }
 
+static void outbox_forgets_what_was_sent_without_waiting(void)
+{
+    uint8_t bytes[OUTBOX_BYTES];
+    kws_outbox_t outbox;
+    kws_outbox_init(&outbox, bytes, OUTBOX_BYTES);
+    push_numbered(&outbox, 10u, 5u);
+    push_numbered(&outbox, 11u, 6u);
+    expect_next(&outbox, 0u, 10u, 5);
+    kws_outbox_forget_sent(&outbox);
+    CHECK_EQUAL(kws_outbox_room(&outbox), OUTBOX_BYTES - kws_outbox_record_bytes(6u));
+    kws_outbox_rewind(&outbox);
+    expect_next(&outbox, 1u, 11u, 6);
+    kws_outbox_forget_sent(&outbox);
+    CHECK_EQUAL(kws_outbox_room(&outbox), OUTBOX_BYTES);
+    expect_none(&outbox);
+}
+
 int main(void)
 {
+    outbox_forgets_what_was_sent_without_waiting();
     ring_gives_back_every_byte_across_its_end();
     outbox_repeats_what_is_not_acknowledged();
     outbox_skips_what_is_acknowledged_while_it_waits_to_be_repeated();

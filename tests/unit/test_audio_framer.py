@@ -126,3 +126,72 @@ def test_framer_says_when_the_arena_is_too_small() -> None:
     arena, framer = ffi.new("kws_arena_t *"), ffi.new("kws_audio_framer_t *")
     lib.kws_arena_init(arena, base, 64)
     assert lib.kws_audio_framer_init(framer, 33, 10, arena) == lib.KWS_ERROR_ARENA
+
+
+def test_samples_that_dma_wrote_in_place_are_read_once_committed() -> None:
+    ring = Ring(8)
+    ring.memory[0:4] = [1, 2, 3, 4]
+    assert ring.read(100) == []
+    lib.kws_audio_ring_commit(ring.ring, 4)
+    assert ring.read(3) == [1, 2, 3]
+    assert ring.read(100) == [4]
+
+
+def test_a_gap_is_told_between_the_samples_around_it_and_once() -> None:
+    ring = Ring(16)
+    ring.write([1, 2, 3])
+    lib.kws_audio_ring_lose(ring.ring, 5)
+    assert lib.kws_audio_ring_take_lost(ring.ring) == 0  # three samples come before it
+    assert ring.read(2) == [1, 2]
+    lib.kws_audio_ring_lose(ring.ring, 2)  # the gap grows while it is not taken
+    assert ring.read(100) == [3]
+    ring.write([10, 11])
+    assert ring.read(100) == []  # not across a gap that nobody took
+    assert lib.kws_audio_ring_has_gap(ring.ring)
+    assert lib.kws_audio_ring_take_lost(ring.ring) == 7
+    assert not lib.kws_audio_ring_has_gap(ring.ring)
+    assert lib.kws_audio_ring_take_lost(ring.ring) == 0
+    assert ring.read(100) == [10, 11]
+
+
+@given(
+    window=st.integers(1, 40),
+    hop=st.integers(1, 60),
+    pieces=st.lists(
+        st.tuples(st.integers(0, 90), st.integers(0, 130), st.integers(1, 4), st.integers(0, 9)), max_size=6
+    ),
+)
+def test_windows_behind_a_gap_lie_on_the_grid_of_the_stream_and_touch_no_gap(
+    window: int, hop: int, pieces: list[tuple[int, int, int, int]]
+) -> None:
+    """Sample values are positions, so a window says where it lies. pieces: fed, lost, step, pending."""
+    arena_memory, _owner = aligned_new(4096)
+    arena = ffi.new("kws_arena_t *")
+    lib.kws_arena_init(arena, arena_memory, 4096)
+    framer = ffi.new("kws_audio_framer_t *")
+    assert lib.kws_audio_framer_init(framer, window, hop, arena) == lib.KWS_OK
+    complete = ffi.new("bool *")
+    position, frame = 0, 0
+    blocked: set[int] = set()
+    for fed, lost, step, pending in [*pieces, (200, 0, 1, 0)]:
+        samples = np.arange(position, position + fed, dtype=np.int16)
+        at = 0
+        while at < fed:
+            at += lib.kws_audio_framer_step(framer, _samples(samples[at:]), fed - at, complete)
+            if complete[0]:
+                expected = list(range(frame * hop, frame * hop + window))
+                assert list(framer.window[0:window]) == expected
+                assert not blocked & set(expected)
+                frame += 1
+        position += fed
+        skipped = lib.kws_audio_framer_skip(framer, lost, pending, step)
+        if lost:
+            blocked |= set(range(position, position + lost))
+            assert (skipped + pending) % step == 0
+            # No whole window behind the gap is passed over but for the rounding.
+            first_whole = -(-(position + lost) // hop)
+            assert frame + skipped - max(first_whole, frame) < step
+        else:
+            assert skipped == 0
+        frame += skipped
+        position += lost

@@ -5,13 +5,14 @@
 #include "board_audio.h"
 
 enum {
-    SLICE_SAMPLES = 112, /* one HEARD record, beside all that a slice makes the pipeline say, fits the outbox */
-    SETTLING_MS = 500,   /* a microphone's first sound is not sound */
+    SLICE_SAMPLES =
+        112, /* one HEARD record, beside all that a slice makes the pipeline say, fits the outbox */
     SIGNAL_MS = 250,
     MS_PER_S = 1000
 };
 
-_Static_assert(SLICE_SAMPLES + 0u <= BOARD_AUDIO_RING_SAMPLES, "the host's ring, idle meanwhile, holds a slice");
+_Static_assert(SLICE_SAMPLES + 0u <= BOARD_AUDIO_RING_SAMPLES,
+               "the host's ring, idle meanwhile, holds a slice");
 _Static_assert(sizeof(kws_message_heard_t) + SLICE_SAMPLES * sizeof(int16_t) <= KWS_FRAME_MAX_PAYLOAD_BYTES,
                "a slice fits a message");
 
@@ -30,7 +31,7 @@ static uint32_t record_bytes(const app_t *app)
 bool microphone_start(app_t *app)
 {
     microphone_stop(app);
-    app->microphone = (microphone_t){.settling = samples_in(app, SETTLING_MS)};
+    app->microphone = (microphone_t){.settling = samples_in(app, KWS_SETTLING_MS)};
     app->microphone.runs = app->status == KWS_OK && record_bytes(app) <= BOARD_OUTBOX_BYTES &&
                            board_audio_start(app->pipeline.features_config.sample_rate_hz);
     return app->microphone.runs;
@@ -101,7 +102,8 @@ bool microphone_feed(app_t *app)
 {
     microphone_t *self = &app->microphone;
     if (kws_outbox_room(&app->link.outbox) < record_bytes(app)) {
-        self->heard_something = true; /* the line keeps us waiting: sound keeps in its ring, or is lost and counted */
+        self->heard_something =
+            true; /* the line keeps us waiting: sound keeps in its ring, or is lost and counted */
         return false;
     }
     const uint32_t lost = skip_lost(app);

@@ -14,9 +14,9 @@ enum {
 
 static int16_t samples[CAPACITY];
 static kws_audio_ring_t ring;
-static uint32_t filling;     /* position in the stream of the block that DMA fills */
-static uint32_t next;        /* of the one it was told to fill after that; the same again when there is no room */
-static uint32_t starts;      /* blocks begun, as this driver has seen them */
+static uint32_t filling; /* position in the stream of the block that DMA fills */
+static uint32_t next;    /* of the one it was told to fill after that; the same again when there is no room */
+static uint32_t starts;  /* blocks begun, as this driver has seen them */
 static volatile bool running;
 
 /* DMA takes a block's address when the block before is full and says STARTED; that is the time to name the one after.
@@ -46,7 +46,8 @@ void PDM_IRQHandler(void)
         return;
     }
     starts += begun;
-    uint32_t lost = begun - 1u; /* hardware counts too: so late that it began again before it was told where */
+    uint32_t lost =
+        begun - 1u; /* hardware counts too: so late that it began again before it was told where */
     if (next != filling) {
         kws_audio_ring_commit(&ring, BLOCK);
         filling = next;

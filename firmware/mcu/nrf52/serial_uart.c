@@ -16,12 +16,14 @@ enum {
     PRESCALER_1_MHZ = 4,
     PPI_COUNT = 0,
     PPI_QUIET = 1,
-    POLLS_PER_BYTE = 100000 /* far longer than a byte takes; a line that does not move must not hang a fault handler */
+    POLLS_PER_BYTE =
+        100000 /* far longer than a byte takes; a line that does not move must not hang a fault handler */
 };
 
 static uint8_t receive_bytes[RECEIVE_BYTES];
 static uint8_t transmit_bytes[NRF52_SERIAL_TRANSMIT_BYTES];
-static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes, .capacity_bytes = NRF52_SERIAL_TRANSMIT_BYTES};
+static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes,
+                                        .capacity_bytes = NRF52_SERIAL_TRANSMIT_BYTES};
 static volatile uint32_t overruns;
 static volatile uint32_t on_wire; /* bytes that DMA is sending */
 static uint32_t num_read;         /* bytes ever read */
@@ -67,8 +69,8 @@ void nrf52_serial_init(uint32_t baud)
     UARTE0_BAUDRATE = UARTE0_BAUDRATE_BAUDRATE_BAUD921600;
     UARTE0_ENABLE = UARTE0_ENABLE_ENABLE_ENABLED;
     UARTE0_SHORTS = UARTE0_SHORTS_ENDRX_STARTRX;
-    UARTE0_INTENSET = UARTE0_INTENSET_ENDRX | UARTE0_INTENSET_ENDTX | UARTE0_INTENSET_ERROR |
-                      UARTE0_INTENSET_RXSTARTED;
+    UARTE0_INTENSET =
+        UARTE0_INTENSET_ENDRX | UARTE0_INTENSET_ENDTX | UARTE0_INTENSET_ERROR | UARTE0_INTENSET_RXSTARTED;
     count_received_bytes();
     watch_for_quiet();
     UARTE0_RXD_PTR = address_of(receive_bytes);

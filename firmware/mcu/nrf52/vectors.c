@@ -29,10 +29,12 @@ typedef union {
     const void *initial_stack;
 } vector_t;
 
-#define FAULT_HANDLERS(first, last) [CORE_VECTORS + (first)...CORE_VECTORS + (last)] = {.handler = Fault_Handler}
-#define IRQ_HANDLER(name)           [CORE_VECTORS + name##_IRQ] = {.handler = name##_IRQHandler}
+#define FAULT_HANDLERS(first, last)                                                                          \
+    [CORE_VECTORS + (first)... CORE_VECTORS + (last)] = {.handler = Fault_Handler}
+#define IRQ_HANDLER(name) [CORE_VECTORS + name##_IRQ] = {.handler = name##_IRQHandler}
 
-__attribute__((section(".vectors"), used)) static const vector_t vectors[CORE_VECTORS + NRF52_NUM_INTERRUPTS] = {
+__attribute__((section(".vectors"),
+               used)) static const vector_t vectors[CORE_VECTORS + NRF52_NUM_INTERRUPTS] = {
     [0] = {.initial_stack = kws_stack_end},
     [1] = {.handler = Reset_Handler},
     [2 ... SYSTICK - 1] = {.handler = Fault_Handler},

@@ -1,0 +1,124 @@
+"""What a board hears through its own microphone: sound, and what its pipeline made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.core import lib
+from kws.device.link import Link
+from kws.device.protocol import Frame
+from kws.device.stream import Collector
+from kws.errors import AudioError, BoardTimeoutError, DeviceError
+from kws.pipeline import Detection, Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Sound that the microphone gave and nobody took in time."""
+
+    position: int
+    """Of its first sample in the stream."""
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MicrophoneResult:
+    """What a board heard in one :meth:`kws.device.Board.listen`."""
+
+    sound: npt.NDArray[np.int16]
+    """Shape [n]: the very samples that its pipeline was fed, gaps left out."""
+    gaps: tuple[Gap, ...]
+    """Where samples are missing; the stream's indices count them."""
+    detections: list[Detection]
+    scores: Scores
+    frames: npt.NDArray[np.int8]
+    """Feature frames, shape [frames, num_features]; empty when not asked for."""
+
+    @property
+    def lost_samples(self) -> int:
+        """In all gaps together."""
+        return sum(gap.samples for gap in self.gaps)
+
+
+class SoundCollector:
+    """Takes records until so many samples of the stream, and all that they led to, are there.
+
+    Parameters
+    ----------
+    collector : Collector
+        For the other records.
+    num_samples : int
+        Of the stream, gaps counted.
+    """
+
+    def __init__(self, collector: Collector, num_samples: int) -> None:
+        self._collector = collector
+        self._num_samples = num_samples
+        self._pieces: list[npt.NDArray[np.int16]] = []
+        self._gaps: list[Gap] = []
+        self.position = 0
+        """Samples of the stream that are there."""
+
+    def hear(self, frame: Frame) -> bool:
+        """Take a record; True when that was all."""
+        if frame.type != lib.KWS_MESSAGE_HEARD:
+            self._collector.hear(frame)
+            return False
+        if self.position >= self._num_samples:
+            return True  # this piece comes after everything that the last one led to
+        heard = frame.read("heard")
+        missing = (int(heard.position) - self.position) & 0xFFFFFFFF
+        if missing != int(heard.lost):
+            raise DeviceError(
+                f"the line lost {missing - int(heard.lost)} samples of sound on their way from the board, at sample "
+                f"{self.position}; look at cable and port, or listen without sound"
+            )
+        if missing:
+            self._gaps.append(Gap(position=self.position, samples=missing))
+        piece = np.frombuffer(frame.tail("heard"), "<i2")
+        self._pieces.append(piece)
+        self.position += missing + piece.size
+        return False
+
+    def result(self) -> MicrophoneResult:
+        """Return what came."""
+        return MicrophoneResult(
+            sound=np.concatenate([np.empty(0, np.int16), *self._pieces]),
+            gaps=tuple(self._gaps),
+            detections=self._collector.detections,
+            scores=self._collector.scores(),
+            frames=self._collector.frames(),
+        )
+
+
+def collect_sound(link: Link, collector: Collector, num_samples: int) -> MicrophoneResult:
+    """Receive until ``num_samples`` of sound are there.
+
+    Raises
+    ------
+    AudioError
+        If none is asked for.
+    BoardTimeoutError
+        If the microphone gives no sound.
+    DeviceError
+        If sound is lost on the line.
+    """
+    if num_samples <= 0:
+        raise AudioError(f"expected to listen for at least one sample, got {num_samples}")
+    sound = SoundCollector(collector, num_samples)
+    quiet_s = 0.0
+    while True:
+        before = sound.position
+        for frame in link.receive(wait_s=0.02):
+            link.check_error(frame, session_runs=True)
+            if sound.hear(frame):
+                return sound.result()
+        quiet_s = quiet_s + 0.02 if sound.position == before else 0.0
+        if quiet_s > link.timeout_s:
+            raise BoardTimeoutError(
+                f"{link.name} gave no sound for {link.timeout_s:g} s after {sound.position} samples; is its microphone "
+                "wired as its README says?"
+            )
