@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kws.core import lib
 from kws.errors import ConfigError
 
-HEADER = struct.Struct("<3H2B")
+HEADER = struct.Struct("<H2BH2B")
 NOT_MEASURED = 0xFFFFFFFF
 """``milli_fa_per_hour`` of an operating point nobody measured."""
 
@@ -36,6 +36,9 @@ class DecisionConfig:
     """Index of the one a board starts with."""
     smoothing_decisions: int = 1
     """Moving average over this many posterior vectors, 1 to 64; 1 does not smooth."""
+    whole_windows_rounding: int | None = None
+    """None: the average is over what there is until it is full, and rounds half up. A number below
+    ``smoothing_decisions``: it is 0 until it is full, and then ``(sum + number) // smoothing_decisions``."""
     refractory_frames: int = 50
     """No second event for this many frames after one (1 frame = 1 hop)."""
 
@@ -54,9 +57,11 @@ class DecisionConfig:
         """
         _check(self)
         points = b"".join(_point_bytes(point) for point in self.operating_points)
+        rounding = self.whole_windows_rounding
         header = HEADER.pack(
             self.num_labels,
             self.smoothing_decisions,
+            0 if rounding is None else lib.KWS_DECISION_WHOLE_WINDOWS + rounding,
             self.refractory_frames,
             len(self.operating_points),
             self.default_operating_point,
@@ -66,7 +71,7 @@ class DecisionConfig:
     @classmethod
     def from_section(cls, section: bytes) -> DecisionConfig:
         """Return the settings a DECN section holds; the C reader has checked it (``Bundle.verify``)."""
-        num_labels, smoothing, refractory, num_points, default = HEADER.unpack_from(section)
+        num_labels, smoothing, whole, refractory, num_points, default = HEADER.unpack_from(section)
         points, offset = [], HEADER.size
         for _ in range(num_points):
             (rate,) = struct.unpack_from("<I", section, offset)
@@ -81,6 +86,7 @@ class DecisionConfig:
             operating_points=tuple(points),
             default_operating_point=default,
             smoothing_decisions=smoothing,
+            whole_windows_rounding=whole - lib.KWS_DECISION_WHOLE_WINDOWS if whole else None,
             refractory_frames=refractory,
         )
 
@@ -97,6 +103,7 @@ def _check(config: DecisionConfig) -> None:
         "operating_points": (len(config.operating_points), 1, most_points),
         "default_operating_point": (config.default_operating_point, 0, len(config.operating_points) - 1),
         "smoothing_decisions": (config.smoothing_decisions, 1, most_smoothing),
+        "whole_windows_rounding": (config.whole_windows_rounding or 0, 0, config.smoothing_decisions - 1),
         "refractory_frames": (config.refractory_frames, 0, 65535),
         "num_labels": (config.num_labels, 2, lib.KWS_MAX_LABELS),
     }

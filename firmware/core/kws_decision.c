@@ -14,7 +14,8 @@ static kws_status_t check_header(const kws_decision_config_t *self, uint8_t defa
     if (self->num_labels < 2u || self->num_labels > (uint16_t)KWS_MAX_LABELS) {
         return KWS_ERROR_BOUNDS;
     }
-    if (self->smoothing_decisions < 1u || self->smoothing_decisions > (uint16_t)KWS_DECISION_MAX_SMOOTHING) {
+    if (self->smoothing_decisions < 1u || self->smoothing_decisions > (uint8_t)KWS_DECISION_MAX_SMOOTHING ||
+        self->whole_windows_rounding >= self->smoothing_decisions) {
         return KWS_ERROR_BOUNDS;
     }
     if (self->num_operating_points < 1u ||
@@ -35,7 +36,10 @@ kws_status_t kws_decision_read(kws_decision_config_t *self, kws_span_t section, 
         return KWS_ERROR_BOUNDS;
     }
     self->num_labels = kws_read_u16(data);
-    self->smoothing_decisions = kws_read_u16(data + 2);
+    self->smoothing_decisions = data[2];
+    self->whole_windows = data[3] != 0u;
+    self->whole_windows_rounding =
+        self->whole_windows ? (uint8_t)(data[3] ^ (uint8_t)KWS_DECISION_WHOLE_WINDOWS) : 0u;
     self->refractory_frames = kws_read_u16(data + 4);
     self->num_operating_points = data[6];
     const kws_status_t status = check_header(self, data[7]);

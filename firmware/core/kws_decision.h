@@ -2,7 +2,10 @@
  *
  *   offset  size  field
  *        0     2  num_labels                (equals the label count and the model's output size)
- *        2     2  smoothing_decisions       (moving average over this many posterior vectors, 1 .. 64)
+ *        2     1  smoothing_decisions       (moving average over this many posterior vectors, 1 .. 64)
+ *        3     1  whole_windows             (0: until the average is full, over what there is; rounded half up. 0x80 + r,
+ *                                            r < smoothing_decisions: 0 until it is full; floor((sum + r) / decisions),
+ *                                            so that a threshold can lie on any sum)
  *        4     2  refractory_frames         (no second event for this many frames after one; 1 frame = 1 hop)
  *        6     1  num_operating_points      (1 .. 8)
  *        7     1  default_operating_point   (index)
@@ -13,18 +16,23 @@
 #ifndef KWS_DECISION_H
 #define KWS_DECISION_H
 
+#include <stdbool.h>
+
 #include "kws_bundle.h"
 
 enum {
     KWS_DECISION_HEADER_BYTES = 8,
     KWS_DECISION_MAX_SMOOTHING = 64,
+    KWS_DECISION_WHOLE_WINDOWS = 0x80,
     KWS_DECISION_MAX_OPERATING_POINTS = 8,
     KWS_MAX_LABELS = 255
 };
 
 typedef struct {
     uint16_t num_labels;
-    uint16_t smoothing_decisions;
+    uint8_t smoothing_decisions;
+    bool whole_windows;
+    uint8_t whole_windows_rounding; /* r */
     uint16_t refractory_frames;
     uint8_t num_operating_points;
     uint8_t operating_point;    /* the one chosen */

@@ -30,7 +30,7 @@ void kws_smoothing_reset(kws_smoothing_t *self)
 void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed)
 {
     const uint32_t num_labels = self->config->num_labels;
-    const uint16_t capacity = self->config->smoothing_decisions;
+    const uint32_t capacity = self->config->smoothing_decisions;
     uint8_t *row = self->ring + self->next_row * num_labels;
     const bool full = self->num_rows == capacity;
     if (!full) {
@@ -38,6 +38,8 @@ void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_
     }
     uint16_t *sums = self->sums; /* locals: what the loop stores cannot change them */
     const uint32_t num_rows = self->num_rows;
+    const bool whole = self->config->whole_windows;
+    const uint32_t rounding = whole ? self->config->whole_windows_rounding : num_rows >> 1;
     for (uint32_t i = 0u; i < num_labels; ++i) {
         uint32_t sum = (uint32_t)sums[i] + posteriors[i];
         if (full) {
@@ -45,7 +47,10 @@ void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_
         }
         row[i] = posteriors[i];
         sums[i] = (uint16_t)sum;
-        smoothed[i] = (uint8_t)((sum + (num_rows >> 1)) / num_rows);
+        smoothed[i] = (uint8_t)((sum + rounding) / num_rows);
+    }
+    if (whole && num_rows < capacity) {
+        memset(smoothed, 0, num_labels);
     }
     self->next_row = (uint16_t)((self->next_row + 1u == capacity) ? 0u : self->next_row + 1u);
 }

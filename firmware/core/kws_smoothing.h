@@ -18,7 +18,7 @@ kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config
 void kws_smoothing_reset(kws_smoothing_t *self);
 
 /* posteriors, smoothed: num_labels values, 0..255 = 0..1. Averages over the rows seen so far until the ring is
- * full, rounding half up. */
+ * full, rounding half up, or as whole_windows of the config says. */
 void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed);
 
 #endif

@@ -119,7 +119,7 @@ static void decision_refuses_what_is_out_of_range(void)
     const kws_span_t section = {bytes, sizeof bytes};
     const struct {
         uint8_t offset, value;
-    } wrong[] = {{0, 1}, {1, 1}, {2, 0}, {2, 65}, {6, 0}, {6, 9}, {6, 3}, {7, 2}};
+    } wrong[] = {{0, 1}, {1, 1}, {2, 0}, {2, 65}, {3, 1}, {3, 0x82}, {6, 0}, {6, 9}, {6, 3}, {7, 2}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
         memcpy(bytes, decision_section, sizeof bytes);
         bytes[wrong[i].offset] = wrong[i].value;
@@ -154,6 +154,27 @@ static void smoothing_averages_over_its_ring_and_rounds_half_up(void)
     CHECK_EQUAL(out[1], 2);
     kws_arena_init(&arena, memory, 16u);
     CHECK(kws_smoothing_init(&smoothing, &config, &arena) == KWS_ERROR_ARENA);
+}
+
+static void whole_windows_count_once_they_are_full_and_round_as_they_are_told(void)
+{
+    for (uint8_t rounding = 0u; rounding < 2u; ++rounding) {
+        uint8_t bytes[24];
+        memcpy(bytes, decision_section, sizeof bytes);
+        bytes[3] = (uint8_t)(0x80u + rounding);
+        kws_decision_config_t config;
+        CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_OK);
+        kws_arena_t arena;
+        kws_arena_init(&arena, memory, sizeof memory);
+        kws_smoothing_t smoothing;
+        CHECK(kws_smoothing_init(&smoothing, &config, &arena) == KWS_OK);
+        uint8_t out[3];
+        kws_smoothing_step(&smoothing, (const uint8_t[]){255, 0, 7}, out);
+        CHECK_EQUAL(out[0], 0);
+        kws_smoothing_step(&smoothing, (const uint8_t[]){0, 255, 7}, out);
+        CHECK_EQUAL(out[0], 127 + rounding); /* 127.5 */
+        CHECK_EQUAL(out[2], 7);
+    }
 }
 
 static void detection_fires_at_the_threshold_and_then_rests(void)
@@ -202,6 +223,7 @@ int main(void)
     decision_reads_the_chosen_operating_point();
     decision_refuses_what_is_out_of_range();
     smoothing_averages_over_its_ring_and_rounds_half_up();
+    whole_windows_count_once_they_are_full_and_round_as_they_are_told();
     detection_fires_at_the_threshold_and_then_rests();
     detection_takes_the_highest_posterior_only();
     return 0;

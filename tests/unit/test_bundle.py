@@ -47,11 +47,13 @@ def test_same_arguments_give_the_same_bytes() -> None:
     assert build().data == build().data
 
 
-def test_everything_written_is_read_back() -> None:
+@pytest.mark.parametrize("rounding", [None, 0, 3, 4])
+def test_everything_written_is_read_back(rounding: int | None) -> None:
     decision = DecisionConfig(
         operating_points=(POINT, OperatingPoint(thresholds=(0, 0, 255, 1), false_accepts_per_hour=0.125)),
         default_operating_point=1,
         smoothing_decisions=5,
+        whole_windows_rounding=rounding,
         refractory_frames=40,
     )
     gate = GateConfig()
@@ -271,6 +273,7 @@ def test_labels_that_do_not_fit_the_model_are_refused() -> None:
         ({"default_operating_point": 1}, "default_operating_point is 1"),
         ({"smoothing_decisions": 0}, "smoothing_decisions is 0"),
         ({"smoothing_decisions": 65}, "smoothing_decisions is 65"),
+        ({"smoothing_decisions": 3, "whole_windows_rounding": 3}, "whole_windows_rounding is 3"),
         ({"refractory_frames": 70000}, "refractory_frames is 70000"),
         ({"operating_points": (POINT, OperatingPoint(thresholds=(1, 2)))}, "2 thresholds; expected 4"),
         ({"operating_points": (OperatingPoint(thresholds=(0, 0, 0, 256)),)}, "0 .. 255"),
