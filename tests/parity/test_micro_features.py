@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import features_emulator
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from micro_oracle import our_logarithms, published_logarithms
 
+from kws.core import lib
 from kws.features import Features, MicroFeaturesConfig
 from kws.micro_features import LOG_UNIT
 
@@ -74,6 +76,23 @@ def test_features_are_the_published_floats_quantised(scale: float, zero_point: i
     assert np.array_equal(features, expected)
 
 
+@settings(max_examples=500)
+@given(bits=st.integers(0, 64), mantissa=st.integers(0, 2**64 - 1), root=st.integers(0, 2**32 - 1))
+def test_roots_are_rounded_to_the_nearest(bits: int, mantissa: int, root: int) -> None:
+    half_way = min(root * root + root, 2**64 - 1)  # the last value that rounds down
+    for value in (
+        mantissa >> (64 - bits),
+        half_way,
+        min(half_way + 1, 2**64 - 1),
+        root * root,
+        max(root * root - 1, 0),
+    ):
+        exact = math.isqrt(value)
+        up = value - exact * exact > exact
+        largest = exact == (0xFFFF if value < 2**32 else 0xFFFFFFFF)
+        assert lib.kws_micro_root(value) == exact + (up and not largest)
+
+
 @pytest.mark.parametrize("plain", [False, True], ids=["armv7e-m", "plain"])
 def test_board_equals_host_bit_for_bit(plain: bool, tmp_path: Path) -> None:
     samples = np.concatenate([signal[:1600] for signal in SIGNALS.values()])
@@ -81,4 +100,4 @@ def test_board_equals_host_bit_for_bit(plain: bool, tmp_path: Path) -> None:
         Features(CONFIG), samples, tmp_path, watch=["kws_features_step"], plain=plain
     )
     assert np.array_equal(on_board, Features(CONFIG).compute(samples))
-    assert report.of("kws_features_step").most_cycles <= 90_000
+    assert report.of("kws_features_step").most_cycles <= (90_000 if plain else 50_000)

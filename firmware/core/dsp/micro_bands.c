@@ -18,20 +18,20 @@ static uint32_t root_s32(uint32_t value, uint32_t *rest)
     return root;
 }
 
+/* value >= 2^32. The root of its leading 32 bits, then the rest of it by one division: (r + q)^2 = r^2 + 2 r q + q^2,
+ * where q^2 is less than 2 r, so that the quotient is at most one too large. */
 static uint32_t root_s64(uint64_t value, uint64_t *rest)
 {
-    uint64_t root = 0u;
-    uint64_t bit = (uint64_t)1 << ((63u - kws_clz((uint32_t)(value >> 32))) & ~1u);
-    for (; bit > 0u; bit >>= 2) {
-        const uint64_t trial = root + bit;
-        root >>= 1;
-        if (value >= trial) {
-            value -= trial;
-            root += bit;
-        }
+    const uint32_t shift = (33u - kws_clz((uint32_t)(value >> 32))) / 2u; /* 1 .. 16 */
+    const uint32_t lead = root_s32((uint32_t)(value >> (2u * shift)), &(uint32_t){0u}) << shift;
+    const uint64_t left = value - (uint64_t)lead * lead;
+    const uint64_t twice = 2u * (uint64_t)lead;
+    uint64_t more = (left >> 32 == 0u && twice >> 32 == 0u) ? (uint32_t)left / (uint32_t)twice : left / twice;
+    if (more * twice + more * more > left) {
+        --more;
     }
-    *rest = value;
-    return (uint32_t)root;
+    *rest = left - more * twice - more * more;
+    return (uint32_t)(lead + more);
 }
 
 /* The largest root of each width is not rounded up: so has the definition. */

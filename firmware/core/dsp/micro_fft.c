@@ -1,3 +1,6 @@
+#include "../kws_simd.h"
+#if !KWS_SIMD
+
 #include "fixed_point.h"
 #include "kws_micro_dsp.h"
 
@@ -118,3 +121,5 @@ void kws_micro_energies(int16_t *points, uint32_t log2_points, const int16_t *tw
         energies[num_points - k] = energy(sum.re - odd.re, odd.im - sum.im);
     }
 }
+
+#endif

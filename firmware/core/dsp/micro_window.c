@@ -1,3 +1,6 @@
+#include "../kws_simd.h"
+#if !KWS_SIMD
+
 #include "fixed_point.h"
 #include "kws_micro_dsp.h"
 
@@ -14,3 +17,5 @@ uint32_t kws_micro_window(int16_t *output, const int16_t *samples, const int16_t
     }
     return kws_clz((uint32_t)loudest) - 17u;
 }
+
+#endif
