@@ -1,4 +1,4 @@
-"""Every command a document shows must exist, with the options it shows."""
+"""Every command a document shows must exist, with the options it shows; and every verb must be documented."""
 
 from __future__ import annotations
 
@@ -15,31 +15,51 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
     for path in ROOT.rglob("*.md")
-    if not {".venv", "build", "out", "node_modules"} & set(path.relative_to(ROOT).parts)
+    if not {".venv", ".mirror", "build", "out", "site", "node_modules"} & set(path.relative_to(ROOT).parts)
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"^(?: {4}|\t)(.*)$", re.MULTILINE)
 SHELLS = ("", "sh", "bash", "console")
 INLINE = re.compile(r"`((?:kws|make) [^`\n]+)`")
+STEPS = re.compile(r"&&|;|\|")
 
 
-def shown_commands() -> list[tuple[str, str]]:
+def commands_in(text: str) -> list[str]:
+    """Commands of kws and make in fences, in indented blocks and between back ticks."""
+    blocks = [block for shell, block in FENCE.findall(text) if shell in SHELLS]
+    prose = FENCE.sub("", text).replace("\\\n", " ")
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").split("\n")]
     found = []
-    for path in DOCUMENTS:
-        text = path.read_text(encoding="utf-8")
-        blocks = [block for shell, block in FENCE.findall(text) if shell in SHELLS]
-        lines = [line for block in blocks for line in block.replace("\\\n", " ").split("\n")]
-        for line in [*lines, *INLINE.findall(text)]:
-            command = line.split("&&")[-1].split(" #")[0].split("  #")[0].strip().removeprefix("$ ")
+    for line in [*lines, *INDENTED.findall(prose), *INLINE.findall(prose)]:
+        for step in STEPS.split(line.split(" #")[0]):
+            command = step.strip().removeprefix("$ ")
             if re.match(r"(kws|make) [a-z]", command):
-                found.append((str(path.relative_to(ROOT)), command))
-    return sorted(set(found))
+                found.append(command)
+    return found
 
 
-COMMANDS = shown_commands()
+COMMANDS = sorted(
+    {
+        (str(path.relative_to(ROOT)), command)
+        for path in DOCUMENTS
+        for command in commands_in(path.read_text(encoding="utf-8"))
+    }
+)
 
 
-def test_documents_show_commands() -> None:
-    assert len(COMMANDS) > 10
+def test_documents_show_commands_in_fences_indented_blocks_and_prose() -> None:
+    assert commands_in("```sh\ncd x && kws a  # c\n```\n\n    $ kws b --c\n\nsay `make d`") == [
+        "kws a",
+        "kws b --c",
+        "make d",
+    ]
+    assert len(COMMANDS) > 60
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_shown_in_the_readme(verb: str) -> None:
+    shown = commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert any(command.split()[:2] == ["kws", verb] for command in shown) or (verb == "demo" and "make demo" in shown)
 
 
 @pytest.mark.parametrize(("document", "command"), [c for c in COMMANDS if c[1].startswith("make ")])
@@ -61,3 +81,8 @@ def test_verbs_and_options_shown_exist(document: str, command: str) -> None:
     for word in words[2:]:
         if re.match(r"--?[a-z]", word):
             assert word.split("=")[0] in known, f"{document}: {command}: {word}"
+
+
+@pytest.mark.parametrize("name", re.findall(r"(?:models|examples|training)/[\w./]+", (ROOT / "README.md").read_text()))
+def test_files_the_readme_names_exist(name: str) -> None:
+    assert (ROOT / name.rstrip(".")).exists()
