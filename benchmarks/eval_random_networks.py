@@ -19,7 +19,7 @@ from kws.importer.tflite import import_tflite
 from kws.model import Model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
-from random_tflite import random_model
+from random_tflite import random_graph_model, random_model
 from tflite_nets import Reference
 
 WINDOWS = 3
@@ -50,7 +50,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.count):
             try:
-                wrong += differing(random_model(seed), Path(folder) / "net.tflite", seed)
+                wrong += differing(
+                    (random_graph_model if seed % 2 else random_model)(seed), Path(folder) / "net.tflite", seed
+                )
             except ImportModelError as error:
                 refused[str(seed)] = str(error).split(": ", 1)[-1]
     figures = {"networks": arguments.count, "windows_each": WINDOWS, "refused": refused, "differing": wrong}

@@ -220,6 +220,11 @@ class Bundle:
         return sections
 
 
+def model_alone(model_section: bytes) -> bytes:
+    """Return a bundle file with nothing but a model, as ``firmware/apps/mlperf_tiny`` reads it; no spotter."""
+    return _assemble({"MODL": model_section})
+
+
 def _check_text(sections: Mapping[str, bytes], name: str) -> None:
     """Check what only Python reads: UTF-8 labels and JSON metadata."""
     try:

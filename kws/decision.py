@@ -105,7 +105,7 @@ def _check(config: DecisionConfig) -> None:
         "smoothing_decisions": (config.smoothing_decisions, 1, most_smoothing),
         "whole_windows_rounding": (config.whole_windows_rounding or 0, 0, config.smoothing_decisions - 1),
         "refractory_frames": (config.refractory_frames, 0, 65535),
-        "num_labels": (config.num_labels, 2, lib.KWS_MAX_LABELS),
+        "num_labels": (config.num_labels, 1, lib.KWS_MAX_LABELS),
     }
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:

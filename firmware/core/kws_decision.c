@@ -11,7 +11,7 @@ static uint32_t point_bytes(uint32_t num_labels)
 
 static kws_status_t check_header(const kws_decision_config_t *self, uint8_t default_point)
 {
-    if (self->num_labels < 2u || self->num_labels > (uint16_t)KWS_MAX_LABELS) {
+    if (self->num_labels < 1u || self->num_labels > (uint16_t)KWS_MAX_LABELS) {
         return KWS_ERROR_BOUNDS;
     }
     if (self->smoothing_decisions < 1u || self->smoothing_decisions > (uint8_t)KWS_DECISION_MAX_SMOOTHING ||

@@ -59,7 +59,8 @@ static bool inputs_fit(kws_model_config_t *self, uint32_t index, uint16_t *frame
     const uint32_t pace = sources[0].frames_per_row * record->stride_height; /* at most 4096 * 255 */
     frames_per_row[index] = (uint16_t)pace;
     return pace <= KWS_MODEL_MAX_FRAMES &&
-           (num_inputs == 1u || sources[0].frames_per_row == sources[1].frames_per_row);
+           (num_inputs == 1u || sources[0].frames_per_row == sources[1].frames_per_row ||
+            (record->input_height == 1u && !self->streaming)); /* one row each: any pace will do */
 }
 
 /* Do the layers fit together, the first to the frames and the last to the labels? */

@@ -210,11 +210,19 @@ static bool add_fits(const kws_nn_channel_t *channels)
     return fits;
 }
 
+/* A mean's multiplier is divided by the number of cells, so it may be any. */
+static bool mean_fits(const kws_nn_channel_t *channel)
+{
+    return channel->bias >= -MAX_BIAS && channel->bias <= MAX_BIAS && channel->multiplier >= 0 &&
+           channel->shift >= -31 && channel->shift <= 30;
+}
+
 static bool entries_fit(const kws_model_layer_t *record, const kws_nn_channel_t *channels)
 {
     switch (record->op) {
     case KWS_MODEL_SOFTMAX: return softmax_fits(channels);
     case KWS_MODEL_ADD: return add_fits(channels);
+    case KWS_MODEL_MEAN: return mean_fits(channels);
     default: return channels_fit(channels, num_channel_entries(record));
     }
 }

@@ -42,6 +42,24 @@ def dense_multiplier(input_scale: np.float32, filter_scale: np.float32, output_s
     return quantize_multiplier(float(np.float32(input_scale * filter_scale)) / float(output_scale))
 
 
+def mean_multiplier(input_scale: float, output_scale: float, cells: int) -> tuple[int, int]:
+    """Return the one pair of a mean over ``cells`` values (``QuantizedMeanOrSum``: the division is in the pair)."""
+    multiplier, exponent = quantize_multiplier(float(np.float32(input_scale)) / float(np.float32(output_scale)))
+    shift = min(cells.bit_length() - 1, 32, 31 + exponent)
+    return (multiplier << shift) // cells, exponent - shift
+
+
+def add_multipliers(first: float, second: float, output: float) -> list[tuple[int, int]]:
+    """Return the pairs of both inputs and of the sum (``add.cc``, ``sub.cc``: 20 bits of fraction)."""
+    twice = 2.0 * max(first, second)
+    return [quantize_multiplier(real) for real in (first / twice, second / twice, twice / ((1 << 20) * output))]
+
+
+def scale_twice(values: Int64Array, multiplier: int, shift: int) -> Int64Array:
+    """Scale any value as ``MultiplyByQuantizedMultiplier`` does: also to the left."""
+    return requantize_twice(values << max(shift, 0), multiplier, min(shift, 0))
+
+
 def activation_clamp(activation: str, output: Quantization) -> tuple[int, int]:
     """Return the lowest and highest int8 output of a fused activation (``CalculateActivationRangeQuantized``)."""
 

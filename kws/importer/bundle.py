@@ -79,6 +79,7 @@ def import_bundle(
     streaming: bool | None = None,
     decision_frames: int | None = None,
     compact: bool = False,
+    time_axis: int | None = None,
 ) -> Bundle:
     """Turn a TFLite file into a bundle.
 
@@ -93,17 +94,23 @@ def import_bundle(
         :func:`default_decision` when omitted.
     streaming, decision_frames, compact : optional
         See :func:`kws.importer.section.model_section`.
+    time_axis : 1 or 2, optional
+        See :func:`kws.importer.tflite.import_tflite`.
 
     Raises
     ------
     ImportModelError
         If the model cannot be imported or does not fit the front end or the labels.
     """
-    network = import_tflite(path)
+    network = import_tflite(path, time_axis=time_axis)
     if features.num_features != network.num_features:
+        turned = network.window_frames == features.num_features and time_axis is None
+        hint = "if its second axis is time, say --time-axis 2" if turned else (
+            f"choose another one with --features ({', '.join(PRESETS)}, or a TOML file)"
+        )  # fmt: skip
         raise ImportModelError(
             f"{path}: the model reads {network.num_features} features a frame, the front end makes "
-            f"{features.num_features}; choose another one with --features ({', '.join(PRESETS)}, or a TOML file)"
+            f"{features.num_features}; {hint}"
         )
     if len(labels) != network.num_labels:
         raise ImportModelError(f"{path}: the model has {network.num_labels} outputs; got {len(labels)} labels")
@@ -115,13 +122,14 @@ def import_bundle(
         model_section=model_section(network, streaming=streaming, decision_frames=decision_frames, compact=compact),
         labels=labels,
         decision=decision or default_decision(labels),
-        metadata=_provenance(Path(path), quantized),
+        metadata=_provenance(Path(path), quantized, network.notes),
         name=Path(path).with_suffix(".kws").name,
     )
 
 
-def _provenance(path: Path, features: AnyFeaturesConfig) -> dict[str, object]:
+def _provenance(path: Path, features: AnyFeaturesConfig, notes: Sequence[str]) -> dict[str, object]:
     return {
+        **({"notes": list(notes)} if notes else {}),
         "source": {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "made_by": "kws import",
         "features": dataclasses.asdict(features),

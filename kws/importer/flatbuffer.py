@@ -24,7 +24,16 @@ OPTION_CLASSES = {
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "SOFTMAX": "SoftmaxOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
+    "ADD": "AddOptions",
+    "SUB": "SubOptions",
+    "MUL": "MulOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
 }
+NEEDS_OPTIONS = frozenset(OPTION_CLASSES)
+MAX_AXES = 8
 DTYPES: dict[int, type[np.generic]] = {tflite.TensorType.INT8: np.int8, tflite.TensorType.INT32: np.int32}
 
 
@@ -101,8 +110,9 @@ def _parse(data: bytes, path: Path) -> Graph:
         raise ImportModelError(
             f"{path}: {subgraph.InputsLength()} inputs and {subgraph.OutputsLength()} outputs; expected one of each"
         )
-    tensors = tuple(_tensor(model, subgraph.Tensors(i)) for i in range(subgraph.TensorsLength()))
-    operators = tuple(_operator(model, subgraph.Operators(i)) for i in range(subgraph.OperatorsLength()))
+    budget = _Budget(len(data))
+    tensors = tuple(_tensor(model, subgraph.Tensors(i), budget) for i in budget.range(subgraph.TensorsLength()))
+    operators = tuple(_operator(model, subgraph.Operators(i), budget) for i in budget.range(subgraph.OperatorsLength()))
     return Graph(
         tensors=tensors,
         operators=operators,
@@ -111,11 +121,27 @@ def _parse(data: bytes, path: Path) -> Graph:
     )
 
 
-def _vector(length: int, item: Any, dtype: Any) -> npt.NDArray[Any]:
-    return np.array([item(i) for i in range(length)], dtype=dtype)
+class _Budget:
+    """Bounds the work that lengths in a damaged file can ask for: vectors may overlap, and claim anything."""
+
+    def __init__(self, file_bytes: int) -> None:
+        self.left = 4 * file_bytes + 4096
+
+    def range(self, length: int) -> range:
+        """Return the indices of a vector."""
+        self.left -= length
+        if self.left < 0:
+            raise ValueError("more items than the file can hold")
+        return range(length)
 
 
-def _tensor(model: Any, tensor: Any) -> Tensor:
+def _vector(length: int, item: Any, dtype: Any, budget: _Budget) -> npt.NDArray[Any]:
+    return np.array([item(i) for i in budget.range(length)], dtype=dtype)
+
+
+def _tensor(model: Any, tensor: Any, budget: _Budget) -> Tensor:
+    if tensor.ShapeLength() > MAX_AXES:
+        raise ValueError(f"a tensor with {tensor.ShapeLength()} axes")
     shape = tuple(int(tensor.Shape(i)) for i in range(tensor.ShapeLength()))
     quantization = tensor.Quantization()
     has_scales = quantization is not None and quantization.ScaleLength() > 0
@@ -123,34 +149,39 @@ def _tensor(model: Any, tensor: Any) -> Tensor:
     contents = None
     if buffer is not None and buffer.DataLength() > 0 and tensor.Type() in DTYPES:
         # ascontiguous copy: offsets in a flatbuffer are not aligned for numpy's own types
+        budget.range(buffer.DataLength())
         contents = np.frombuffer(buffer.DataAsNumpy().tobytes(), DTYPES[tensor.Type()]).reshape(shape)
     return Tensor(
         name=(tensor.Name() or b"").decode("utf-8", "replace"),
         shape=shape,
         type_name=TYPE_NAMES.get(tensor.Type(), str(tensor.Type())),
-        scales=_vector(quantization.ScaleLength(), quantization.Scale, np.float32)
+        scales=_vector(quantization.ScaleLength(), quantization.Scale, np.float32, budget)
         if has_scales
         else np.zeros(0, np.float32),
-        zero_points=_vector(quantization.ZeroPointLength(), quantization.ZeroPoint, np.int64)
+        zero_points=_vector(quantization.ZeroPointLength(), quantization.ZeroPoint, np.int64, budget)
         if has_scales
         else np.zeros(0, np.int64),
         data=contents,
     )
 
 
-def _operator(model: Any, operator: Any) -> Operator:
+def _operator(model: Any, operator: Any, budget: _Budget) -> Operator:
     code = model.OperatorCodes(operator.OpcodeIndex())
     # Files before schema 3a keep the code in a byte; later ones write both when it fits.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     name = OPERATOR_NAMES.get(number, f"operator {number}")
+    if name == "CUSTOM":
+        name = f"CUSTOM {(code.CustomCode() or b'').decode('utf-8', 'replace')}"
     options = None
     if name in OPTION_CLASSES and operator.BuiltinOptions() is not None:
         table = operator.BuiltinOptions()
         options = getattr(tflite, OPTION_CLASSES[name])()
         options.Init(table.Bytes, table.Pos)
+    if options is None and name in NEEDS_OPTIONS:
+        raise ValueError(f"{name} without options")
     return Operator(
         name=name,
-        inputs=tuple(int(operator.Inputs(i)) for i in range(operator.InputsLength())),
-        outputs=tuple(int(operator.Outputs(i)) for i in range(operator.OutputsLength())),
+        inputs=tuple(int(operator.Inputs(i)) for i in budget.range(operator.InputsLength())),
+        outputs=tuple(int(operator.Outputs(i)) for i in budget.range(operator.OutputsLength())),
         options=options,
     )

@@ -16,15 +16,24 @@ MAX_STRIDE = 255
 
 
 def fold_strides(layers: Sequence[Layer]) -> list[Layer]:
-    """Return the same network without strided 1 x 1 convolutions, but for a first layer."""
+    """Return the same network without strided 1 x 1 convolutions, but where others read the layer before too."""
     folded = list(layers)
+    readers = [0] * len(folded)
+    for index, layer in enumerate(folded):
+        for source in layer.sources or (index - 1,):
+            if source >= 0:
+                readers[source] += 1
     for index in range(len(folded) - 1, 0, -1):
-        before, layer = folded[index - 1], folded[index]
+        layer = folded[index]
+        source = (layer.sources or (index - 1,))[0]
+        if source < 0 or readers[source] != 1:
+            continue
+        before = folded[source]
         stride = (before.stride[0] * layer.stride[0], before.stride[1] * layer.stride[1])
         if _skips(layer) and before.op in SLIDING and before.output == layer.input and max(stride) <= MAX_STRIDE:
             kept = dataclasses.replace(before.output, height=layer.output.height, width=layer.output.width)
             op = before.op if before.op is Op.DEPTHWISE else Op.CONV
-            folded[index - 1] = dataclasses.replace(before, op=op, stride=stride, output=kept, kept=layer.stride)
+            folded[source] = dataclasses.replace(before, op=op, stride=stride, output=kept, kept=layer.stride)
             folded[index] = dataclasses.replace(layer, op=Op.POINTWISE, stride=(1, 1), input=kept)
     return folded
 

@@ -118,10 +118,16 @@ class Network:
 
     @property
     def can_stream(self) -> bool:
-        """Whether nothing is padded below the newest row (nor a pool at all), so that each frame is computed once."""
+        """Whether nothing is padded below the newest row (nor a pool at all), so that each frame is computed once.
+
+        Rows that meet at a join must come at one rate, too.
+        """
+        paces = (1, *self.frames_per_row)
         return all(
-            layer.padding[1] == 0 and (layer.padding[0] == 0 or layer.op is not Op.AVERAGE_POOL)
-            for layer in self.layers
+            layer.padding[1] == 0
+            and (layer.padding[0] == 0 or layer.op is not Op.AVERAGE_POOL)
+            and len({paces[source + 1] for source in self.sources(index)}) == 1
+            for index, layer in enumerate(self.layers)
         )
 
     @property

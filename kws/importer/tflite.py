@@ -1,138 +1,182 @@
 """An int8 TFLite model -> a :class:`~kws.importer.network.Network`, bit for bit.
 
-What comes in must be one chain of layers from one input to one output, quantised to int8 throughout, the way
-``tf.lite.TFLiteConverter`` writes a small convolutional network (input ``[1, frames, features, 1]`` or
-``[1, frames, 1, features]``).
+What comes in must be one graph of layers from one input to one output, quantised to int8 inside, the way
+``tf.lite.TFLiteConverter`` writes a small convolutional network (input ``[1, frames, features, 1]``,
+``[1, frames, 1, features]`` or ``[1, frames, features]``); the input and the output may be float or uint8.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from kws.core import lib
 from kws.errors import ImportModelError
-from kws.importer.chain import (
-    NO_PADDING,
-    Chain,
-    input_shape,
-    map_shape,
-    quantization_of,
-    require_int8,
-    require_same_quantization,
-    shape_text,
-)
+from kws.importer import joins, shaping, tables
 from kws.importer.flatbuffer import DAMAGE, Graph, Operator, read_graph
 from kws.importer.folding import fold_strides
-from kws.importer.network import Network
-from kws.importer.operators import CONVERTERS
+from kws.importer.network import Layer, Network, Op, Quantization, Shape
+from kws.importer.operators import CONVERTERS, softmax_layer
+from kws.importer.walk import View, Walk, input_view, quantization_of, require_int8, require_unpadded
 
-SUPPORTED = "CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX, RESHAPE, PAD before a convolution"
-ADVICE = {
-    "MEAN": "use AveragePooling2D instead of GlobalAveragePooling2D or reduce_mean",
-    "QUANTIZE": "convert with inference_input_type and inference_output_type tf.int8",
-    "DEQUANTIZE": "convert with inference_input_type and inference_output_type tf.int8",
-    "LOGISTIC": "end the network with a softmax",
-    "MAX_POOL_2D": "use AveragePooling2D or a strided convolution",
-    "ADD": "only chains without skip connections can run row by row",
-    "MUL": "batch normalisation must be folded into a convolution before it",
+RESHAPES = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
+OPERATORS: dict[str, Callable[[Walk, Operator], None]] = {
+    **CONVERTERS,
+    **dict.fromkeys((*tables.FUNCTIONS, "LEAKY_RELU"), tables.convert_function),
+    **dict.fromkeys(RESHAPES, shaping.reshape),
+    "PAD": shaping.pad,
+    "SPACE_TO_BATCH_ND": shaping.space_to_batch,
+    "BATCH_TO_SPACE_ND": shaping.batch_to_space,
+    "ADD": joins.add,
+    "CONCATENATION": joins.concatenate,
+    "STRIDED_SLICE": joins.cut,
+    "SLICE": joins.cut,
+    "SPLIT": joins.split,
+    "SPLIT_V": joins.split,
 }
+WITH_CONSTANT = ("ADD", "SUB", "MUL")
+LSTM = "recurrent layers are not supported: use convolutions over time, which stream as well"
+ADVICE = {
+    "MUL": "only with a constant; fold batch normalisation into the convolution before it",
+    "SUB": "only with a constant",
+    "DEQUANTIZE": "a part of the model is float: quantise all of it (TFLITE_BUILTINS_INT8)",
+    "HARD_SWISH": "use ReLU or ReLU6",
+    "TRANSPOSE": "feed time first, or tell which axis is time with --time-axis 2",
+    "TRANSPOSE_CONV": "only layers that keep or shrink the time axis run row by row",
+    "RESIZE_NEAREST_NEIGHBOR": "only layers that keep or shrink the time axis run row by row",
+    "BATCH_MATMUL": "attention is not supported: every output would need all time steps at once",
+    **dict.fromkeys(
+        ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "RNN",
+         "BIDIRECTIONAL_SEQUENCE_RNN", "WHILE", "SVDF"), LSTM),
+    "CUSTOM ethos-u": "the model was compiled by Vela for an Ethos-U: import the .tflite that went into it",
+    "CUSTOM edgetpu-custom-op": "the model was compiled for an Edge TPU: import the .tflite that went into it",
+}  # fmt: skip
 
 
-def import_tflite(path: str | Path) -> Network:
+def import_tflite(path: str | Path, *, time_axis: int | None = None, scores: bool = True) -> Network:
     """Read an int8 TFLite model.
 
     Parameters
     ----------
     path : path of a ``.tflite`` file
+    time_axis : 1 or 2, optional
+        Which axis of the input is time; by default the first one after the batch.
+    scores : bool
+        End in posteriors: a model that ends in logits gets the softmax (one output: the sigmoid) it was trained with.
 
     Returns
     -------
     Network
-        Ready for :func:`kws.importer.section.model_section`.
+        Ready for :func:`kws.importer.section.model_section`; ``notes`` say what was added or passed over.
 
     Raises
     ------
     ImportModelError
-        If the file is not a TFLite model, not int8, not a chain, or uses an operation or a shape the engine lacks.
+        If the file is not a TFLite model, not int8, or uses an operation or a shape the engine lacks.
     """
     graph = read_graph(Path(path))
     try:
-        return _network(graph, path)
+        return _network(graph, time_axis, scores=scores)
+    except ImportModelError as error:
+        raise ImportModelError(f"{path}: {error}") from error
     except DAMAGE as error:
         raise ImportModelError(f"{path}: damaged TFLite model ({error}); export it again") from error
 
 
-def _network(graph: Graph, path: str | Path) -> Network:
-    source = graph.tensors[graph.input_index]
-    require_int8(source, "input")
-    chain = Chain(graph=graph, tensor_index=graph.input_index, shape=map_shape(source.shape), layers=[])
+def _network(graph: Graph, time_axis: int | None, *, scores: bool) -> Network:
+    if time_axis not in (None, 1, 2):
+        raise ImportModelError(f"time axis {time_axis}; expected 1 or 2")
+    walk = Walk(graph=graph)
+    source = walk.tensor(graph.input_index)
+    if source.type_name not in ("FLOAT32", "UINT8"):
+        require_int8(source, "input")
+    view = input_view(source.shape, time_axis)
+    walk.views[graph.input_index] = view
+    quantization: Quantization | None = quantization_of(source) if source.type_name == "INT8" else None
     for operator in graph.operators:
-        _follow(chain, operator)
-    if chain.tensor_index != graph.output_index or not chain.layers:
-        raise ImportModelError(f"{path}: the graph is not one chain of layers from its input to its output")
-    first, last = chain.layers[0], chain.layers[-1]
+        if quantization is None:
+            quantization = _entered(walk, operator)
+        else:
+            _follow(walk, operator)
+    if quantization is None or not walk.layers:
+        raise ImportModelError("the model has no layers; expected a small quantised network")
+    return _finished(walk, _frames(walk, view), quantization, scores=scores)
+
+
+def _entered(walk: Walk, operator: Operator) -> Quantization | None:
+    """Take the operators in front of the quantised network."""
+    if operator.name in RESHAPES:
+        shaping.reshape(walk, operator)
+        return None
+    if shaping.shape_arithmetic(walk, operator):
+        return None
+    if operator.name != "QUANTIZE" or not shaping.enter(walk, operator):
+        require_int8(walk.source(operator), "input")
+    return quantization_of(walk.target(operator))
+
+
+def _follow(walk: Walk, operator: Operator) -> None:
+    """Take one operator: append its layer, or only change how an activation is seen."""
+    if shaping.shape_arithmetic(walk, operator):
+        return
+    if operator.name in ("QUANTIZE", "DEQUANTIZE") and shaping.leave(walk, operator):
+        return
+    if operator.name in WITH_CONSTANT and tables.has_constant(walk, operator):
+        tables.convert_with_constant(walk, operator)
+        return
+    convert = OPERATORS.get(operator.name)
+    if convert is None:
+        advice = f"; {ADVICE[operator.name]}" if operator.name in ADVICE else ""
+        raise ImportModelError(
+            f"operation {operator.name} is not supported{advice} (supported: {', '.join(sorted(OPERATORS))})"
+        )
+    convert(walk, operator)
+
+
+def _frames(walk: Walk, view: View) -> Shape:
+    """Return the shape of the frames: what a RESHAPE of a flat input said, or the input's own."""
+    first = next((layer for index, layer in enumerate(walk.layers) if -1 in (layer.sources or (index - 1,))), None)
+    return first.input if view.undecided and first is not None else view.shape
+
+
+def _finished(walk: Walk, frames: Shape, quantization: Quantization, *, scores: bool) -> Network:
+    output = walk.views.get(walk.graph.output_index)
+    if output is None or output.layer != len(walk.layers) - 1:
+        raise ImportModelError("the output is not what the last layer makes; expected one graph from input to output")
+    last = walk.layers[-1]
     if last.output.height != 1:
         raise ImportModelError(
-            f"{path}: the last layer has {last.output.height} time steps left; expected 1 (pool over all of them)"
+            f"the last layer has {last.output.height} time steps left; expected 1 (pool over all of them)"
         )
+    if frames.height > lib.KWS_MODEL_MAX_FRAMES:
+        raise ImportModelError(f"a window of {frames.height} frames; expected at most {lib.KWS_MODEL_MAX_FRAMES}")
+    if scores:
+        _end_in_posteriors(walk, require_unpadded(output, walk.graph.operators[-1]))
+    last = walk.layers[-1]
     return Network(
-        window_frames=first.input.height,
-        num_features=first.input.width * first.input.channels,
+        window_frames=frames.height,
+        num_features=frames.width * frames.channels,
         num_labels=last.output.width * last.output.channels,
-        input_quantization=quantization_of(source),
-        layers=tuple(fold_strides(chain.layers)),
+        input_quantization=quantization,
+        layers=tuple(fold_strides(walk.layers)),
+        notes=tuple(walk.notes),
     )
 
 
-def _follow(chain: Chain, operator: Operator) -> None:
-    """Take one operator: append its layer, or only change how the current tensor is seen."""
-    if operator.inputs[:1] != (chain.tensor_index,):
-        raise ImportModelError(
-            f"{operator.name} does not read the output of the operator before it; expected one chain of layers"
-        )
-    if operator.name == "RESHAPE":
-        _reshape(chain, operator)
-    elif operator.name == "PAD":
-        _pad(chain, operator)
-    else:
-        convert = CONVERTERS.get(operator.name)
-        if convert is None:
-            advice = f"; {ADVICE[operator.name]}" if operator.name in ADVICE else ""
-            raise ImportModelError(f"operation {operator.name} is not supported (supported: {SUPPORTED}){advice}")
-        if chain.padding != NO_PADDING and operator.name not in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
-            raise ImportModelError(f"PAD before {operator.name} is not supported; pad before convolutions only")
-        layer = convert(chain, operator)
-        chain.layers.append(layer)
-        chain.shape, chain.padding = layer.output, NO_PADDING
-    chain.tensor_index = operator.outputs[0]
-
-
-def _reshape(chain: Chain, operator: Operator) -> None:
-    """Accept what moves no value in memory and no value to another time step."""
-    if chain.padding != NO_PADDING:
-        raise ImportModelError("PAD before RESHAPE is not supported; pad before convolutions only")
-    target = map_shape(chain.graph.tensors[operator.outputs[0]].shape)
-    if not chain.layers:
-        chain.shape = target  # frames may arrive flat, [1, frames * features]
+def _end_in_posteriors(walk: Walk, view: View) -> None:
+    """Give a model that ends in logits the activation they are meant for."""
+    last = walk.layers[-1]
+    source = last.output_quantization
+    if last.op is Op.SOFTMAX or (source.scale, source.zero_point) == (1 / 256, -128):
         return
-    if target is None:
-        return  # flattened for a dense layer, which remembers how many time steps it covers
-    assert chain.shape is not None
-    if target.height != chain.shape.height or target.size != chain.shape.size:
-        raise ImportModelError(
-            f"RESHAPE from {shape_text(chain.shape)} to {shape_text(target)} mixes time steps; "
-            "only the width and channels of time x width x channels may be regrouped"
-        )
-    chain.shape = target
-
-
-def _pad(chain: Chain, operator: Operator) -> None:
-    """Remember the padding for the convolution behind it: both fill with the zero point, so the bits are the same."""
-    shape = input_shape(chain, operator)
-    amounts = chain.graph.tensors[operator.inputs[1]].data
-    if amounts is None or amounts.shape != (4, 2) or amounts[[0, 3]].any() or amounts.min() < 0:
-        raise ImportModelError("PAD: expected constant amounts for time and features only, as ZeroPadding2D writes it")
-    if chain.padding != NO_PADDING or len(chain.graph.tensors[operator.outputs[0]].shape) != 4:
-        raise ImportModelError(f"PAD of {shape_text(shape)} twice in a row; pad once")
-    require_same_quantization(chain, operator)
-    (top, bottom), (left, right) = amounts[1:3].tolist()
-    chain.padding = (top, bottom, left, right)
+    shape = Shape(height=1, width=1, channels=last.output.width * last.output.channels)
+    fields = {"name": "posteriors", "input_quantization": source, "output_quantization": tables.UNIT,
+              "clamp": (-128, 127)}  # fmt: skip
+    layer: Layer
+    if shape.channels == 1:
+        layer = tables.lookup_layer(shape, tables.sigmoid(source, tables.UNIT)[None], **fields)
+    else:
+        layer = softmax_layer(shape, 1.0, **fields)
+    kind = "sigmoid" if shape.channels == 1 else "softmax"
+    walk.notes.append(f"the model ends in logits: a {kind} was added, so that posteriors are 0 .. 1")
+    walk.append(layer, view)

@@ -51,6 +51,8 @@ class Writer:
     buffers: list[schema.BufferT] = field(default_factory=lambda: [schema.BufferT()])
     codes: list[int] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
+    custom_codes: dict[int, str] = field(default_factory=dict)
+    """Names of custom operations, by index into ``codes``."""
 
     def tensor(self, shape: Sequence[int], kind: str, scales: Sequence[float] = (), zero_points: Sequence[int] = (),
                data: npt.NDArray[np.generic] | None = None, axis: int = 0) -> int:  # fmt: skip
@@ -214,8 +216,9 @@ class Writer:
         self.operator("MEAN", [source.index, self.constant(list(axes))], [target.index], options)
         return target
 
-    def add(self, first: Value, second: Value, *, activation: str = "NONE", name: str = "ADD") -> Value:
-        target = self._target(first.shape, activation)
+    def add(self, first: Value, second: Value, *, activation: str = "NONE", name: str = "ADD",
+            shape: Sequence[int] = ()) -> Value:  # fmt: skip
+        target = self._target(shape or first.shape, activation)
         options = getattr(schema, {"ADD": "AddOptionsT", "SUB": "SubOptionsT", "MUL": "MulOptionsT"}[name])()
         options.fusedActivationFunction = getattr(ACTIVATIONS, activation)
         self.operator(name, [first.index, second.index], [target.index], options)
@@ -244,8 +247,9 @@ class Writer:
         graph.inputs, graph.outputs = self.inputs, [value.index for value in outputs]
         model = schema.ModelT()
         model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, []
-        for number in self.codes:
+        for index, number in enumerate(self.codes):
             code = schema.OperatorCodeT()
+            code.customCode = self.custom_codes.get(index)
             code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
             model.operatorCodes.append(code)
         builder = flatbuffers.Builder(1 << 16)

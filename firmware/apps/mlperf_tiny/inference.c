@@ -21,6 +21,7 @@ static kws_status_t take_memory(inference_t *self)
     kws_arena_init(&arena, memory.data, memory.size_bytes);
     self->input_bytes = (uint32_t)self->config.window_frames * self->config.num_features;
     self->input = kws_arena_take(&arena, self->input_bytes);
+    self->posteriors = kws_arena_take(&arena, self->config.num_labels);
     void *scratch = kws_arena_take(&arena, kws_model_scratch_bytes(&self->config));
     if (!kws_arena_fits(&arena)) {
         return KWS_ERROR_ARENA; /* before the model writes to what it did not get */
@@ -39,6 +40,7 @@ void inference_init(inference_t *self)
     }
     if (self->status == KWS_OK) {
         memset(self->input, 0, self->input_bytes);
+        memset(self->posteriors, 0, self->config.num_labels);
     }
 }
 

@@ -2,7 +2,6 @@
 #ifndef KWS_MLPERF_INFERENCE_H
 #define KWS_MLPERF_INFERENCE_H
 
-#include "kws_decision.h"
 #include "kws_model.h"
 
 typedef struct {
@@ -11,7 +10,7 @@ typedef struct {
     kws_status_t status; /* everything below is valid only when KWS_OK */
     int8_t *input;       /* input_bytes: window_frames rows of num_features */
     uint32_t input_bytes;
-    uint8_t posteriors[KWS_MAX_LABELS]; /* of the last run */
+    uint8_t *posteriors; /* of the last run: config.num_labels */
 } inference_t;
 
 /* Opens the board's bundle and takes its arena. */

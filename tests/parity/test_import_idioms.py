@@ -1,0 +1,200 @@
+"""What converters and people wrap around a network: every idiom gives the posteriors TFLite gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+from keras import layers
+from tflite_nets import BIAS, Reference
+from tflite_writer import Value, Writer
+
+from kws.errors import ImportModelError
+from kws.importer.network import Network, Op
+from kws.importer.section import model_section
+from kws.importer.tflite import import_tflite
+from kws.model import Model
+
+
+def keras_file(shape: tuple[int, ...], stack: list[keras.Layer], io: object = tf.int8) -> bytes:
+    """Return what ``from_keras_model`` writes: the batch is unknown to it."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input(shape), *stack])
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    rng = np.random.default_rng(1)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [rng.normal(0, 1, (1, *shape)).astype(np.float32)] for _ in range(20)
+    )  # fmt: skip
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if io is not None:
+        converter.inference_input_type = converter.inference_output_type = io
+    return bytes(converter.convert())
+
+
+def conv() -> keras.Layer:
+    return layers.Conv2D(4, (10, 4), 2, "same", activation="relu", bias_initializer=BIAS)
+
+
+def head(count: int = 4, activation: str | None = "softmax") -> keras.Layer:
+    return layers.Dense(count, activation=activation, bias_initializer=BIAS)
+
+
+def stack() -> list[keras.Layer]:
+    return [conv(), layers.AveragePooling2D((25, 5)), layers.Flatten(), head()]
+
+
+KERAS: dict[str, Callable[[], bytes]] = {
+    "keras_default": lambda: keras_file((49, 10, 1), stack()),
+    "float_io": lambda: keras_file((49, 10, 1), stack(), None),
+    "uint8_io": lambda: keras_file((49, 10, 1), stack(), tf.uint8),
+    "conv1d": lambda: keras_file(
+        (49, 10),
+        [
+            layers.Conv1D(8, 3, activation="relu", bias_initializer=BIAS),
+            layers.Conv1D(8, 3, padding="causal", dilation_rate=2, activation="relu", bias_initializer=BIAS),
+            layers.MaxPooling1D(2),
+            layers.GlobalAveragePooling1D(),
+            head(),
+        ],
+    ),
+    "separable1d": lambda: keras_file(
+        (30, 10), [layers.SeparableConv1D(8, 5, padding="same", activation="relu"), layers.Flatten(), head(3)]
+    ),
+    "max_pool": lambda: keras_file(
+        (49, 10, 1), [layers.Conv2D(4, 3), layers.MaxPooling2D(2), conv(), layers.MaxPooling2D(2), layers.Flatten(), head()]
+    ),
+    "global_average": lambda: keras_file((49, 10, 1), [conv(), layers.GlobalAveragePooling2D(), head()]),
+    "sigmoid": lambda: keras_file((49, 10, 1), [*stack()[:-1], head(1, "sigmoid")]),
+    "normalization": lambda: keras_file(
+        (49, 10, 1),
+        [layers.Normalization(axis=2, mean=np.linspace(-1, 1, 10), variance=np.full(10, 2.0)), *stack()],
+    ),
+    "rescaling_and_batch_norm": lambda: keras_file(
+        (49, 10, 1), [layers.Rescaling(0.5, 0.25), layers.BatchNormalization(), *stack()]
+    ),
+    "leaky": lambda: keras_file(
+        (20, 10, 1), [layers.Conv2D(4, 3), layers.LeakyReLU(negative_slope=0.2), layers.Flatten(), head()]
+    ),
+    "dilated2d": lambda: keras_file(
+        (20, 10, 1), [layers.Conv2D(4, 3, dilation_rate=(3, 2), activation="relu"), layers.Flatten(), head()]
+    ),
+    "padded_pool": lambda: keras_file(
+        (20, 10, 1), [layers.ZeroPadding2D(1), layers.Conv2D(4, 3, activation="relu"), layers.ZeroPadding2D(1),
+                      layers.MaxPooling2D(3, 2), layers.Flatten(), head()]),
+    "reshape_first": lambda: keras_file((490,), [layers.Reshape((49, 10, 1)), *stack()]),
+}  # fmt: skip
+
+
+def posteriors_of(interpreter: tf.lite.Interpreter, network: Network, frames: np.ndarray) -> np.ndarray:
+    """Return what TFLite makes of int8 frames, 0..255, whatever its borders are."""
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    values = frames.reshape(source["shape"])
+    if source["dtype"] == np.float32:
+        scale = np.float32(network.input_quantization.scale)
+        values = (values.astype(np.float32) - network.input_quantization.zero_point) * scale
+    elif source["dtype"] == np.uint8:
+        values = (values.astype(np.int16) + 128).astype(np.uint8)
+    interpreter.set_tensor(source["index"], values)
+    interpreter.invoke()
+    output = interpreter.get_tensor(target["index"]).reshape(-1)
+    if target["dtype"] == np.float32:
+        return np.rint(output * 256).astype(np.int64)
+    return output.astype(np.int64) + (128 if target["dtype"] == np.int8 else 0)
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_what_keras_and_its_converter_write_gives_the_posteriors_of_tflite(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.tflite"
+    path.write_bytes(KERAS[name]())
+    network, interpreter = import_tflite(path), Reference.of(path.read_bytes()).interpreter
+    assert (network.window_frames, network.num_features) in [(49, 10), (30, 10), (20, 10)]
+    for streaming in {False, network.can_stream and not any(layer.padding[0] for layer in network.layers)}:
+        model = Model(model_section(network, streaming=streaming))
+        for seed in range(4):
+            frames = np.random.default_rng(seed).integers(-128, 128, (network.window_frames, 10)).astype(np.int8)
+            np.testing.assert_array_equal(model.run(frames), posteriors_of(interpreter, network, frames))
+
+
+def written(tmp_path: Path, build: Callable[[Writer], Value], *, seed: int = 1) -> tuple[Path, bytes]:
+    writer = Writer(np.random.default_rng(seed))
+    data = writer.finish(build(writer))
+    (tmp_path / "net.tflite").write_bytes(data)
+    return tmp_path / "net.tflite", data
+
+
+def test_a_model_that_ends_in_logits_is_given_a_softmax_and_says_so(tmp_path: Path) -> None:
+    def logits(writer: Writer) -> Value:
+        return writer.dense(writer.source((1, 9, 4, 1)), 4)
+
+    path, data = written(tmp_path, logits)
+    network = import_tflite(path)
+    assert network.layers[-1].op is Op.SOFTMAX
+    assert network.notes == ("the model ends in logits: a softmax was added, so that posteriors are 0 .. 1",)
+    last = network.layers[-2]
+    frames = np.random.default_rng(0).integers(-128, 128, (9, 4)).astype(np.int8)
+    raw = Reference.of(data).run(frames)[last.name].reshape(-1).astype(float)
+    reals = np.exp((raw - last.output_quantization.zero_point) * last.output_quantization.scale)
+    got = Model(model_section(network)).run(frames)
+    assert np.abs(got - 256 * reals / reals.sum()).max() <= 1.5
+    assert import_tflite(path, scores=False).layers[-1].op is Op.DENSE
+
+
+def test_one_output_in_logits_is_given_a_sigmoid(tmp_path: Path) -> None:
+    path, data = written(tmp_path, lambda writer: writer.dense(writer.source((1, 9, 4, 1)), 1))
+    network = import_tflite(path)
+    assert "a sigmoid was added" in network.notes[0]
+    last = network.layers[-2]
+    frames = np.random.default_rng(0).integers(-128, 128, (9, 4)).astype(np.int8)
+    raw = float(Reference.of(data).run(frames)[last.name].reshape(-1)[0])
+    real = 1 / (1 + np.exp(-(raw - last.output_quantization.zero_point) * last.output_quantization.scale))
+    assert abs(int(Model(model_section(network)).run(frames)[0]) - 256 * real) <= 1
+
+
+def test_frequency_first_inputs_run_on_frames_when_told_which_axis_is_time(tmp_path: Path) -> None:
+    def frequency_first(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 10, 30, 1)), 4, (4, 5), (2, 2), same=True, activation="RELU")
+        value = writer.depthwise(value, (3, 2), activation="RELU")
+        value = writer.pool(value, (1, 3), (1, 3), kind="MAX")
+        return writer.softmax(writer.dense(value, 4))
+
+    path, data = written(tmp_path, frequency_first)
+    network = import_tflite(path, time_axis=2)
+    assert (network.window_frames, network.num_features) == (30, 10)
+    frames = np.random.default_rng(0).integers(-128, 128, (30, 10)).astype(np.int8)
+    want = Reference.of(data).run(np.ascontiguousarray(frames.T))[network.layers[-1].name].reshape(-1)
+    np.testing.assert_array_equal(Model(model_section(network)).run(frames).astype(int) - 128, want)
+
+
+def test_a_dead_channel_with_the_largest_bias_is_taken(tmp_path: Path) -> None:
+    def dead(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 9, 4, 1)), 4, (3, 3), activation="RELU")
+        bias = writer.tensors[writer.operators[-1].inputs[2]].buffer
+        writer.buffers[bias].data = np.frombuffer(np.array([2**30 + 128, -(2**30), 5, 7], "<i4").tobytes(), np.uint8)
+        return writer.softmax(writer.dense(value, 3))
+
+    path, data = written(tmp_path, dead)
+    network = import_tflite(path)
+    frames = np.random.default_rng(0).integers(-128, 128, (9, 4)).astype(np.int8)
+    want = Reference.of(data).run(frames)[network.layers[-1].name].reshape(-1)
+    np.testing.assert_array_equal(Model(model_section(network)).run(frames).astype(int) - 128, want)
+
+
+@pytest.mark.parametrize(("field", "value", "message"), [("zeroPoint", [-255], "zero point -255"),
+                                                         ("scale", [0.0], "not a positive number")])  # fmt: skip
+def test_impossible_quantisation_is_named(tmp_path: Path, field: str, value: list[float], message: str) -> None:
+    writer = Writer(np.random.default_rng(1))
+    output = writer.dense(writer.source((1, 9, 4, 1)), 4)
+    setattr(writer.tensors[output.index].quantization, field, value)
+    path = tmp_path / "net.tflite"
+    path.write_bytes(writer.finish(output))
+    with pytest.raises(ImportModelError, match=message):
+        import_tflite(path)
