@@ -70,7 +70,8 @@ KERAS: dict[str, Callable[[], bytes]] = {
         (30, 10), [layers.SeparableConv1D(8, 5, padding="same", activation="relu"), layers.Flatten(), head(3)]
     ),
     "max_pool": lambda: keras_file(
-        (49, 10, 1), [layers.Conv2D(4, 3), layers.MaxPooling2D(2), conv(), layers.MaxPooling2D(2), layers.Flatten(), head()]
+        (49, 10, 1),
+        [layers.Conv2D(4, 3), layers.MaxPooling2D(2), conv(), layers.MaxPooling2D(2), layers.Flatten(), head()],
     ),
     "global_average": lambda: keras_file((49, 10, 1), [conv(), layers.GlobalAveragePooling2D(), head()]),
     "sigmoid": lambda: keras_file((49, 10, 1), [*stack()[:-1], head(1, "sigmoid")]),
