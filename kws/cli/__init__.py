@@ -23,6 +23,7 @@ VERBS = {
     "demo": "kws.cli.demo",
     "import": "kws.cli.import_",
     "evaluate": "kws.cli.evaluate",
+    "flash": "kws.cli.flash",
     "inspect": "kws.cli.inspect",
     "listen": "kws.cli.listen",
     "power": "kws.cli.power",

@@ -25,7 +25,8 @@ from kws.errors import BoardRefusedError
 from kws.harness.session import open_session
 from kws.pipeline import Pipeline
 
-BOARDS = ("nrf52840dk",)
+BOARDS = {"nrf52840dk": "P0.29", "xiao_nrf52840_sense": "P0.02", "nano33ble_sense": "P1.11"}
+"""Board -> the pin that shows an event."""
 SETTLING = 16000 * int(lib.KWS_SETTLING_MS) // 1000
 
 
@@ -88,11 +89,12 @@ def test_without_a_host_events_are_lines_of_text_and_a_lamp(
         capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stderr
-    assert lines[0] == f"kws {name} started by power, listening"
-    heard = [line.split() for line in lines[1:]]
+    if "--usb" not in emulated.options:  # a port that nobody has opened yet swallows the first line
+        assert lines.pop(0) == f"kws {name} started by power, listening"
+    heard = [line.split() for line in lines]
     told = [["event", event.label, str(event.score), str(event.sample_index)] for event in expected]
     assert heard[: len(told)] == told  # the silence behind the file may make more
-    rises = [float(at) for at in re.findall(r"([0-9.]+) s  P0\.29 high", done.stderr)]
+    rises = [float(at) for at in re.findall(rf"([0-9.]+) s  {re.escape(BOARDS[name])} high", done.stderr)]
     assert rises
     # The lamp goes on within a block of the microphone and the time it takes to think.
     assert 0 < rises[0] - (expected[0].sample_index + SETTLING) / 16000 < 0.06

@@ -93,7 +93,8 @@ def chip(svd: str) -> tuple[dict[str, Register], dict[str, int]]:
 
 REGISTER = re.compile(r"^#define (\w+?)(\([\w, ]+\))?\s+\w+_REGISTER\((.*)\)$", re.MULTILINE)
 CONSTANT = re.compile(r"^#define ([A-Z]\w+)\s+\((0x[0-9A-Fa-f]+|\d+)u << (\d+)\)$", re.MULTILINE)
-ELSEWHERE = {"NRF52_APPROTECT_DISABLE", "NRF52_UICR_APPROTECT"}
+ELSEWHERE = {"NRF52_APPROTECT_DISABLE", "NRF52_UICR_APPROTECT", "NRF52_ERRATA_KEY"}
+ELSEWHERE |= {f"NRF52_ERRATA_{number}" for number in (166, 171, 187, 199)}
 """Not in the SVD; the header says where they come from."""
 HEADERS = [("mcu/nrf52/nrf52840.h", "nrf52840.svd")]
 

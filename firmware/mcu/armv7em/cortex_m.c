@@ -5,19 +5,21 @@
 #include "layout.h"
 #include "startup.h"
 
-#define REGISTER(address)  (*(volatile uint32_t *)(address))
-#define NVIC_ISER(word)    REGISTER(0xE000E100u + 4u * (word))
-#define SYST_CSR           REGISTER(0xE000E010u)
-#define SYST_CSR_RUN       (7u) /* processor clock, interrupt, enable */
-#define SYST_RVR           REGISTER(0xE000E014u)
-#define SYST_CVR           REGISTER(0xE000E018u)
-#define SCB_ICSR           REGISTER(0xE000ED04u)
-#define SCB_ICSR_PENDSTSET (1u << 26)
-#define DEMCR              REGISTER(0xE000EDFCu)
-#define DEMCR_TRCENA       (1u << 24)
-#define DWT_CTRL           REGISTER(0xE0001000u)
-#define DWT_CTRL_CYCCNTENA (1u << 0)
-#define DWT_CYCCNT         REGISTER(0xE0001004u)
+#define REGISTER(address)      (*(volatile uint32_t *)(address))
+#define NVIC_ISER(word)        REGISTER(0xE000E100u + 4u * (word))
+#define SYST_CSR               REGISTER(0xE000E010u)
+#define SYST_CSR_RUN           (7u) /* processor clock, interrupt, enable */
+#define SYST_RVR               REGISTER(0xE000E014u)
+#define SYST_CVR               REGISTER(0xE000E018u)
+#define SCB_ICSR               REGISTER(0xE000ED04u)
+#define SCB_ICSR_PENDSTSET     (1u << 26)
+#define SCB_AIRCR              REGISTER(0xE000ED0Cu)
+#define SCB_AIRCR_SYSTEM_RESET (0x05FA0004u)
+#define DEMCR                  REGISTER(0xE000EDFCu)
+#define DEMCR_TRCENA           (1u << 24)
+#define DWT_CTRL               REGISTER(0xE0001000u)
+#define DWT_CTRL_CYCCNTENA     (1u << 0)
+#define DWT_CYCCNT             REGISTER(0xE0001004u)
 
 enum {
     CLOCK_PERIOD_US = 50000, /* SysTick has 24 bits: right up to 335 MHz */
@@ -43,6 +45,14 @@ void cortex_m_interrupts_restore(uint32_t state)
 void cortex_m_enable_interrupt(uint32_t number)
 {
     NVIC_ISER(number / 32u) = 1u << (number % 32u);
+}
+
+void cortex_m_reset(void)
+{
+    SCB_AIRCR = SCB_AIRCR_SYSTEM_RESET;
+    __asm volatile("dsb" ::: "memory");
+    for (;;) {
+    }
 }
 
 void cortex_m_wake(void)

@@ -10,6 +10,9 @@ void cortex_m_interrupts_restore(uint32_t state);
 
 void cortex_m_enable_interrupt(uint32_t number);
 
+/* Of the whole chip, by software. */
+__attribute__((noreturn)) void cortex_m_reset(void);
+
 /* Interrupts that give the main loop work call cortex_m_wake; cortex_m_sleep returns once one has since it
  * returned last, or earlier. */
 void cortex_m_wake(void);

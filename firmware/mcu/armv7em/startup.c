@@ -4,15 +4,14 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "cortex_m.h"
 #include "layout.h"
 
-#define REGISTER(address)      (*(volatile uint32_t *)(address))
-#define NVIC_ICER(word)        REGISTER(0xE000E180u + 4u * (word))
-#define NVIC_ICPR(word)        REGISTER(0xE000E280u + 4u * (word))
-#define SCB_VTOR               REGISTER(0xE000ED08u)
-#define SCB_AIRCR              REGISTER(0xE000ED0Cu)
-#define SCB_AIRCR_SYSTEM_RESET (0x05FA0004u)
-#define SCB_CFSR               REGISTER(0xE000ED28u)
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+#define NVIC_ICER(word)   REGISTER(0xE000E180u + 4u * (word))
+#define NVIC_ICPR(word)   REGISTER(0xE000E280u + 4u * (word))
+#define SCB_VTOR          REGISTER(0xE000ED08u)
+#define SCB_CFSR          REGISTER(0xE000ED28u)
 
 enum {
     NVIC_WORDS = 8
@@ -73,9 +72,7 @@ __attribute__((used, noreturn)) static void report_fault(uintptr_t stack_pointer
         fault.lr = frame->lr;
     } /* else the stack itself overflowed: nothing was pushed, pc stays 0 */
     board_on_fault(&fault);
-    SCB_AIRCR = SCB_AIRCR_SYSTEM_RESET;
-    for (;;) {
-    }
+    cortex_m_reset();
 }
 
 __attribute__((naked)) void Fault_Handler(void)

@@ -11,11 +11,12 @@
 typedef struct {
     const char *name;
     uint8_t uart_tx_pin, uart_rx_pin; /* of serial_uart.c */
+    uint16_t usb_vendor, usb_product; /* of serial_usb.c */
+    uint8_t bootloader_magic;         /* in GPREGRET over a reset: stay in the bootloader; 0 without one */
     uint8_t lamp_pin;
     bool lamp_on_high;
-    uint8_t event_pin;        /* high while an event is shown: for another processor */
-    bool has_dcdc;            /* the coil of the DC/DC converter is fitted */
-    uint8_t bootloader_magic; /* in GPREGRET over a reset: stay in the bootloader; 0 without one */
+    uint8_t event_pin; /* high while an event is shown: for another processor */
+    bool has_dcdc;     /* the coil of the DC/DC converter is fitted */
     nrf52_microphone_t microphone;
 } nrf52_board_t;
 

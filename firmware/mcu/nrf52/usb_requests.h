@@ -1,0 +1,36 @@
+/* What a host asks a CDC-ACM serial port over endpoint 0, and what it is answered: bytes in, bytes out, no registers. */
+#ifndef KWS_NRF52_USB_REQUESTS_H
+#define KWS_NRF52_USB_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    USB_PACKET_BYTES = 64,
+    USB_DATA_ENDPOINT =
+        2 /* in and out; endpoint 1 in is there because the class wants it, and stays silent */
+};
+
+typedef struct {
+    uint8_t type, request;
+    uint8_t value_low, value_high;
+    uint16_t length;
+} usb_setup_t;
+
+typedef enum {
+    USB_SEND,       /* the answer's data */
+    USB_RECEIVE,    /* the line coding comes */
+    USB_DONE,       /* nothing but a status */
+    USB_CONFIGURED, /* the same, and the data endpoints work from now on */
+    USB_LINE_STATE, /* the same; value_low bit 0: the port is open */
+    USB_NOTHING,    /* the chip answers by itself */
+    USB_REFUSED
+} usb_answer_t;
+
+/* data, num_bytes: what to send; may lie in flash. */
+usb_answer_t usb_request(const usb_setup_t *setup, const uint8_t **data, uint32_t *num_bytes);
+
+/* The line coding, seven bytes that the host sets and reads; its first four are the baud. */
+extern uint8_t usb_line_coding[8];
+
+#endif

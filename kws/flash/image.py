@@ -1,0 +1,68 @@
+"""What is to be flashed: bytes and where they go."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.bundle import Bundle
+from kws.device.sizes import linker_symbols
+from kws.errors import BoardRefusedError, DeviceError
+
+_PT_LOAD = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One stretch of flash."""
+
+    name: str
+    """What it is, for people."""
+    address: int
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"Image({self.name}: {len(self.data)} bytes at {self.address:#010x})"
+
+
+def firmware_image(elf: Path) -> Image:
+    """Read what an ELF file puts into flash; gaps are filled with ones, as erased flash is.
+
+    Raises
+    ------
+    DeviceError
+        If it is no ELF image for a 32-bit ARM.
+    """
+    data = elf.read_bytes()
+    if data[:6] != b"\x7fELF\x01\x01" or struct.unpack_from("<H", data, 18)[0] != 40:
+        raise DeviceError(f"{elf}: expected an ELF image for ARM; build it with 'make firmware BOARD=...'")
+    table, size, count = (*struct.unpack_from("<I", data, 28), *struct.unpack_from("<HH", data, 42))
+    pieces = []
+    for index in range(count):
+        kind, offset, _, address, length = struct.unpack_from("<IIIII", data, table + index * size)
+        if kind == _PT_LOAD and length:
+            pieces.append((address, data[offset : offset + length]))
+    start, end = min(at for at, _ in pieces), max(at + len(piece) for at, piece in pieces)
+    flash = bytearray(b"\xff" * (end - start))
+    for address, piece in pieces:
+        flash[address - start : address - start + len(piece)] = piece
+    return Image(name="firmware", address=start, data=bytes(flash))
+
+
+def model_image(bundle: Path, elf: Path) -> Image:
+    """Return a bundle where the firmware looks for it.
+
+    Raises
+    ------
+    BoardRefusedError
+        If it is larger than the flash set aside for it.
+    BundleError
+        If it is no bundle.
+    """
+    data = Bundle.load(bundle).data
+    symbols = linker_symbols(elf)
+    room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
+    if len(data) > room:
+        raise BoardRefusedError(f"{bundle}: {len(data)} bytes, but the board has {room} bytes of flash for a model")
+    return Image(name=f"model {bundle.name}", address=symbols["kws_bundle_start"], data=bytes(data))

@@ -1,0 +1,268 @@
+"""Flashing, each way against a stand-in that speaks the real protocol: what arrives is what was built."""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serial
+from typer.testing import CliRunner
+
+from kws.bundle import Bundle
+from kws.cli import build_app
+from kws.device.build import build_firmware
+from kws.device.sizes import binutil
+from kws.errors import BoardNotFoundError, BoardRefusedError, ConfigError, DeviceError, ProtocolError
+from kws.flash import Image, firmware_image, ways
+from kws.flash.image import model_image
+from kws.flash.samba import Samba, flash_samba
+from kws.flash.uf2 import find_drive, flash_uf2, from_uf2, to_uf2, wait_for_drive
+
+FAMILY = 0xADA52840
+
+
+@pytest.fixture(scope="module")
+def bundle_path(tmp_path_factory: pytest.TempPathFactory, streaming_bundle: Bundle) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "streaming.kws"
+    streaming_bundle.save(path)
+    return path
+
+
+def images_for(board: str, bundle: Path) -> list[Image]:
+    elf = build_firmware(board, target="kws") / "kws.elf"
+    return [firmware_image(elf), model_image(bundle, elf)]
+
+
+def memory_of(images: list[Image]) -> dict[int, int]:
+    return {image.address + at: byte for image in images for at, byte in enumerate(image.data)}
+
+
+def test_the_image_is_what_objcopy_makes_of_it(tmp_path: Path) -> None:
+    elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
+    binary = tmp_path / "kws.bin"
+    binutil("objcopy", "-O", "binary", str(elf), str(binary))
+    image = firmware_image(elf)
+    assert image.address == 0
+    assert image.data == binary.read_bytes()
+
+
+def test_what_is_no_arm_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kws.elf"
+    path.write_bytes(b"\x7fELF\x02\x01" + bytes(100))
+    with pytest.raises(DeviceError, match="expected an ELF image for ARM"):
+        firmware_image(path)
+
+
+def test_a_model_too_large_for_its_flash_is_refused(bundle_path: Path) -> None:
+    elf = build_firmware("xiao_nrf52840_sense", target="kws") / "kws.elf"
+    symbols = {"kws_bundle_start": 0x80000, "kws_bundle_end": 0x80100}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kws.flash.image.linker_symbols", lambda _elf: symbols)
+        with pytest.raises(BoardRefusedError, match="256 bytes of flash for a model"):
+            model_image(bundle_path, elf)
+
+
+# -- the drive of the XIAO's bootloader -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    folder = tmp_path / "XIAO-SENSE"
+    folder.mkdir()
+    (folder / "INFO_UF2.TXT").write_text("UF2 Bootloader 0.6.1\r\nModel: Seeed XIAO nRF52840\r\nBoard-ID: XIAO\r\n")
+    return folder
+
+
+def test_blocks_on_the_drive_hold_firmware_and_model(drive: Path, bundle_path: Path) -> None:
+    images = images_for("xiao_nrf52840_sense", bundle_path)
+    told: list[tuple[int, int]] = []
+    flash_uf2(drive, images, FAMILY, lambda done, total: told.append((done, total)))
+    data = (drive / "kws.uf2").read_bytes()
+    written: dict[int, int] = {}
+    for address, family, payload in from_uf2(data):
+        assert family == FAMILY
+        assert 0x27000 <= address < 0xED000  # neither SoftDevice nor what the bootloader keeps
+        written |= {address + at: byte for at, byte in enumerate(payload)}
+    expected = memory_of(images)
+    assert {at: written[at] for at in expected} == expected
+    assert all(byte == 0xFF for at, byte in written.items() if at not in expected)
+    assert told[-1] == (len(data), len(data))
+
+
+def test_one_block_is_laid_out_as_the_format_says() -> None:
+    block = to_uf2([Image(name="x", address=0x27000, data=b"\x01\x02")], FAMILY)
+    assert len(block) == 512
+    assert block[:8] == bytes.fromhex("5546320a57515d9e")
+    assert block[8:32] == bytes.fromhex("00200000 00700200 00010000 00000000 01000000 4028a5ad")
+    assert block[32:36] == b"\x01\x02\xff\xff"
+    assert block[508:] == bytes.fromhex("306fb10a")
+
+
+def test_a_drive_is_known_by_its_label_or_by_the_board_it_names(tmp_path: Path, drive: Path) -> None:
+    assert find_drive("XIAO-SENSE", [tmp_path / "nothing", drive]) == drive
+    renamed = drive.rename(tmp_path / "disk")
+    (renamed / "INFO_UF2.TXT").write_text("Board-ID: nRF52840-SeeedXiaoSense-v1\r\n")
+    assert find_drive("XiaoSense", [renamed]) == renamed
+    assert find_drive("FEATHER", [renamed]) is None
+
+
+def test_a_drive_that_never_comes_is_said_with_what_to_press() -> None:
+    with pytest.raises(BoardNotFoundError, match="reset button twice"):
+        wait_for_drive("XIAO-SENSE", timeout_s=0.0, find=lambda _label: None)
+
+
+def test_a_drive_that_goes_away_in_between_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="went away after 0 of 512 bytes"):
+        flash_uf2(tmp_path / "gone", [Image(name="x", address=0x27000, data=b"1")], FAMILY, lambda done, total: None)
+
+
+# -- the Nano's bootloader ------------------------------------------------------------------------------------------
+
+
+class Bootloader(threading.Thread):
+    """What answers at the other end of a pty; flash by offset from the application's base."""
+
+    def __init__(self, version: bytes = b"Arduino Bootloader (SAM-BA extended) 2.0 [Arduino:IKXYZ]") -> None:
+        super().__init__(daemon=True)
+        self._line, slave = pty.openpty()
+        tty.setraw(self._line)
+        tty.setraw(slave)
+        self.port = os.ttyname(slave)
+        self._slave = slave
+        self.version = version
+        self.flash: dict[int, int] = {}
+        self.buffer = b""
+        self.restarted = False
+        self.spoils: int | None = None
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            data += os.read(self._line, count - len(data))
+        return data
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):  # the port is closed
+            self.serve()
+
+    def serve(self) -> None:
+        buffer_at = None
+        while not self.restarted:
+            command = b""
+            while not command.endswith(b"#"):
+                command += self._read(1)
+            letter, numbers = command[:1], [int(text, 16) for text in command[1:-1].decode().split(",") if text]
+            if letter == b"N":
+                os.write(self._line, b"\n\r")
+            elif letter == b"V":
+                os.write(self._line, self.version + b"\n\r")
+            elif letter == b"X":
+                self.flash = {at: byte for at, byte in self.flash.items() if at < numbers[0]}
+                os.write(self._line, b"X\n\r")
+            elif letter == b"S":
+                buffer_at, self.buffer = numbers[0], self._read(numbers[1])
+            elif letter == b"Y" and numbers[1] == 0:
+                assert numbers[0] == buffer_at
+                os.write(self._line, b"Y\n\r")
+            elif letter == b"Y":
+                assert numbers[1] <= 4096
+                self.flash |= {numbers[0] + at: byte for at, byte in enumerate(self.buffer[: numbers[1]])}
+                if self.spoils in self.flash:
+                    self.flash[self.spoils] ^= 1
+                os.write(self._line, b"Y\n\r")
+            elif letter == b"Z":
+                data = bytes(self.flash[at] for at in range(numbers[0], numbers[0] + numbers[1]))
+                os.write(self._line, b"Z%08X#\n\r" % binascii.crc_hqx(data, 0))
+            elif letter == b"K":
+                self.restarted = True
+
+
+@pytest.fixture
+def bootloader() -> Iterator[Bootloader]:
+    thread = Bootloader()
+    thread.start()
+    yield thread
+    os.close(thread._slave)
+
+
+def test_pages_of_the_nano_hold_firmware_and_model(bootloader: Bootloader, bundle_path: Path) -> None:
+    images = images_for("nano33ble_sense", bundle_path)
+    ways.flash("nano33ble_sense", images, port=bootloader.port)
+    bootloader.join(5)
+    expected = {at - 0x10000: byte for at, byte in memory_of(images).items()}
+    assert {at: bootloader.flash[at] for at in expected} == expected
+    assert bootloader.restarted
+
+
+def test_a_page_that_does_not_read_back_is_an_error(bootloader: Bootloader) -> None:
+    bootloader.spoils = 5000
+    image = Image(name="x", address=0x10000, data=bytes(9000))
+    with serial.Serial(bootloader.port) as line, pytest.raises(DeviceError, match=r"page at 0x11000"):
+        flash_samba(line, [image], 0x10000, lambda done, total: None)
+
+
+@pytest.mark.parametrize(
+    ("version", "error", "words"),
+    [
+        (b"v2.0", ProtocolError, "no Arduino bootloader"),
+        (b"v2 [Arduino:IK]", BoardRefusedError, "lacks the commands X"),
+    ],
+)
+def test_another_bootloader_is_refused(version: bytes, error: type[Exception], words: str) -> None:
+    thread = Bootloader(version)
+    thread.start()
+    with serial.Serial(thread.port) as line, pytest.raises(error, match=words):
+        Samba(line, 0x10000)
+
+
+# -- debug probes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_installed_pyocd_understands_its_command_line(tmp_path: Path) -> None:
+    """Without a probe it gets as far as looking for one."""
+    image = Image(name="firmware", address=0, data=bytes(64))
+    command = ways.probe_command(ways.way_of("nrf52840dk"), [image], tmp_path)
+    assert command[:4] == [sys.executable, "-m", "pyocd", "flash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    words = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "No connected debug probes" in words, words
+
+
+# -- the command ----------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(build_app({"flash": "kws.cli.flash"}), ["flash", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def test_a_dry_run_says_what_goes_where(bundle_path: Path) -> None:
+    text = run(bundle_path, "--board", "xiao_nrf52840_sense", "--dry-run")
+    assert re.search(r"firmware: [\d,]+ bytes to 0x00027000", text)
+    assert re.search(r"model streaming\.kws: [\d,]+ bytes to 0x00080000", text)
+    assert "copy to the drive XIAO-SENSE" in text
+    assert "firmware:" not in run(bundle_path, "--board", "nrf52840dk", "--model-only", "--dry-run")
+
+
+def test_the_list_names_every_board_that_can_be_flashed() -> None:
+    text = run("--list")
+    assert ways.flashable_boards() == [line.split()[0] for line in text.splitlines()]
+    assert {"nano33ble_sense", "nrf52840dk", "xiao_nrf52840_sense"} <= set(ways.flashable_boards())
+
+
+def test_a_board_without_a_way_is_refused_with_those_that_have_one() -> None:
+    with pytest.raises(ConfigError, match=r"boards that have one: .*nrf52840dk"):
+        run("--board", "native", "--dry-run")
