@@ -12,7 +12,7 @@ CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: help setup tools core demo test lint format firmware bench eval clean
+.PHONY: help setup tools core demo test lint format firmware flash bench eval clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ format: setup ## Rewrite sources in the house style
 
 firmware: core ## Build the firmware for BOARD (netduinoplus2, native) and print its sizes
 	@$(BIN)/python -m kws.device $(BOARD)
+
+flash: core ## Build firmware for BOARD and flash it, with MODEL=NAME.kws if given
+	@$(BIN)/kws flash $(MODEL) --board $(BOARD)
 
 bench: core ## Cycles, RAM and flash on the emulated Cortex-M4, compared with benchmarks/*.json
 	@$(BIN)/kws bench --check
