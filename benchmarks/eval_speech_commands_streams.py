@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from kws.datasets.speech_commands import open_folder
 from kws.training.clips.config import DataConfig
-from kws.training.clips.dataset import SILENCE, UNKNOWN, ClipSet, from_corpus, split_noise
+from kws.training.clips.dataset import ClipSet, from_corpus, split_noise
 from kws.training.clips.recipe.sources import continuous_speech
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
 from kws.endpoints import speech_bounds
 from kws.evaluation.tracks import ScoreTrack, detect, score_recording
+from kws.labels import SILENCE, UNKNOWN
 from kws.pipeline import Pipeline
 
 MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"

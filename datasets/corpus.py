@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SILENCE_SHARE = 0.07
+"""Share of silence clips in a validation set that has them, as in the 12-label task."""
+NOISE_FOR_TRAINING = 0.8
+"""Share of each noise recording, from its start, that training may hear; silence to measure on is cut from the rest."""
+
 Split = Literal["training", "validation", "testing"]
 
 

@@ -110,13 +110,6 @@ class SpeechClip:
     split: Split
 
 
-def default_engine() -> SpeechEngine:
-    """Return the espeak-ng engine; `ToolMissingError` with what to install if there is none."""
-    from kws.datasets.synthetic_espeak import EspeakEngine
-
-    return EspeakEngine()
-
-
 def trim_silence(samples: NDArray[np.int16], *, within_db: float = _TRIM_WITHIN_DB) -> NDArray[np.int16]:
     """Cut samples to where the level is within so much of the loudest 10 ms, plus 20 ms on either side.
 
@@ -197,18 +190,20 @@ def synthesize_utterances(
 
 
 def synthesize_words(
+    engine: SpeechEngine,
     words: Sequence[str],
     *,
     clips_per_word: int,
     num_voices: int = 200,
     seed: int = 0,
-    engine: SpeechEngine | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[SpeechClip]:
     """Make a whole labelled set: every word, by many speakers, at many speeds and pitches.
 
     Parameters
     ----------
+    engine : SpeechEngine
+        Such as `kws.datasets.synthetic_espeak.EspeakEngine`.
     words : sequence of str
         Labels and texts; a word may be a phrase.
     clips_per_word : int
@@ -216,8 +211,6 @@ def synthesize_words(
         Voices to draw; about 80 % of them train, 10 % validate, 10 % test.
     seed : int
         Same words, seed and engine: same samples.
-    engine : SpeechEngine, optional
-        espeak-ng when not given.
     on_progress : callable, optional
         Called with (done, total).
 
@@ -226,7 +219,6 @@ def synthesize_words(
     list of SpeechClip
         ``len(words) * clips_per_word``, ordered by word.
     """
-    engine = default_engine() if engine is None else engine
     for word in words:
         engine.pronounce(word)
     voices = engine.voices(num_voices, seed=seed)

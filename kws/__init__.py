@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kws.version import VERSION
+
 if TYPE_CHECKING:
     from kws.audio import read_audio, write_wav
     from kws.bundle import Bundle
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from kws.pipeline import Detection, Pipeline
     from kws.spotter import Spotter, load
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "Bundle": "kws.bundle",

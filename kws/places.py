@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from kws import __version__
+from kws.version import VERSION
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -48,7 +48,7 @@ def build_folder() -> Path:
     if root:
         return root / "build"
     installation = hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:8]
-    return cache_folder() / f"build-{__version__}-{installation}"
+    return cache_folder() / f"build-{VERSION}-{installation}"
 
 
 def cache_folder() -> Path:

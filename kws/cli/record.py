@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kws.recorder import Takes, Verdict
+    from kws.datasets.recorder import Takes, Verdict
 
 
 def record(
@@ -25,7 +25,7 @@ def record(
     """Record a word: countdown, level meter, trim, keep or retake."""
     from rich.console import Console
 
-    from kws.recorder import MicrophoneTakes, keep
+    from kws.datasets.recorder import MicrophoneTakes, keep
 
     console = Console()
     microphone = MicrophoneTakes(device)
@@ -45,7 +45,7 @@ def _one_take(microphone: Takes, console: Console, title: str, phrase: str, seco
     """Count down, record with a level meter, say how it was."""
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from kws.recorder import judge
+    from kws.datasets.recorder import judge
 
     for left in (3, 2, 1):
         console.print(f"{title}: say [bold]{phrase}[/] in {left} ...", end="\r")

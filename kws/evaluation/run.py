@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
 from kws.audio_files import find_audio
 from kws.bundle import Bundle
+from kws.datasets.corpus import NOISE_FOR_TRAINING, SILENCE_SHARE
 from kws.errors import EvaluationError, note
 from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips, verdict_of_events
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, listening_of, with_silence
@@ -23,10 +24,6 @@ from kws.files import StrPath, as_paths
 from kws.labels import SILENCE, Labels
 from kws.pipeline import Pipeline
 
-SILENCE_SHARE = 0.07
-"""Share of silence clips beside labelled ones, as in the 12-label task."""
-NOISE_KEPT_ASIDE = 0.8
-"""Silence is cut from the end of each noise recording, after this share: training hears the beginning."""
 _CHAIN_SAMPLES = 600 * SAMPLE_RATE_HZ
 """Short recordings without a keyword are chained into streams of up to ten minutes."""
 
@@ -194,7 +191,7 @@ def keywords_of(bundle: Bundle) -> tuple[str, ...]:
 
 def _silence(noise: Sequence[Path], num_others: int, num_samples: int, sample_rate_hz: int) -> NDArray[np.int16]:
     sources = [read_audio(path, sample_rate_hz=sample_rate_hz) for path in noise]
-    kept_aside = [source[int(NOISE_KEPT_ASIDE * source.size) :] for source in sources]
+    kept_aside = [source[int(NOISE_FOR_TRAINING * source.size) :] for source in sources]
     count = round(num_others * SILENCE_SHARE / (1.0 - SILENCE_SHARE))
     return silence_clips(kept_aside, count, num_samples)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws import __version__
 from kws.bundle import Bundle
 from kws.decision import OperatingPoint
 from kws.errors import EvaluationError
@@ -18,6 +17,7 @@ from kws.evaluation.metrics import StreamScore
 from kws.evaluation.run import keywords_of
 from kws.evaluation.tracks import ScoreTrack
 from kws.files import StrPath
+from kws.version import VERSION
 
 FORMAT = "kws-evaluation-1"
 
@@ -54,7 +54,7 @@ class Evaluation:
         """Everything, as plain JSON values."""
         return {
             "format": FORMAT,
-            "kws_version": __version__,
+            "kws_version": VERSION,
             "bundle": {"name": self.bundle_name, "crc32": f"{self.bundle_crc32:08x}"},
             "clips": None if self.clips is None else _clips(self.clips),
             "operating_points": [_point(verdict) for verdict in self.points],

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kws import __version__
 from kws.errors import EvaluationError
 from kws.evaluation.listening import Listening
 from kws.evaluation.metrics import Proportion, Rate, StreamScore
@@ -19,6 +18,7 @@ from kws.files import StrPath
 from kws.harness.replay import Outcome
 from kws.harness.session import Listener, StageTotal
 from kws.notebook import data_frame, in_frame
+from kws.version import VERSION
 
 if TYPE_CHECKING:
     import pandas
@@ -170,7 +170,7 @@ class ReplayResult:
         """Everything, as plain JSON values. Only ``timing`` differs between two runs of the same replay."""
         return {
             "format": FORMAT,
-            "kws_version": __version__,
+            "kws_version": VERSION,
             "board": {
                 "name": self.listener.board,
                 "says_it_is": self.listener.name,

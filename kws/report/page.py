@@ -13,7 +13,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from kws import __version__
 from kws.audio import Samples
 from kws.errors import EvaluationError
 from kws.evaluation.metrics import Proportion, Rate
@@ -22,6 +21,7 @@ from kws.harness.baseline import Change
 from kws.harness.replay import Outcome, surround
 from kws.harness.result import ReplayResult
 from kws.report.figures import label_colour, latency_histogram, recording_figure, shown_labels
+from kws.version import VERSION
 
 MAX_WRONG_SHOWN = 24
 MAX_RIGHT_SHOWN = 8
@@ -51,7 +51,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(
-        footer=f"Made by kws {__version__}. Every figure comes from the run described above.", **values
+        footer=f"Made by kws {VERSION}. Every figure comes from the run described above.", **values
     )
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from kws.datasets.recorder import MicrophoneTakes
 from random_bundles import speech_like
 
 import kws
@@ -16,7 +17,6 @@ from kws.bundle import Bundle
 from kws.cli.listen import listen
 from kws.errors import AudioError, ConfigError, ToolMissingError
 from kws.microphone import Microphone
-from kws.recorder import MicrophoneTakes
 from kws.samples import BlockResampler
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.datasets import recorder
 from kws.datasets.recordings import read_recordings
 from typer.testing import CliRunner
 
-from kws import recorder
 from kws.cli import build_app
 from kws.errors import DatasetError, KwsError
 

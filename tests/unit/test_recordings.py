@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kws.datasets import recorder
 from random_bundles import speech_like
 
-from kws import recorder
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.errors import ConfigError, EvaluationError, KwsWarning

@@ -34,7 +34,7 @@ def stored_voice(name: str) -> Voice:
 
 
 def test_a_set_has_every_word_equally_often_and_no_speaker_on_two_sides() -> None:
-    clips = synthesize_words(["yes", "hey nova"], clips_per_word=30, num_voices=40, seed=3)
+    clips = synthesize_words(EspeakEngine(), ["yes", "hey nova"], clips_per_word=30, num_voices=40, seed=3)
     assert [clip.word for clip in clips] == ["yes"] * 30 + ["hey nova"] * 30
     assert all(clip.samples.dtype == np.int16 and 2000 < clip.samples.size < 48000 for clip in clips)
     sides: dict[str, set[str]] = {}
@@ -45,7 +45,9 @@ def test_a_set_has_every_word_equally_often_and_no_speaker_on_two_sides() -> Non
 
 
 def test_same_seed_same_samples_and_another_seed_other_samples() -> None:
-    first, again, other = (synthesize_words(["go"], clips_per_word=4, num_voices=8, seed=s) for s in (1, 1, 2))
+    first, again, other = (
+        synthesize_words(EspeakEngine(), ["go"], clips_per_word=4, num_voices=8, seed=s) for s in (1, 1, 2)
+    )
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a.samples, b.samples) for a, b in zip(first, other, strict=True))
 
@@ -152,7 +154,7 @@ def test_a_word_lies_whole_inside_its_window_and_a_long_one_loses_both_ends() ->
 
 
 def test_the_folder_reads_back_as_speech_commands(tmp_path: Path) -> None:
-    clips = synthesize_words(["hey nova", "stop"], clips_per_word=6, num_voices=6, seed=4)
+    clips = synthesize_words(EspeakEngine(), ["hey nova", "stop"], clips_per_word=6, num_voices=6, seed=4)
     manifest = write_speech_commands_folder(clips, tmp_path, seed=1)
     with manifest.open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 12
@@ -163,7 +165,7 @@ def test_the_folder_reads_back_as_speech_commands(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    clips = synthesize_words(["go"], clips_per_word=1, num_voices=1)
+    clips = synthesize_words(EspeakEngine(), ["go"], clips_per_word=1, num_voices=1)
     with pytest.raises(DatasetError, match="cannot be written"):
         write_speech_commands_folder(clips, tmp_path / "file")
 

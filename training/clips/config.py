@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kws.datasets.corpus import SILENCE_SHARE
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.recipe.config import RecipeConfig
 from kws.training.fit import settings
@@ -28,7 +29,7 @@ class DataConfig:
     """Length of a training clip: one decision window of audio."""
     fractions: dict[str, float] = field(default_factory=lambda: {"silence": 0.08, "unknown": 0.17})
     """Share of an epoch for some labels; the others fill the rest as often as they occur."""
-    validation_silence_fraction: float = 0.07
+    validation_silence_fraction: float = SILENCE_SHARE
     """Share of silence clips (cut from the noise recordings' last fifth) in the validation set."""
 
     def __post_init__(self) -> None:

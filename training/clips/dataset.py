@@ -9,18 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from kws.datasets import audio_cache
-from kws.datasets.corpus import Corpus, Split
+from kws.datasets.corpus import NOISE_FOR_TRAINING, Corpus, Split
 from kws.training.clips.config import DataConfig
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.errors import DatasetError
-
-SILENCE = "silence"
-UNKNOWN = "unknown"
-
-_NOISE_FOR_TRAINING = 0.8
-"""Share of each noise recording, from its start, that training may hear; the rest makes validation silence."""
+from kws.labels import SILENCE, UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +88,7 @@ def from_corpus(corpus: Corpus, config: DataConfig, *, cache: Path | None = None
     if SILENCE in config.labels:
         if not noise:
             raise DatasetError(f"{corpus.root}: silence is a label, and there is no background noise folder")
-        count = silence_clips(len(validation), config.validation_silence_fraction)
+        count = num_silence_clips(len(validation), config.validation_silence_fraction)
         validation = with_silence(validation, kept_aside, count, config.labels, seed=seed)
     return TrainingData(
         labels=config.labels,
@@ -115,12 +110,12 @@ def split_noise(
     noise: Sequence[NDArray[np.int16]],
 ) -> tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.int16], ...]]:
     """Cut every recording in two, so that validation hears no noise that training heard."""
-    cuts = [int(recording.size * _NOISE_FOR_TRAINING) for recording in noise]
+    cuts = [int(recording.size * NOISE_FOR_TRAINING) for recording in noise]
     pairs = list(zip(noise, cuts, strict=True))
     return tuple(samples[:cut] for samples, cut in pairs), tuple(samples[cut:] for samples, cut in pairs)
 
 
-def silence_clips(num_others: int, fraction: float) -> int:
+def num_silence_clips(num_others: int, fraction: float) -> int:
     """How many silence clips make up ``fraction`` of a set that has ``num_others`` other clips."""
     return round(num_others * fraction / (1.0 - fraction))
 

@@ -15,17 +15,16 @@ from kws.training.augment.mixing import AugmentConfig, augment_speech
 from kws.training.augment.sounds import draw_sound
 from kws.training.clips.config import RunConfig
 from kws.training.clips.dataset import (
-    SILENCE,
-    UNKNOWN,
     TrainingData,
     clip_set,
-    silence_clips,
+    num_silence_clips,
     split_noise,
     with_silence,
 )
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
+from kws.labels import SILENCE, UNKNOWN
 
 COMMON_PHRASES = (
     "hello", "hey", "hey you", "good morning", "what time is it", "never mind", "no", "over", "lights on",
@@ -93,7 +92,7 @@ def make_demo_data(run: RunConfig, size: DemoSize | None = None, *, on_progress:
     }
     training = clip_set(*by_split["training"], run.data.labels)
     validation = clip_set(*by_split["validation"], run.data.labels)
-    num_silence = silence_clips(len(validation), run.data.validation_silence_fraction)
+    num_silence = num_silence_clips(len(validation), run.data.validation_silence_fraction)
     return DemoData(
         training=TrainingData(
             labels=run.data.labels,
@@ -136,9 +135,11 @@ def _speak(
     def tell(offset: int) -> Progress | None:
         return on_progress and (lambda done, _total: on_progress(offset + done, total))
 
+    engine = EspeakEngine()
     return synthesize_words(
-        [phrase], clips_per_word=size.phrase_clips, num_voices=size.voices, seed=seed, on_progress=tell(0)
+        engine, [phrase], clips_per_word=size.phrase_clips, num_voices=size.voices, seed=seed, on_progress=tell(0)
     ) + synthesize_words(
+        engine,
         others,
         clips_per_word=size.other_clips,
         num_voices=size.voices,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from kws.datasets.ambient import in_a_row
 from kws.training.augment.sounds import draw_sound
-from kws.training.wakeword.config import UNKNOWN, WordDecisionConfig
+from kws.training.wakeword.config import WordDecisionConfig
 from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ from kws.evaluation.metrics import Proportion, StreamScore
 from kws.evaluation.operating_point import calibrate, estimate, hours_needed
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
+from kws.labels import UNKNOWN
 from kws.pipeline import Pipeline
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)

@@ -16,10 +16,8 @@ from kws.training.fit.config import OptimizerConfig, QuantizeConfig
 from kws import places
 from kws.errors import ConfigError
 from kws.gate import GateConfig
-from kws.labels import check_distinct, is_quiet
+from kws.labels import UNKNOWN, check_distinct, is_quiet
 
-UNKNOWN = "unknown"
-"""Label 0 of every word bundle: anything that is not one of the words, silence included."""
 TRUNK = places.models() / "speech_trunk.npz"
 """The one that comes with the project."""
 
@@ -157,7 +155,7 @@ class WordProject:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels of the bundle in order."""
+        """Labels of the bundle in order: first anything that is not one of the words, silence included."""
         return (UNKNOWN, *(word.label for word in self.words))
 
     def without_places(self) -> dict[str, Any]:

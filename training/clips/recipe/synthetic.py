@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
+from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.training.clips.recipe.config import SyntheticConfig
 from numpy.typing import NDArray
 
@@ -88,7 +89,7 @@ def speak_keywords(
 def _speak(words: Sequence[str], count: int, config: SyntheticConfig, seed: int) -> list[SpeechClip]:
     if not words or not count:
         return []
-    return synthesize_words(words, clips_per_word=count, num_voices=config.num_voices, seed=seed)
+    return synthesize_words(EspeakEngine(), words, clips_per_word=count, num_voices=config.num_voices, seed=seed)
 
 
 def _place(spoken: Sequence[SpeechClip], num_samples: int, seed: int) -> tuple[NDArray[np.int16], tuple[str, ...]]:
