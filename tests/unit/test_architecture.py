@@ -73,6 +73,11 @@ def modules() -> dict[str, str]:
     return names
 
 
+@cache
+def parsed(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
 def types_only(tree: ast.Module) -> set[ast.stmt]:
     return {
         statement
@@ -84,7 +89,7 @@ def types_only(tree: ast.Module) -> set[ast.stmt]:
 
 def imported(path: str, *, at_run_time: bool) -> Iterator[str]:
     """Files of ours that a file imports, also inside functions."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    tree = parsed(path)
     passed_over = types_only(tree) if at_run_time else set()
     for node in ast.walk(tree):
         names: list[str] = []
@@ -180,7 +185,7 @@ def test_every_allowed_arrow_exists() -> None:
 
 def test_what_is_shown_in_notebooks_is_imported_when_it_is_shown() -> None:
     for source, target in SHOWN_IN_NOTEBOOKS:
-        at_once = [node for node in ast.parse((ROOT / source).read_text()).body if isinstance(node, ast.ImportFrom)]
+        at_once = [node for node in parsed(source).body if isinstance(node, ast.ImportFrom)]
         (name,) = [name for name, path in modules().items() if path == target]
         assert name not in {node.module for node in at_once}
 
