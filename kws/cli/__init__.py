@@ -1,6 +1,7 @@
 """The command line: one file per verb, which parses and calls; nothing else lives here.
 
-Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2.
+Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2; anything else that escapes is a defect of
+ours, and ends with exit code 70 and what a report needs (`kws.cli.defects`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from kws.cli import defects
 from kws.errors import KwsError, KwsWarning
 
 VERBS = {
@@ -49,6 +51,9 @@ def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
     def _root(
         version: Annotated[
             bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        ] = False,
+        traceback: Annotated[
+            bool, typer.Option(defects.OPTION, help="Show where in the code a defect of kws happened.")
         ] = False,
     ) -> None:
         """Keep verbs as subcommands even while only one is registered."""
@@ -97,7 +102,8 @@ def main(arguments: list[str] | None = None) -> None:
     logger = logging.getLogger("kws")
     logger.setLevel(logging.INFO)
     logger.handlers = [_Screen()]
-    given = sys.argv[1:] if arguments is None else arguments
+    asked = sys.argv[1:] if arguments is None else arguments
+    given = [argument for argument in asked if argument != defects.OPTION]
     wanted = {given[0]: VERBS[given[0]]} if given and given[0] in VERBS else VERBS
     show_notes()
     try:
@@ -108,3 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         typer.secho("kws: interrupted", err=True)
         raise SystemExit(130) from None
+    except Exception as error:
+        if defects.wants_traceback(asked):
+            raise
+        defects.tell(error, given)
+        raise SystemExit(defects.EXIT_CODE) from None

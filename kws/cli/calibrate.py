@@ -28,12 +28,14 @@ def calibrate(
 
     from kws.bundle import Bundle
     from kws.cli.arguments import check_order
-    from kws.evaluation.calibration import calibrate_bundle
+    from kws.evaluation.calibration import calibrate_bundle, check_rates
     from kws.evaluation.run import NegativeAudio, score_negatives
     from kws.files import prepare_output
     from kws.progress import task_progress
 
     check_order("calibrate", bundle, ambient)
+    wanted = fa_per_hour or [0.5]
+    check_rates(wanted)
     spotter = Bundle.load(bundle)
     target = out or bundle.with_stem(f"{bundle.stem}_calibrated")
     prepare_output(target, "--out")
@@ -41,7 +43,6 @@ def calibrate(
     console = Console()
     with task_progress(console) as on_progress:
         tracks = score_negatives(spotter, negatives, on_progress=on_progress)
-        wanted = fa_per_hour or [0.5]
         calibrated, chosen = calibrate_bundle(spotter, tracks, wanted, source=negatives.name, on_progress=on_progress)
     calibrated.save(target)
     table = Table("label", *(f"{calibration.wanted_fa_per_hour:g} FA/h" for calibration in chosen))

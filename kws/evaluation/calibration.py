@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from kws.bundle import Bundle
+from kws.core import lib
 from kws.decision import OperatingPoint
+from kws.errors import ConfigError, EvaluationError
 from kws.evaluation.operating_point import Calibration, calibrate
 from kws.evaluation.run import OnProgress, ignore_progress, keywords_of
 from kws.evaluation.tracks import ScoreTrack
+
+
+def check_rates(rates_per_hour: Sequence[float]) -> None:
+    """Refuse wanted rates that no audio can be calibrated for, before any is heard.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, too many for a bundle, or one that is not a positive finite number.
+    """
+    most = int(lib.KWS_DECISION_MAX_OPERATING_POINTS)
+    if not 1 <= len(rates_per_hour) <= most:
+        raise ConfigError(f"--fa-per-hour: expected 1 to {most} rates, got {len(rates_per_hour)}; leave some out")
+    for rate in rates_per_hour:
+        if not 0.0 < rate < math.inf:
+            raise ConfigError(
+                f"--fa-per-hour: {rate:g} false accepts per hour; expected more than 0 (no amount of audio can show 0; "
+                "0.1 needs 30 h)"
+            )
 
 
 def calibrate_bundle(
@@ -42,9 +64,14 @@ def calibrate_bundle(
 
     Raises
     ------
+    ConfigError
+        If a rate is impossible; see `check_rates`.
     EvaluationError
-        If the audio cannot support a rate, or the keywords exceed it at every threshold.
+        If the audio cannot support a rate, the keywords exceed it at every threshold, or no label may fire.
     """
+    check_rates(rates_per_hour)
+    if not keywords_of(bundle):
+        raise EvaluationError(f"{bundle.name}: no label of it may fire, and so there is no threshold to choose")
     refractory_frames = bundle.decision.refractory_frames
     calibrations = []
     for index, rate in enumerate(rates_per_hour):
