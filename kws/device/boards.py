@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,12 +93,36 @@ def open_port(url: str, baud: int, timeout_s: float) -> serial.SerialBase:
     Raises
     ------
     BoardNotFoundError
-        If there is none, or it cannot be opened.
+        If there is none, another program has it open, or it may not be used.
     """
+    alone = {} if "://" in url else {"exclusive": True}
     try:
-        return serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=timeout_s)
+        return serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=timeout_s, **alone)
     except (serial.SerialException, OSError, ValueError) as error:
-        raise BoardNotFoundError(f"cannot open {url!r} ({error}); boards here: {_known()}") from error
+        raise BoardNotFoundError(f"cannot open {url!r}: {_why_not(url, error)}") from error
+
+
+def _why_not(url: str, error: Exception) -> str:
+    """One sentence for each reason that a port does not open, with the way out."""
+    number = getattr(error, "errno", None)
+    is_windows = sys.platform == "win32"
+    if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error) or (is_windows and "13" in str(error)):
+        return "another program has it open (a serial monitor, another kws); close that one"
+    if number in (errno.EACCES, errno.EPERM):
+        return f"no permission; {_permission(url)}"
+    if number in (errno.EIO, errno.ENXIO, errno.ENODEV):
+        return "the board behind it is gone; plug it in again"
+    if number == errno.ENOTTY or "configure port" in str(error):
+        return "it is no serial port"
+    return f"{error}; boards here: {_known()}"
+
+
+def _permission(url: str) -> str:
+    try:
+        group = Path(url).group()
+    except (OSError, KeyError, NotImplementedError):
+        return "ask for the rights to use it"
+    return f"it belongs to the group {group}: sudo usermod -aG {group} $USER, then log out and in again"
 
 
 def _known() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import select
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +25,9 @@ RETRY_S = 0.25
 """An answer that takes longer is asked for again; doubled each time up to 1 s."""
 MAX_RETRY_S = 1.0
 READ_BYTES = 4096
+_SHOWN_CHARACTERS = 80
+FOREIGN_BYTES = 200
+"""So much of what other firmware says is kept, to show it."""
 UNACKNOWLEDGED_RECORDS = 8
 """So many records are acknowledged with a message of their own when no request is due that would do it."""
 
@@ -62,6 +66,9 @@ class Link:
         self.session = 0
         self.state: Callable[[], str] = lambda: "opening the connection"
         self.last_heard = "nothing heard yet"
+        self._is_ours = False
+        self._foreign_bytes = 0
+        self._foreign_words = b""
         self._reader = FrameReader()
         self._next_record = 0
         self._unacknowledged = 0
@@ -142,6 +149,7 @@ class Link:
         if heard:
             self._heard_at = time.monotonic()
             self.last_heard = heard[-1].name
+            self._is_ours, self._foreign_bytes = True, 0
         else:
             self._while_quiet()
         if self._unacknowledged >= UNACKNOWLEDGED_RECORDS or (self._unacknowledged and not data):
@@ -154,9 +162,13 @@ class Link:
                 time.sleep(min(wait_s, 0.001))
             else:
                 select.select([self._fileno], [], [], wait_s)
-            return bytes(self.port.read(READ_BYTES))
+            data = bytes(self.port.read(READ_BYTES))
         except (serial.SerialException, OSError) as error:
             raise self._broken(error) from error
+        if data and not self._is_ours:
+            self._foreign_bytes += len(data)
+            self._foreign_words = (self._foreign_words + data)[-FOREIGN_BYTES:]
+        return data
 
     def _accept(self, frame: Frame) -> bool:
         """Sort out what is stale, repeated or out of order; ask again for what is missing."""
@@ -185,10 +197,7 @@ class Link:
     def _while_quiet(self) -> None:
         quiet_s = time.monotonic() - self._heard_at
         if quiet_s > self.timeout_s:
-            raise BoardTimeoutError(
-                f"{self.name} has been silent for {quiet_s:.1f} s while {self.state()}; last message heard: "
-                f"{self.last_heard}{self._noise()}. Check power and cable, or reset the board"
-            )
+            raise self._foreign(quiet_s) if self._foreign_bytes else self._silent(quiet_s)
         if self.session and quiet_s > RETRY_S:
             self.poll()
 
@@ -264,11 +273,28 @@ class Link:
         """Frames from the board that were altered on their way."""
         return self._reader.bad_frames
 
+    def _silent(self, quiet_s: float) -> BoardTimeoutError:
+        what_to_do = (
+            "Check power and cable, or reset the board"
+            if self._is_ours
+            else "Not a byte came: is it the right port, is the board powered, is the firmware of kws on it?"
+        )
+        return BoardTimeoutError(
+            f"{self.name} has been silent for {quiet_s:.1f} s while {self.state()}; last message heard: "
+            f"{self.last_heard}{self._noise()}. {what_to_do}"
+        )
+
+    def _foreign(self, quiet_s: float) -> ProtocolError:
+        return ProtocolError(
+            f"{self.name} talks, but not as a kws board, while {self.state()}: {self._foreign_bytes} bytes in "
+            f"{quiet_s:.1f} s, such as {readable(self._foreign_words)!r}. Is it the wrong port, or other firmware?"
+        )
+
     def _noise(self) -> str:
         return f" ({self.bad_frames} damaged frames)" if self.bad_frames else ""
 
     def _broken(self, error: Exception) -> DeviceError:
-        return DeviceError(f"the line to {self.name} broke while {self.state()}: {error}")
+        return DeviceError(f"the line to {self.name} broke while {self.state()}: {error}; is it still plugged in?")
 
     def _crashed(self, frame: Frame) -> DeviceError:
         fault = frame.read("fault")
@@ -281,3 +307,12 @@ class Link:
             f"{self.name} crashed while {self.state()}: exception {fault.exception}, "
             f"status 0x{fault.status:08x}, {where}"
         )
+
+
+def readable(data: bytes) -> str:
+    """The longest line among bytes of a foreign program, without what a terminal would act on."""
+    text = data.decode("utf-8", errors="replace")
+    lines = re.split(r"[\r\n]+", text)
+    whole = lines[1:-1] or lines  # the first and the last may be torn
+    line = max(whole, key=len).strip()[:_SHOWN_CHARACTERS]
+    return "".join(character if character.isprintable() else "." for character in line)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from kws.core import lib
 from kws.device.link import Link
 from kws.device.protocol import Frame, pack
+from kws.errors import ProtocolError
 from kws.pipeline import Detection, Scores
 
 BYTES_PER_SAMPLE = 2
@@ -146,10 +147,12 @@ class Collector:
         elif frame.type == lib.KWS_MESSAGE_SCORES:
             self._hear_scores(frame)
         elif frame.type == lib.KWS_MESSAGE_FEATURES:
-            self._frames.append(np.frombuffer(frame.tail("features"), np.int8))
+            self._hear_features(frame)
 
     def _hear_event(self, frame: Frame) -> None:
         event = frame.read("event")
+        if event.label >= len(self._labels):
+            raise _other_bundle(f"an event of label {event.label}", f"{len(self._labels)} labels")
         detection = Detection(
             label=self._labels[event.label],
             label_index=int(event.label),
@@ -161,9 +164,18 @@ class Collector:
         if self._on_event is not None:
             self._on_event(detection)
 
+    def _hear_features(self, frame: Frame) -> None:
+        features = np.frombuffer(frame.tail("features"), np.int8)
+        if features.size != self._num_features:
+            raise _other_bundle(f"a frame of {features.size} features", f"{self._num_features}")
+        self._frames.append(features)
+
     def _hear_scores(self, frame: Frame) -> None:
         scores = frame.read("scores")
-        both = np.frombuffer(frame.tail("scores"), np.uint8).reshape(2, len(self._labels))
+        both = np.frombuffer(frame.tail("scores"), np.uint8)
+        if both.size != 2 * len(self._labels):
+            raise _other_bundle(f"{both.size} scores", f"two for each of {len(self._labels)} labels")
+        both = both.reshape(2, len(self._labels))
         self._sample_index.append(int(scores.sample_index))
         self._frame_index.append(int(scores.frame_index))
         self._posteriors.append(both[0])
@@ -184,3 +196,10 @@ class Collector:
     def frames(self) -> npt.NDArray[np.int8]:
         """Return every feature frame heard, shape [frames, num_features]."""
         return np.array(self._frames, np.int8).reshape(-1, self._num_features)
+
+
+def _other_bundle(got: str, expected: str) -> ProtocolError:
+    return ProtocolError(
+        f"the board sent {got} and its bundle has {expected}; its firmware is faulty or of another version: build and "
+        "flash it again"
+    )

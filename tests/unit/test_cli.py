@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from kws.audio import write_wav
 from kws.cli import VERBS, build_app, main
 
 
@@ -43,3 +48,66 @@ def test_a_features_file_may_say_none(tmp_path: Path) -> None:
     config = features_from_option(str(path))
     assert config.num_coefficients is None
     assert config.num_features == 32
+
+
+BUNDLE = Path(__file__).parents[2] / "models" / "speech_commands_12.kws"
+
+
+def fails_with(error: Exception) -> dict[str, str]:
+    """A verb with a defect."""
+    module = ModuleType("kws_defective")
+
+    def defective(path: str) -> None:
+        """Fail."""
+        raise error
+
+    module.defective = defective  # type: ignore[attr-defined]
+    sys.modules["kws_defective"] = module
+    return {"defective": "kws_defective"}
+
+
+def test_a_defect_of_ours_has_its_own_code_and_asks_for_a_report(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KWS_TRACEBACK", raising=False)
+    monkeypatch.setattr("kws.cli.VERBS", fails_with(ZeroDivisionError("division by zero")))
+    with pytest.raises(SystemExit) as stopped:
+        main(["defective", "my file.wav"])
+    assert stopped.value.code == 70
+    said = capsys.readouterr().err
+    assert "a defect of kws, not of what you gave it: ZeroDivisionError: division by zero" in said
+    assert "kws defective 'my file.wav'" in said
+    assert "Python 3." in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("asked", ["option", "variable"])
+def test_a_traceback_is_shown_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    monkeypatch.setattr("kws.cli.VERBS", fails_with(ZeroDivisionError("division by zero")))
+    monkeypatch.setenv("KWS_TRACEBACK", "1" if asked == "variable" else "0")
+    with pytest.raises(ZeroDivisionError):
+        main(["defective", "x", "--traceback"] if asked == "option" else ["defective", "x"])
+
+
+def test_what_the_user_should_know_is_one_line_each_and_told_once(tmp_path: Path) -> None:
+    for word in ("yes", "NO"):
+        (tmp_path / word).mkdir()
+        write_wav(tmp_path / word / "a.wav", np.full(16000, 5, np.int16))
+        (tmp_path / word / "._a.wav").write_bytes(b"x")
+    command = [sys.executable, "-m", "kws", "evaluate", str(BUNDLE), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    notes = [line for line in done.stderr.splitlines() if line.startswith("kws: note: ")]
+    assert len(notes) == 2
+    assert "skipped 2 hidden files" in notes[0]
+    assert notes[1] == "kws: note: folders: took 'NO' for 'no'"
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
+def test_a_rate_that_no_audio_can_show_is_refused_before_any_is_heard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str
+) -> None:
+    (tmp_path / "no_audio.wav").write_text("never read")
+    with pytest.raises(SystemExit) as stopped:
+        main(["calibrate", str(BUNDLE), str(tmp_path), f"--fa-per-hour={rate}"])
+    assert stopped.value.code == 2
+    assert "expected more than 0" in capsys.readouterr().err

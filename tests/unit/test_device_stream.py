@@ -10,6 +10,7 @@ import pytest
 from kws.core import lib
 from kws.device.protocol import Frame, pack
 from kws.device.stream import MODULUS, Collector, Sender, ahead
+from kws.errors import ProtocolError
 
 PER_FRAME = lib.KWS_AUDIO_FRAME_SAMPLES
 
@@ -139,3 +140,21 @@ def test_records_become_scores_events_and_frames() -> None:
     assert collector.detections[0].sample_index == 2**40
     assert collector.frames().tolist() == [[-1, 0, 1]]
     assert collector.count == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "words"),
+    [
+        (lib.KWS_MESSAGE_EVENT, pack("event", sample_index=1, label=2, score=9), "an event of label 2"),
+        (lib.KWS_MESSAGE_EVENT, pack("event", sample_index=1, label=255, score=9), "an event of label 255"),
+        (lib.KWS_MESSAGE_SCORES, pack("scores", num_labels=3) + bytes(6), "6 scores"),
+        (lib.KWS_MESSAGE_SCORES, pack("scores", num_labels=2) + bytes(3), "3 scores"),
+        (lib.KWS_MESSAGE_SCORES, pack("scores", num_labels=0), "0 scores"),
+        (lib.KWS_MESSAGE_FEATURES, pack("features", frame_index=1) + bytes(4), "a frame of 4 features"),
+        (lib.KWS_MESSAGE_EVENT, b"", "message of 0 bytes"),
+    ],
+)
+def test_records_beyond_the_bundle_are_faulty_firmware(kind: int, payload: bytes, words: str) -> None:
+    collector = Collector(("no", "yes"), 3, 16000, None, None)
+    with pytest.raises(ProtocolError, match=f"{words}.*flash"):
+        collector.hear(Frame(type=kind, session=1, number=0, payload=payload))
