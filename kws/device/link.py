@@ -287,8 +287,8 @@ class Link:
     def _foreign(self, quiet_s: float) -> ProtocolError:
         return ProtocolError(
             f"{self.name} talks, but not as a kws board, while {self.state()}: {self._foreign_bytes} bytes"
-            f"{self._noise()} in {quiet_s:.1f} s, such as {readable(self._foreign_words)!r}. Is it the wrong port, other "
-            "firmware, or a noisy line?"
+            f"{self._noise()} in {quiet_s:.1f} s, such as {readable(self._foreign_words)!r}. Is it the wrong port, "
+            "other firmware, or a noisy line?"
         )
 
     def _noise(self) -> str:
