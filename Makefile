@@ -7,12 +7,15 @@ BIN    := $(VENV)/bin
 # The newest interpreter that runs (a version manager's shim may exist without the version behind it).
 PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do $$v -c '' 2>/dev/null && { echo $$v; break; }; done)
 BOARD  ?= netduinoplus2
-EXTRAS := train,voices,plots,reference,firmware,emulator,flash,dev,mic
+# Modules with pages of their own; `kws` is the index of what most programs need.
+API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
+          kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.device kws.importer kws.recorder
+EXTRAS := train,voices,plots,reference,firmware,emulator,flash,dev,mic,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: help setup tools core demo test lint format firmware flash bench eval clean
+.PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -65,6 +68,10 @@ bench: core ## Cycles, RAM and flash on the emulated Cortex-M4, compared with be
 eval: core ## Accuracy and parity on real recordings: make eval KWS_DATA=DIR
 	@test -n "$(KWS_DATA)" || { echo "make eval: set KWS_DATA=DIR, a folder with Speech Commands (see datasets/README.md)"; exit 2; }
 	@for script in benchmarks/eval_*.py; do echo "== $$script"; $(BIN)/python $$script --data "$(KWS_DATA)" || exit 1; done
+
+docs: core ## API pages from the docstrings, into out/docs
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pdoc --docformat numpy --output-directory out/docs $(API)
+	@echo "open out/docs/kws.html"
 
 clean: ## Remove what was built (keeps the virtual environment)
 	@rm -rf build kws/core/_core.c kws/core/*.so .pytest_cache .mypy_cache .ruff_cache
