@@ -21,7 +21,8 @@
  *        2     2  flags             (bit 0: streaming; others zero)
  *        4     2  num_features      (values per input frame = input_width * input_channels of layer 0)
  *        6     2  num_labels        (1 .. 65535 = output_width * output_channels of the last layer)
- *        8     2  window_frames     (input_height of layer 0)
+ *        8     2  window_frames     (frames one decision sees: input_height of layer 0, or, streaming, more: what lies
+ *                                    in the padding above then is the past, and a decision may come before it is full)
  *       10     2  decision_frames   (streaming: the product of the layers' stride_height)
  *       12    20  reserved, zero
  *       32  48*n  layer table: kws_model_layer_t, in order of execution

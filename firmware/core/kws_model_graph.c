@@ -19,8 +19,9 @@ static bool find_source(const kws_model_config_t *self, uint32_t index, uint32_t
         return false;
     }
     if (back == index + 1u) {
-        *source = (source_t){self->window_frames, self->num_features, 1u};
-        return true;
+        const uint32_t height = self->streaming ? self->layers[0].input_height : self->window_frames;
+        *source = (source_t){height, self->num_features, 1u};
+        return height <= self->window_frames;
     }
     const kws_model_layer_t *record = &self->layers[index - back];
     *source =

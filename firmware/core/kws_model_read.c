@@ -118,7 +118,8 @@ static kws_status_t check_operation(const kws_model_layer_t *record)
                has_unit_kernel(record);
         break;
     case KWS_MODEL_DENSE:
-        fits = record->kernel_height == record->input_height && record->input_width == 1u && unpadded(record);
+        fits = record->kernel_height == record->input_height + record->pad_top && record->input_width == 1u &&
+               (record->pad_bottom | record->pad_left | record->pad_right) == 0;
         break;
     case KWS_MODEL_SOFTMAX:
         fits = has_unit_kernel(record) && record->output_width == 1u && same_channels(record) &&

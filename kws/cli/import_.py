@@ -12,19 +12,31 @@ if TYPE_CHECKING:
 
 
 def import_(
-    model: Annotated[Path, typer.Argument(help="Int8 .tflite file; its input and output may be float or uint8.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Bundle to write.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Int8 .tflite file; its input and output may be float or uint8. The .json that comes with a "
+            "microWakeWord model is read where it lies beside it."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Bundle to write; default: the model's name, in this folder.")
+    ] = None,
     labels: Annotated[
         str | None, typer.Option(help="In the order of the model's outputs: 'yes,no,silence' or a file, one per line.")
     ] = None,
     features: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Front end: mlperf-kws, mlperf-streaming, microwakeword, micro-speech, or a TOML file of its settings."
         ),
-    ] = "mlperf-kws",
-    threshold: Annotated[float, typer.Option(help="Posterior at which keywords fire, 0..1.")] = 0.8,
-    refractory_frames: Annotated[int, typer.Option(help="Frames without a second event after one.")] = 50,
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Posterior at which keywords fire, 0..1.", show_default="0.8")
+    ] = None,
+    refractory_frames: Annotated[
+        int | None, typer.Option(help="Frames without a second event after one.", show_default="50")
+    ] = None,
     window: Annotated[
         bool, typer.Option("--window", help="Recompute whole windows even if the model could stream.")
     ] = False,
@@ -44,31 +56,30 @@ def import_(
     ] = False,
 ) -> None:
     """Turn a TFLite model into a bundle, bit for bit."""
-    from kws.errors import ConfigError
     from kws.files import prepare_output
 
+    out = Path(f"{model.stem}.kws") if out is None else out
     prepare_output(out, "--out")
     if model_only:
         _write_model(model, out, time_axis=time_axis, compact=compact)
         return
-    if labels is None:
-        raise ConfigError("--labels is missing: name the outputs of the model in their order, 'yes,no,silence'")
-    from kws.importer.bundle import default_decision, features_from_option, import_bundle
-    from kws.labels import read_labels
+    from kws.importer.bundle import import_bundle, import_settings
 
-    names = read_labels(labels)
+    settings = import_settings(
+        model, labels=labels, features=features, threshold=threshold, refractory_frames=refractory_frames
+    )
     bundle = import_bundle(
-        model,
-        features=features_from_option(features),
-        labels=names,
-        decision=default_decision(names, threshold=threshold, refractory_frames=refractory_frames),
+        settings.model,
+        features=settings.features,
+        labels=settings.labels,
+        decision=settings.decision,
         streaming=False if window else None,
         decision_frames=decision_frames,
         compact=compact,
         time_axis=time_axis,
     )
     bundle.save(out)
-    _report(bundle, features, check)
+    _report(bundle, settings.assumed, check)
     typer.echo(f"wrote {out} ({len(bundle.data)} bytes)")
 
 
@@ -85,7 +96,7 @@ def _write_model(model: Path, out: Path, *, time_axis: int | None, compact: bool
     typer.echo(f"wrote {out} ({len(data)} bytes): {network.window_frames} rows of {network.num_features} values")
 
 
-def _report(bundle: Bundle, features: str, check: Path | None) -> None:
+def _report(bundle: Bundle, assumed: str | None, check: Path | None) -> None:
     """Print what was made of the model, and what nobody but its user knows: whether the front end is the right one."""
     from rich.console import Console
 
@@ -96,8 +107,10 @@ def _report(bundle: Bundle, features: str, check: Path | None) -> None:
     for note in bundle.metadata.get("notes", ()):
         typer.echo(f"note: {note}")
     if check is None:
+        if assumed is None:
+            return
         typer.echo(
-            f"warning: the model does not say how its features are made; '{features}' is an assumption. With another "
+            f"warning: the model does not say how its features are made; '{assumed}' is an assumption. With another "
             "front end it hears nothing right: try --check with a folder of labelled clips",
             err=True,
         )

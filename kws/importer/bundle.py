@@ -6,15 +6,17 @@ import dataclasses
 import hashlib
 import tomllib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kws.bundle import Bundle, DecisionConfig, OperatingPoint
 from kws.errors import ConfigError, ImportModelError
 from kws.features import AnyFeaturesConfig, FeaturesConfig, MicroFeaturesConfig
+from kws.importer.microwakeword import settings_of
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
-from kws.labels import is_quiet
+from kws.labels import is_quiet, read_labels
 
 PRESETS: dict[str, Callable[[], AnyFeaturesConfig]] = {
     "mlperf-kws": FeaturesConfig.mlperf_kws,
@@ -23,6 +25,7 @@ PRESETS: dict[str, Callable[[], AnyFeaturesConfig]] = {
     "micro-speech": lambda: MicroFeaturesConfig(hop_samples=320),
 }
 """Front ends known by name."""
+DEFAULT_FEATURES = "mlperf-kws"
 KINDS: dict[str, type[AnyFeaturesConfig]] = {"mel": FeaturesConfig, "micro": MicroFeaturesConfig}
 """What ``kind`` in a features file says; ``mel`` when it says nothing."""
 
@@ -67,6 +70,66 @@ def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractor
     thresholds = tuple(0 if is_quiet(label) else level for label in labels)
     return DecisionConfig(
         operating_points=(OperatingPoint(thresholds=thresholds),), refractory_frames=refractory_frames
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """What a model file does not say."""
+
+    model: Path
+    assumed: str | None
+    """The front end that was taken for want of anything better."""
+    labels: tuple[str, ...]
+    features: AnyFeaturesConfig
+    decision: DecisionConfig
+
+
+def import_settings(
+    path: str | Path,
+    *,
+    labels: str | None = None,
+    features: str | None = None,
+    threshold: float | None = None,
+    refractory_frames: int | None = None,
+) -> ImportSettings:
+    """Return what was asked for, and for the rest what the ``.json`` of a microWakeWord model says, or the defaults.
+
+    Parameters
+    ----------
+    path : a ``.tflite`` file, or the ``.json`` that names one
+    labels : str, optional
+        Names with commas between them or a file; needed without a ``.json``.
+    features : str, optional
+        As :func:`features_from_option` takes it; the MLPerf Tiny keyword-spotting MFCC by default.
+    threshold, refractory_frames : optional
+
+    Raises
+    ------
+    ConfigError, ImportModelError
+        If labels are missing, or an option or the ``.json`` is wrong.
+    """
+    beside = settings_of(path)
+    if labels is None and beside is None:
+        raise ConfigError(
+            "--labels is missing: name the outputs of the model in their order, 'yes,no,silence' (only a microWakeWord "
+            "model with its .json beside it says them itself)"
+        )
+    names = (beside.wake_word,) if labels is None and beside is not None else tuple(read_labels(labels or ""))
+    if beside is None or threshold is not None:
+        decision = default_decision(names, threshold=0.8 if threshold is None else threshold)
+    else:
+        decision = beside.decision
+    if refractory_frames is not None:
+        decision = dataclasses.replace(decision, refractory_frames=refractory_frames)
+    known = beside.features if beside is not None and features is None else None
+    option = features or DEFAULT_FEATURES
+    return ImportSettings(
+        model=Path(path) if beside is None else beside.model,
+        assumed=option if known is None else None,
+        labels=names,
+        features=known or features_from_option(option),
+        decision=decision,
     )
 
 

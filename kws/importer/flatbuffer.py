@@ -6,7 +6,8 @@ The generated accessors come from the small ``tflite`` package; TensorFlow is no
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ OPTION_CLASSES = {
     "CONCATENATION": "ConcatenationOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
+    "CALL_ONCE": "CallOnceOptions",
+    "VAR_HANDLE": "VarHandleOptions",
 }
 NEEDS_OPTIONS = frozenset(OPTION_CLASSES)
 MAX_AXES = 8
@@ -73,12 +76,20 @@ class Operator:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """The one subgraph of a model file."""
+    """The main subgraph of a model file."""
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     input_index: int
     output_index: int
+    initial: Mapping[str, Tensor] = field(default_factory=dict)
+    """What an initialisation subgraph puts into each variable, by the variable's name."""
+
+
+def variable_name(operator: Operator) -> str:
+    """Return the name of the variable behind a ``VAR_HANDLE``."""
+    parts = operator.options.Container(), operator.options.SharedName()
+    return "/".join(part.decode("utf-8", "replace") for part in parts if part)
 
 
 def read_graph(path: Path) -> Graph:
@@ -102,23 +113,37 @@ def read_graph(path: Path) -> Graph:
 
 
 def _parse(data: bytes, path: Path) -> Graph:
-    model = tflite.Model.GetRootAs(data, 0)
-    if model.SubgraphsLength() != 1:
-        raise ImportModelError(f"{path}: {model.SubgraphsLength()} subgraphs; expected a model with exactly one")
-    subgraph = model.Subgraphs(0)
-    if subgraph.InputsLength() != 1 or subgraph.OutputsLength() != 1:
+    model, budget = tflite.Model.GetRootAs(data, 0), _Budget(len(data))
+    main = model.Subgraphs(0)
+    if main is None or main.InputsLength() != 1 or main.OutputsLength() != 1:
+        count = (0, 0) if main is None else (main.InputsLength(), main.OutputsLength())
+        raise ImportModelError(f"{path}: {count[0]} inputs and {count[1]} outputs; expected one of each")
+    tensors, operators = _contents(model, main, budget)
+    calls = {operator.options.InitSubgraphIndex() for operator in operators if operator.name == "CALL_ONCE"}
+    if model.SubgraphsLength() != 1 + len(calls):
         raise ImportModelError(
-            f"{path}: {subgraph.InputsLength()} inputs and {subgraph.OutputsLength()} outputs; expected one of each"
+            f"{path}: {model.SubgraphsLength()} subgraphs; expected one, and if it has variables one that fills them"
         )
-    budget = _Budget(len(data))
-    tensors = tuple(_tensor(model, subgraph.Tensors(i), budget) for i in budget.range(subgraph.TensorsLength()))
-    operators = tuple(_operator(model, subgraph.Operators(i), budget) for i in budget.range(subgraph.OperatorsLength()))
+    initial: dict[str, Tensor] = {}
+    for index in calls:
+        initial |= _assigned(*_contents(model, model.Subgraphs(index), budget))
     return Graph(
-        tensors=tensors,
-        operators=operators,
-        input_index=int(subgraph.Inputs(0)),
-        output_index=int(subgraph.Outputs(0)),
-    )
+        tensors=tensors, operators=operators, input_index=int(main.Inputs(0)), output_index=int(main.Outputs(0)),
+        initial=initial,
+    )  # fmt: skip
+
+
+def _contents(model: Any, subgraph: Any, budget: _Budget) -> tuple[tuple[Tensor, ...], tuple[Operator, ...]]:
+    tensors = tuple(_tensor(model, subgraph.Tensors(i), budget) for i in budget.range(subgraph.TensorsLength()))
+    operators = (_operator(model, subgraph.Operators(i), budget) for i in budget.range(subgraph.OperatorsLength()))
+    return tensors, tuple(operators)
+
+
+def _assigned(tensors: tuple[Tensor, ...], operators: tuple[Operator, ...]) -> dict[str, Tensor]:
+    """Return what a subgraph assigns to variables."""
+    handles = {operator.outputs[0]: variable_name(operator) for operator in operators if operator.name == "VAR_HANDLE"}
+    assignments = [operator for operator in operators if operator.name == "ASSIGN_VARIABLE"]
+    return {handles[operator.inputs[0]]: tensors[operator.inputs[1]] for operator in assignments}
 
 
 class _Budget:

@@ -13,6 +13,7 @@ from kws.importer import arithmetic
 from kws.importer.flatbuffer import ACTIVATION_NAMES, Operator, Tensor
 from kws.importer.network import Layer, Op, Shape
 from kws.importer.walk import (
+    MAX_KERNEL,
     MAX_VALUES,
     NO_PADDING,
     View,
@@ -27,7 +28,6 @@ from kws.importer.walk import (
 SAME_PADDING = 0
 MAX_BIAS = (1 << 30) + (1 << 14) - 1
 """Bound of ``kws_nn_channel_t.bias``."""
-MAX_KERNEL = 255
 
 
 def _weights(walk: Walk, operator: Operator) -> Tensor:

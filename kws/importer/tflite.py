@@ -17,6 +17,7 @@ from kws.importer.flatbuffer import DAMAGE, Graph, Operator, read_graph
 from kws.importer.folding import fold_strides
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
 from kws.importer.operators import CONVERTERS, softmax_layer
+from kws.importer.states import STATE, frames_seen, take_state, without_variables
 from kws.importer.walk import View, Walk, input_view, quantization_of, require_int8, require_unpadded
 
 RESHAPES = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
@@ -33,6 +34,7 @@ OPERATORS: dict[str, Callable[[Walk, Operator], None]] = {
     "SLICE": joins.cut,
     "SPLIT": joins.split,
     "SPLIT_V": joins.split,
+    STATE: take_state,
 }
 WITH_CONSTANT = ("ADD", "SUB", "MUL")
 LSTM = "recurrent layers are not supported: use convolutions over time, which stream as well"
@@ -76,7 +78,7 @@ def import_tflite(path: str | Path, *, time_axis: int | None = None, scores: boo
     """
     graph = read_graph(Path(path))
     try:
-        return _network(graph, time_axis, scores=scores)
+        return _network(without_variables(graph), time_axis, scores=scores)
     except ImportModelError as error:
         raise ImportModelError(f"{path}: {error}") from error
     except DAMAGE as error:
@@ -154,7 +156,7 @@ def _finished(walk: Walk, frames: Shape, quantization: Quantization, *, scores: 
         _end_in_posteriors(walk, require_unpadded(output, walk.graph.operators[-1]))
     last = walk.layers[-1]
     return Network(
-        window_frames=frames.height,
+        window_frames=max(frames.height, frames_seen(walk.layers) if walk.graph.initial else 0),
         num_features=frames.width * frames.channels,
         num_labels=last.output.width * last.output.channels,
         input_quantization=quantization,

@@ -9,11 +9,12 @@ import numpy as np
 
 from kws.errors import ImportModelError
 from kws.importer.flatbuffer import Graph, Operator, Tensor
-from kws.importer.network import FRAMES, Layer, Quantization, Shape
+from kws.importer.network import FRAMES, Layer, Op, Quantization, Shape
 
 Padding = tuple[int, int, int, int]
 NO_PADDING: Padding = (0, 0, 0, 0)
 MAX_LAYERS = 64
+MAX_KERNEL = 255
 MAX_VALUES = 65535
 """In a row, and under a kernel."""
 
@@ -32,6 +33,8 @@ class View:
     """The file has time along its width."""
     blocks: tuple[int, int] = (1, 1)
     """Time, width: between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, where a dilated convolution stands."""
+    past_rows: int = 0
+    """How many of the rows are what a variable kept of the past (``states.py``)."""
     undecided: bool = False
     """Frames that came as one flat vector: a RESHAPE says where time is."""
 
@@ -84,6 +87,8 @@ class Walk:
         index = len(self.layers)
         if index >= MAX_LAYERS:
             raise ImportModelError(f"the model has more than {MAX_LAYERS} layers; expected at most that many")
+        if views[0].past_rows:
+            layer = _below_past_rows(layer, views[0].past_rows)
         self.layers.append(dataclasses.replace(layer, sources=() if sources == (index - 1,) else sources))
         return index
 
@@ -93,6 +98,26 @@ class Walk:
         seen = shape or layer.output
         first = views[0]
         self.views[operator.outputs[0]] = View(layer=index, shape=seen, swapped=first.swapped, blocks=first.blocks)
+
+
+def _below_past_rows(layer: Layer, num_rows: int) -> Layer:
+    """Return a layer, converted as if all the rows it reads were new, with the past ones as padding above.
+
+    Its kernel covers all rows, and it moves on by the new ones.
+    """
+    new_rows = layer.input.height - num_rows
+    covers = layer.op in (Op.CONV, Op.DEPTHWISE, Op.DENSE) and layer.kernel[0] == layer.input.height
+    if not covers or new_rows < 1 or layer.dilation != 1 or layer.padding[:2] != (0, 0):
+        raise ImportModelError(
+            f"{layer.name}: {num_rows} rows kept in a variable; expected a convolution or a dense layer that reads "
+            f"them and the {new_rows} new ones at once"
+        )
+    return dataclasses.replace(
+        layer,
+        input=dataclasses.replace(layer.input, height=new_rows),
+        stride=(new_rows, layer.stride[1]),
+        padding=(num_rows, 0, *layer.padding[2:]),
+    )
 
 
 def require_int8(tensor: Tensor, what: str) -> None:
