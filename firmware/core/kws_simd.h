@@ -2,7 +2,7 @@
  *
  * A kernel that has an Armv7E-M version stands in two files: `x.c` is plain C and `x_dsp.c` the other one. One of them
  * is compiled and the other is empty. Define KWS_PLAIN to get plain C on any processor. Builds without optimisation
- * get it too: there the compiler has too few registers left for the assembly. */
+ * get it too: there compilers run out of registers for the assembly, and a debugger has nothing to step through. */
 #ifndef KWS_SIMD_H
 #define KWS_SIMD_H
 
