@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A block of memory that the board lends. */
 typedef struct {
     void *data;
@@ -102,5 +106,9 @@ void board_watchdog_feed(void);
 /* The one function that the application gives: called by the board when the processor faults. It may report;
  * the board is reset when it returns. */
 void board_on_fault(const board_fault_t *fault);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

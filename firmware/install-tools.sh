@@ -16,6 +16,8 @@ compiles() { echo "#include <$2>" | "$1" -E - ; }
 python=${PYTHON:-python3}
 
 need gcc command -v gcc
+need g++ command -v g++
+need clang command -v clang++
 need libc6-dev compiles cc stdio.h
 need gcc-arm-none-eabi command -v arm-none-eabi-gcc
 need libnewlib-arm-none-eabi compiles arm-none-eabi-gcc stdio.h

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_ARENA_ALIGNMENT = 16
 };
@@ -26,5 +30,9 @@ void *kws_arena_take(kws_arena_t *self, uint32_t size_bytes);
 
 /* True when everything taken so far lay inside the arena (always true when counting). */
 int kws_arena_fits(const kws_arena_t *self);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include "kws_arena.h"
 #include "kws_status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     int16_t *samples; /* capacity_samples, a power of two */
     uint32_t capacity_samples;
@@ -64,5 +68,9 @@ uint32_t kws_audio_framer_skip(kws_audio_framer_t *self, uint32_t num_samples, u
  * holds a whole frame, which stays valid until the next call. */
 uint32_t kws_audio_framer_step(kws_audio_framer_t *self, const int16_t *samples, uint32_t num_samples,
                                bool *complete);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

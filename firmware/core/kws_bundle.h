@@ -32,6 +32,10 @@
 
 #include "kws_status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_BUNDLE_VERSION_MAJOR = 2,
     KWS_BUNDLE_VERSION_MINOR = 0,
@@ -73,5 +77,9 @@ uint32_t kws_crc32(uint32_t crc, const void *data, size_t size_bytes);
 /* Little-endian reads that do not depend on alignment. */
 uint16_t kws_read_u16(const uint8_t *data);
 uint32_t kws_read_u32(const uint8_t *data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,6 +20,10 @@
 
 #include "kws_bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_DECISION_HEADER_BYTES = 8,
     KWS_DECISION_MAX_SMOOTHING = 64,
@@ -42,5 +46,9 @@ typedef struct {
 
 /* operating_point: an index, or negative for the bundle's default. */
 kws_status_t kws_decision_read(kws_decision_config_t *self, kws_span_t section, int32_t operating_point);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "kws_decision.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     uint64_t sample_index; /* samples heard when it fired: one past the newest sample of the newest frame */
     uint8_t label;
@@ -25,5 +29,9 @@ void kws_detection_reset(kws_detection_t *self);
  * the refractory time. True when *event was filled. Call from the main loop, never from an interrupt. */
 bool kws_detection_step(kws_detection_t *self, uint32_t frames, const uint8_t *smoothed,
                         uint64_t sample_index, kws_event_t *event);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

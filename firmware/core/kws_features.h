@@ -54,6 +54,10 @@
 #include "kws_bundle.h"
 #include "kws_micro.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_FEATURES_LAYOUT_VERSION = 3,
     KWS_FEATURES_HEADER_BYTES = 48,
@@ -149,5 +153,9 @@ void kws_features_run(kws_features_t *self, const int16_t *samples, uint32_t num
 /* What kws/features.py needs to know to compute log_floor and offsets: a mel band of true value 1 (in units of an
  * int16 sample step, squared for power) is the integer 2^(this + exponent). */
 int32_t kws_features_band_scale_log2(uint16_t fft_length, kws_spectrum_t spectrum);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* `failed` once a table does not fit. */
 typedef struct {
     const uint8_t *next;
@@ -38,5 +42,9 @@ static inline bool kws_features_twiddles_are_short(const int16_t *twiddles_q15, 
     }
     return true;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

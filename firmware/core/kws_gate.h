@@ -22,6 +22,10 @@
 
 #include "kws_bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_GATE_SECTION_BYTES = 16,
     KWS_GATE_MAX_PREROLL_FRAMES = 255
@@ -56,5 +60,9 @@ bool kws_gate_step(kws_gate_t *self, const int16_t *samples, uint32_t num_sample
 
 /* log2(1 + variance) in Q8, 0 .. 30 * 256: the level of samples without their mean (microphones have an offset). */
 int32_t kws_gate_level_q8(const int16_t *samples, uint32_t num_samples);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

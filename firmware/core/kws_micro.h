@@ -44,6 +44,10 @@
 #include "dsp/kws_micro_dsp.h"
 #include "kws_bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_MICRO_LAYOUT_VERSION = 4,
     KWS_MICRO_HEADER_BYTES = 48,
@@ -89,5 +93,9 @@ const uint32_t *kws_micro_analyse(const kws_micro_config_t *self, uint32_t *nois
 /* The same as features. noise: num_bands estimates, the state. scratch: kws_micro_scratch_bytes, aligned to 4. features: num_bands. */
 void kws_micro_step(const kws_micro_config_t *self, uint32_t *noise, void *scratch, const int16_t *window,
                     int8_t *features);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

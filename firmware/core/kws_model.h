@@ -40,6 +40,10 @@
 #include "kws_arena.h"
 #include "kws_bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_MODEL_MAX_LAYERS = 64,
     KWS_MODEL_MAX_LABELS = 255,     /* of a softmax */
@@ -160,5 +164,9 @@ void kws_model_reset(kws_model_t *self);
 /* One frame of num_features values. posteriors: num_labels values, 0..255 (the int8 output + 128); written only
  * when it returns true: a decision was made. */
 bool kws_model_step(kws_model_t *self, const int8_t *features, uint8_t *posteriors);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "kws_arena.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     int16_t *hops;           /* num_frames x step_samples, a ring by frame index */
     uint16_t num_frames;     /* 0 .. KWS_GATE_MAX_PREROLL_FRAMES */
@@ -26,5 +30,9 @@ void kws_preroll_back(const kws_preroll_t *self, uint32_t frame_index, int16_t *
 
 /* Undoes that; frames go forward in the opposite order. */
 void kws_preroll_forward(const kws_preroll_t *self, uint32_t frame_index, int16_t *window);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

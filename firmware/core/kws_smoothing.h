@@ -5,6 +5,10 @@
 #include "kws_arena.h"
 #include "kws_decision.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     const kws_decision_config_t *config;
     uint8_t *ring;  /* smoothing_decisions rows of num_labels posteriors */
@@ -20,5 +24,9 @@ void kws_smoothing_reset(kws_smoothing_t *self);
 /* posteriors, smoothed: num_labels values, 0..255 = 0..1. Averages over the rows seen so far until the ring is
  * full, rounding half up, or as whole_windows of the config says. */
 void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 #ifndef KWS_STATUS_H
 #define KWS_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     KWS_OK = 0,
     KWS_ERROR_ARGUMENT = -1,    /* a null pointer or a value outside its documented range */
@@ -20,5 +24,9 @@ typedef enum {
 
 /* A short English sentence without a full stop; never NULL. */
 const char *kws_status_text(kws_status_t status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     uint8_t *bytes;
     uint32_t capacity_bytes;   /* a power of two */
@@ -19,5 +23,9 @@ uint32_t kws_byte_ring_write(kws_byte_ring_t *self, const uint8_t *bytes, uint32
 
 /* Returns how many bytes were taken: min(max_bytes, available). */
 uint32_t kws_byte_ring_read(kws_byte_ring_t *self, uint8_t *bytes, uint32_t max_bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

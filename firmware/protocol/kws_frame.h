@@ -12,6 +12,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_FRAME_MAX_BYTES = 254, /* header, payload and CRC */
     KWS_FRAME_HEADER_BYTES = 4,
@@ -69,5 +73,9 @@ uint32_t kws_frame_reader_read(kws_frame_reader_t *self, const uint8_t *bytes, u
 
 /* CRC-16/CCITT-FALSE: polynomial 0x1021, start with 0xFFFF. */
 uint16_t kws_crc16(uint16_t crc, const uint8_t *bytes, uint32_t num_bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

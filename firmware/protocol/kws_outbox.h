@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     uint8_t *bytes;          /* records in a row, each: type, payload size, payload */
     uint32_t capacity_bytes; /* a power of two */
@@ -43,5 +47,9 @@ void kws_outbox_rewind(kws_outbox_t *self);
 /* Takes the next record to send: its type and number, and its payload copied to payload. Returns the payload's
  * size, or -1 when there is none. */
 int32_t kws_outbox_next(kws_outbox_t *self, uint8_t *type, uint16_t *number, uint8_t *payload);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

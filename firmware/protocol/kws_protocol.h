@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_SERIAL_BAUD = 921600,
     KWS_PROTOCOL_VERSION = 3, /* boards and hosts of different versions refuse to work together */
@@ -180,10 +184,16 @@ typedef struct {
     uint32_t position; /* that of the FLUSH */
 } kws_message_drained_t;
 
+<<<<<<< HEAD
 typedef struct {
     uint32_t position; /* of the first sample in the stream that the pipeline hears */
     uint32_t
         lost; /* samples right before it that the microphone gave and nobody took; the stream counts them */
 } kws_message_heard_t;
+=======
+#ifdef __cplusplus
+}
+#endif
+>>>>>>> 4c3431e (A core to embed: kws.h with a version, extern C, examples/embed in C and C++, table of compilers)
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How `weights` is stored. Both versions of a kernel read every layout that names their operation. */
 typedef enum {
     /* int8 as in TFLite: conv, pointwise, dense [oc][ky][kx][ic]; depthwise [ky][kx][channel] */
@@ -69,5 +73,9 @@ typedef struct {
     int16_t lower[2][2]; /* 256 * weights of row 2 in columns 0 and 1, and in columns 1 and 2 */
     int32_t multiplier;
 } kws_nn_stencil_t;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
