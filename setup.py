@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything is in pyproject.toml; this adds what setuptools cannot yet declare there.
 
 That is the C extension, its tag (one wheel for every Python), and the folders that stand at the top of the tree and are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Install the wheel as a stranger would, from the package index, and use it in an empty folder.
 
     python benchmarks/check_install.py python3.11 python3.12 ...      (or: make check-install PYTHONS=...)

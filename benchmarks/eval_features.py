@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Front end against its float reference on real recordings: `make eval KWS_DATA=DIR`.
 
 Every validation clip of Speech Commands, as recorded and 36 and 60 dB quieter, through five settings of the front

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the gate costs in keywords and saves in time: `make eval KWS_DATA=DIR`.
 
 Validation keywords, some 4 s apart, 10 dB over each background (and over a quiet room), through the shipped model

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every tensor of the C engine against TFLite's reference kernels on real recordings: `make eval KWS_DATA=DIR`.
 
 Models: the MLPerf Tiny references (DIR/models/*.tflite, when there) and shipped ones (models/NAME.tflite beside

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Thousands of networks of random shapes against TFLite's reference kernels: posteriors, window by window.
 
 `make eval KWS_DATA=DIR`, or by itself with --count. Writes benchmarks/random_networks.json; fails on one difference.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shipped 12-label models on real clips, in the C core: `make eval KWS_DATA=DIR`.
 
 The validation split (and the testing split, where the folder has it), every word that is no label as `unknown`,

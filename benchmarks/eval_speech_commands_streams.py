@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shipped model as a user meets it, on real recordings: `make eval KWS_DATA=DIR`.
 
 Every validation keyword with a second of background noise on either side through the whole pipeline: heard or not, how

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MLPerf Tiny's streaming wake-word test through our chain: `make eval KWS_DATA=DIR`.
 
 The benchmark's reference network ("marvin") is imported as it is, listens to the benchmark's own short recording

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How fast the speech engines are, how long their takes last, and how near they come to recordings of people.
 
 `make eval KWS_DATA=DIR`; DIR holds ``wake_words/<word>``. Near is measured as cepstra do: every recording is compared

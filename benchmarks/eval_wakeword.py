@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shipped wake-word bundles on real recordings: misses at 10 dB SNR against false accepts per hour of other speech.
 
 `make eval KWS_DATA=DIR`; DIR holds ``wake_words/<word>``, ``speech_commands``, ``continuous_speech`` and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A wake word from its text, or with a few recordings, as `models/wake_*.kws` were made; then measured.
 
     python benchmarks/make_wakeword.py WORD... --data DIR [--recordings N] [--config PROJECT.toml] [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether training still gives the bytes it gave: small runs of all its sources, hashed.
 
     python benchmarks/training_bytes.py --folder DIR [--only demo|word|recipe|trunk]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The user's negatives: long audio or folders of clips in which none of the words is said."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A corpus decoded once: all clips as rows of one int16 file that is mapped, not read, on every later run."""
 
 from __future__ import annotations

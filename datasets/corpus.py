@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every data set looks like to training: a list of spoken words with speaker and split, and noise."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Getting an archive safely: resumed downloads, checked before it is opened, nothing outside its folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Near-misses: what sounds like the phrase but is not it, found by phoneme edit distance.
 
 A detector that never heard near-misses wakes at half of them. Three kinds are made from the phrase alone, with the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Takes of a word from a microphone: countdown, level, trim, keep or retake, manifest."""
 
 from __future__ import annotations

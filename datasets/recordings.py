@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The user's own takes of a word: folders of recordings, checked, trimmed to the word, a few held out."""
 
 from __future__ import annotations

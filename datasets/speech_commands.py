@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Google Speech Commands (P. Warden, CC BY 4.0): find it, download it, split it as its author does.
 
 Two layouts on disk are understood: the published archive (``<word>/*.wav``, ``_background_noise_/``) and a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthetic speech: words in, labelled clips of many speakers out; engines are plug-ins.
 
 espeak-ng (`kws.datasets.synthetic_espeak`) has speakers without number; neural and recorded voices sound like people

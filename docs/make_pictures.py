@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the pictures of the README from real runs: python docs/make_pictures.py (needs Chromium)."""
 
 from __future__ import annotations

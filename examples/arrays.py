@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays in, words out: open it in an editor that knows cells, or paste them into a notebook."""
 
 # %% A spotter, and a recording in an array

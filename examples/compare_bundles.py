@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two bundles on the same labelled clips: python examples/compare_bundles.py OLD.kws NEW.kws CLIPS..."""
 
 import sys

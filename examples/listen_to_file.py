@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which words are in a recording, and when: python examples/listen_to_file.py [RECORDING]"""
 
 import sys

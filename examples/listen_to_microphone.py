@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Words as they are spoken, until Ctrl-C: python examples/listen_to_microphone.py [BUNDLE]"""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the recordings beside this file, from synthetic speech: python examples/make_clips.py
 
 The voices are Flite's slt and rms (CMU, BSD-like licence) and hibari's heart (Apache-2.0); see datasets/README.md.

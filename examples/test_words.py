@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings as tests: pytest examples/test_words.py"""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a board is to the applications. A board folder implements these functions and nothing else:
  * firmware/boards/README.md says how to add one.
  *

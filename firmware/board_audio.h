@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A microphone on the board, for boards whose board.cmake says set(KWS_BOARD_HAS_MICROPHONE ON). All of it is called from
  * the main loop; DMA and interrupts fill the ring behind it. */
 #ifndef KWS_BOARD_AUDIO_H

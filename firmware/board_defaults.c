@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a board that lacks these things does: nothing. A board that has them defines them itself. */
 #include "board.h"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the programs the project calls, as Debian packages: only what is missing, and only with root or sudo.
 # Without either it says what to install and ends well, so that the native board and the tests that need no
 # cross-compiler still work.

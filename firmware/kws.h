@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kws: hears words. The one header to include; the only include path needed is this folder.
  *
  * Add the files that core/sources.txt names to your project (C11, no library but memcpy and memset) and a bundle

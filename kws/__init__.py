@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """kws: keyword spotting for microcontrollers, from training to the board and back.
 
     import kws

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 1 of 5 on the host: recordings of any common format become 16 kHz mono int16 samples.
 
 The rest of the package only ever sees ``int16 [num_samples]`` at the bundle's sample rate. A 16-bit mono file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which files are recordings: the same answer for every command, whatever else lies beside them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bundle ``NAME.kws``: one file that holds everything a spotter is.
 
 ``firmware/core/kws_bundle.h`` documents the bytes. A bundle in memory is immutable; what Python shows of it was first

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How posteriors become events: the settings of smoothing and detection, and the DECN section they become.
 
 The C side (``firmware/core/kws_decision.h``) documents the section.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the word is in a recording of one word, from its energy."""
 
 from __future__ import annotations

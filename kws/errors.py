@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The one exception tree: every failure a user can cause or meet is a ``KwsError``.
 
 A message says what was wrong, what was expected, what was found, and what to do. The command line prints it on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Packages that only some verbs need: one sentence when they are missing, before any work is done.
 
 The base package inspects, replays and reports. What it takes to train, to speak with voices that sound like people, to

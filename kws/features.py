@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 2, host side: the settings of the front end, its integer tables, and the C core that runs them.
 
 ``features_section`` turns settings into the FEAT section of a bundle (layouts: ``firmware/core/kws_features.h`` and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of files, and files to be written: made sure of before the work starts whose result they hold."""
 
 from __future__ import annotations

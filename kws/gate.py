@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The level gate behind stage 1: its settings, in decibels, and the GATE section they become.
 
 The C side (``firmware/core/kws_gate.h``) documents the section and the rule; nothing is computed here.

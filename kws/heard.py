@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a spotter heard, in a shape that notebooks show and data frames take."""
 
 from __future__ import annotations

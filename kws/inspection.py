@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is in a bundle, as plain data and as tables in the terminal."""
 
 from __future__ import annotations

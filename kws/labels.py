@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of labels: when two spellings are one, which labels never fire, and lists of them in files.
 
 A phrase is typed in one place and met again as a folder, in a truth file, in a list for the importer. There it may

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What "10 dB SNR" means here: one definition of level for training, evaluation and benchmarks.
 
 The level of speech is the root mean square between the first and the last moment of speech (``active_rms``): silence

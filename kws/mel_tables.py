@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of the mel front end, computed from its settings (layout: ``firmware/core/kws_features.h``)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a bundle says of its making: JSON, deflated, because it lies in the board's flash though no board reads it.
 
 A bundle keeps it in the section ``METZ``. Bundles of format 1.0 hold plain JSON in ``META``, which is still read.

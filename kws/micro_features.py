@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The micro front end, host side: its settings and integer tables (``firmware/core/kws_micro.h``).
 
 micro_speech and microWakeWord hear through it: 40 bands, noise reduction, gain control, logarithm, all in integers. Its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The microphone of this computer, at the rate that is wanted whatever rates it knows."""
 
 from __future__ import annotations

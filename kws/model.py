@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 3 of 5: int8 feature frames -> posteriors, computed by the very C code the boards run."""
 
 from __future__ import annotations

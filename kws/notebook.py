@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The little that notebooks need: data frames, and pages that keep to themselves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The five stages in order: feed samples, get detections, from the very C code the boards run.
 
 audio  ->  features  ->  model  ->  smoothing  ->  detection

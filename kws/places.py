@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where things are: the firmware's sources, the shipped models, committed cycle counts, and folders for what is made.
 
 In a checkout (or an unpacked source distribution) these folders stand beside ``kws``; an installed package carries them

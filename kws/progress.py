@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How far something has come: bars on a terminal, a line every ten seconds in a log."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Audio as people have it in memory becomes what the core hears: mono int16 at the bundle's rate.
 
 Files are read by `kws.audio`; this is for arrays, lists and blocks. Nothing is guessed: what could be meant in two

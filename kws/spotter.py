@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What most programs want: a bundle that takes audio as people have it and says which words are in it.
 
     spotter = kws.load("models/speech_commands_12.kws")

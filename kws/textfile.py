@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text files as people's programs leave them: UTF-8 with or without a byte-order mark, or UTF-16."""
 
 from __future__ import annotations

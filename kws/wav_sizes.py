@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sizes in WAV headers that cannot be true: programs that write to a pipe, or lost power, leave a placeholder.
 
 libsndfile believes sizes that are too small; here the file itself says how long it is.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every test may use. Nothing here reads recordings: tests synthesise their audio."""
 
 from __future__ import annotations

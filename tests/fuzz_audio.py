@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings with bytes changed: each is read, or refused in one sentence, with little memory and in little time.
 
 The tests run a few hundred; ``python tests/fuzz_audio.py --files 100000`` runs as many as wanted.

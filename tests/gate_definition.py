@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a pipeline behind a gate hears, stated again from its definition (firmware/core/kws_pipeline.h)."""
 
 from __future__ import annotations

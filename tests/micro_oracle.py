@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The published micro front end, from the package pymicro-features, and ours at the same depth."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speaks to the benchmark personality as the MLPerf Tiny host runner does."""
 
 from __future__ import annotations

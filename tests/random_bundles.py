@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small random spotters for tests: real bundles of every shape of network, made without TensorFlow.
 
 Their weights mean nothing, but their outputs move with the audio, which is what equality tests need.

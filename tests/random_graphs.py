@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random networks of every operation the engine has, branches and joins among them, made without TensorFlow."""
 
 from __future__ import annotations

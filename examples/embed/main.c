@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The smallest program that hears words: a bundle in flash, one block of memory, samples in, events out.
  * Replace the microphone below by yours and print by what your product does with a word. */
 #include <stdint.h>

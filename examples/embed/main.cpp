@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // main.c in C++: the core is C, its headers are made for both.
 #include <stdint.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "kws_arena.h"
 
 void kws_arena_init(kws_arena_t *self, void *base, uint32_t size_bytes)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one block of memory the caller gives: a bump allocator without free.
  *
  * Every stage's `init` takes what it needs; an arena with base == NULL only counts, so the same code that

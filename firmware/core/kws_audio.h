@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 1 of 5: int16 samples in any chunking -> analysis windows.
  *
  * Two parts. The ring is what an interrupt writes and the main loop drains (single producer, single consumer, no

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bundle NAME.kws: one flat, little-endian, CRC-protected file that holds everything a spotter is.
  *
  *   offset  size  field

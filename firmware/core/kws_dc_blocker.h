@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Between a microphone and stage 1: takes away the offset that every microphone has, which would keep the gate open. A
  * one-pole high-pass: the mean follows the samples with 1 / 2^7 of what it misses, -3 dB at 20 Hz for 16 kHz. */
 #ifndef KWS_DC_BLOCKER_H

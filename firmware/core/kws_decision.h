@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The DECN section: how posteriors become events. Shared by stages 4 (smoothing) and 5 (detection).
  *
  *   offset  size  field

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "kws_detection.h"
 
 void kws_detection_init(kws_detection_t *self, const kws_decision_config_t *config)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 5 of 5: smoothed posteriors -> detection events. */
 #ifndef KWS_DETECTION_H
 #define KWS_DETECTION_H

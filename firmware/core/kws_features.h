@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 2 of 5: one window of int16 samples -> one frame of int8 features. Two kinds of front end, told apart by the
  * layout version that the FEAT section begins with: this one, and that of kws_micro.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inside stage 2: the walk over the tables of a FEAT section, for both kinds of front end. Not part of the public API. */
 #ifndef KWS_FEATURES_TABLES_H
 #define KWS_FEATURES_TABLES_H

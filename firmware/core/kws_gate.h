@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The gate behind stage 1: in silence everything behind it sleeps, and no word onset is lost.
  *
  * It watches the level of each hop against a noise floor. While it is closed, no features are computed; the audio of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 2, the other front end: that of micro_speech and microWakeWord ("microfrontend"), bit for bit.
  *
  *   samples -> window -> real FFT (16 bits) -> energy -> bands -> square root -> noise reduction -> gain control -> ln

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 3 of 5: int8 feature frames -> posteriors, over the layer table of the bundle.
  *
  * One engine, rows in, rows out. A row is one time step (width x channels int8). Every layer keeps a ring of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads how the layers of the MODL section are connected: what each reads, at what pace, and whether the rows that
  * have to wait at a join find room. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inside stage 3: what the reader and the engine both derive from a layer record. Inline, because the engine asks
  * for every row. Not part of the public API. */
 #ifndef KWS_MODEL_LAYER_H

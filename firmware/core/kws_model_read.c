@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the MODL section. It comes from outside: nothing in it is believed until it was checked here, and the
  * engine checks nothing again. */
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 3, the engine itself: a row comes in, every layer it reaches takes its step. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The five stages in order: feed samples, get events. The same object runs on the board and in the host library.
  *
  *   audio -> (gate) -> features -> model -> smoothing -> detection
@@ -88,15 +89,13 @@ void kws_pipeline_reset(kws_pipeline_t *self);
 /* Any number of samples. Events and scores are told through the hooks, in order, before it returns. */
 void kws_pipeline_feed(kws_pipeline_t *self, const int16_t *samples, uint32_t num_samples);
 
-<<<<<<< HEAD
 /* num_samples of the stream were lost. Indices go on as if they had been fed. No frame that they touch is heard: the
  * model goes on with the first whole one behind them, on the frame grid of the stream, as it does after a sleep of the
  * gate: what is cut out is rounded up to a multiple of decision_frames. */
 void kws_pipeline_skip(kws_pipeline_t *self, uint32_t num_samples);
-=======
+
 #ifdef __cplusplus
 }
 #endif
->>>>>>> 4c3431e (A core to embed: kws.h with a version, extern C, examples/embed in C and C++, table of compilers)
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The sound before the gate opened: what the hops slept through leave behind, so that no word onset is lost.
  *
  * Asleep, only audio is kept: of each window its oldest samples, which the framer is about to drop, in a ring of

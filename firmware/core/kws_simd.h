@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one place that decides whether Armv7E-M kernels are compiled, in dsp/ and nn/ alike. Both have the same bits.
  *
  * A kernel that has an Armv7E-M version stands in two files: `x.c` is plain C and `x_dsp.c` the other one. One of them

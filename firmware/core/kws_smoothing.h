@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 4 of 5: posteriors -> smoothed posteriors, a moving average over the last decisions. */
 #ifndef KWS_SMOOTHING_H
 #define KWS_SMOOTHING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "kws_status.h"
 
 const char *kws_status_text(kws_status_t status)

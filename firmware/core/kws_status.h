@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Status codes shared by every stage: 0 is success, errors are negative.
  *
  * Python raises its exceptions from the same numbers (kws/core), so this enum is their only definition. */

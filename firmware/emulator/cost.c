@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "cost.h"
 
 /* An instruction matches a row when (code & mask) == value; the first match counts. Wide instructions have their first

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What one Thumb instruction costs on a Cortex-M4 with zero wait states, from its machine code. The one table of costs:
  * QEMU's plug-in and the emulated chips both count with it. */
 #ifndef KWS_EMULATOR_COST_H

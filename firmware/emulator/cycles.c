@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cortex-M4 cycle model for QEMU: a plug-in that charges every translated block what README.md's table says.
  *
  *   qemu-system-arm ... -plugin file=libkws_cycles.so,watch=FILE,out=FILE

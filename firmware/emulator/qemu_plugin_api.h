@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The part of QEMU's plug-in API (version 1, QEMU 6 to 8) that the cycle model uses.
  *
  * Debian packages the emulator but not its qemu-plugin.h, so the prototypes stand here; QEMU checks

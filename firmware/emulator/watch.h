@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls of watched functions: cycles between entry and return, everything they call included, interrupts
  * excluded.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes from one producer to one consumer without locks: an interrupt on one side, the main loop on the other. */
 #ifndef KWS_BYTE_RING_H
 #define KWS_BYTE_RING_H

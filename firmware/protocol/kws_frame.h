@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Frames on a serial line: COBS with a zero byte between frames, CRC-16 inside.
  *
  *   on the line   COBS(header, payload, crc) 0x00

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Records that the host has not acknowledged yet, oldest first, so that any of them can be sent again. */
 #ifndef KWS_OUTBOX_H
 #define KWS_OUTBOX_H

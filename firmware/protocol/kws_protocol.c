@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layouts of kws_protocol.h hold on every compiler, or this file does not compile. */
 #include "kws_protocol.h"
 
@@ -21,7 +22,7 @@ SIZE_IS(kws_message_fault_t, 16);
 SIZE_IS(kws_message_event_t, 16);
 SIZE_IS(kws_message_scores_t, 16);
 SIZE_IS(kws_message_features_t, 4);
-SIZE_IS(kws_message_drained_t, 4);
+SIZE_IS(kws_message_drained_t, 8);
 
 _Static_assert((int)KWS_PROTOCOL_NUM_STAGES == (int)KWS_NUM_STAGES,
                "one statistic per stage of the pipeline");

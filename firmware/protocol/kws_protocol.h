@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a board and a host say to each other over a serial line. This header is the only definition: the
  * firmware includes it and Python reads it through cffi (kws/device/protocol.py). README.md beside it tells the
  * story: who speaks when, how audio is never lost, how errors are repaired.
@@ -182,18 +183,17 @@ typedef struct {
 
 typedef struct {
     uint32_t position; /* that of the FLUSH */
+    uint32_t crc32;    /* kws_crc32 of all samples since RESET, as they went into the pipeline */
 } kws_message_drained_t;
 
-<<<<<<< HEAD
 typedef struct {
     uint32_t position; /* of the first sample in the stream that the pipeline hears */
     uint32_t
         lost; /* samples right before it that the microphone gave and nobody took; the stream counts them */
 } kws_message_heard_t;
-=======
+
 #ifdef __cplusplus
 }
 #endif
->>>>>>> 4c3431e (A core to embed: kws.h with a version, extern C, examples/embed in C and C++, table of compilers)
 
 #endif

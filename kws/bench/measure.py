@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a bundle on a board and counts what it costs."""
 
 from __future__ import annotations

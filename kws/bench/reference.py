@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A network of the shape of the MLPerf Tiny keyword spotter, with weights of its own.
 
 The kernels take the same time whatever the weights are, so this stands for the published network wherever its file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The figures of one measurement, as data and as JSON, and their comparison with earlier ones."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which bundles are measured by default, and where their results are kept."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: one file per verb, which parses and calls; nothing else lives here.
 
 Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2; anything else that escapes is a defect of

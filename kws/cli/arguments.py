@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One rule for all verbs: the bundle comes first, then what it is to hear."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws bench``: cycles, RAM and flash of bundles on a board."""
 
 from __future__ import annotations

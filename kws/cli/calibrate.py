@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws calibrate``: choose thresholds for a wanted rate of false accepts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws dataset``: get Speech Commands, or look at a folder that holds it."""
 
 from __future__ import annotations

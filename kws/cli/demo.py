@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws demo``: make a spotter for a made-up phrase and prove it on an emulated Cortex-M4."""
 
 from __future__ import annotations

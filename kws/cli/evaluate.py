@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws evaluate``: accuracy on clips; misses, false accepts and latency on streams."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws import``: an int8 TFLite model becomes a bundle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws inspect``: what is in a bundle."""
 
 from __future__ import annotations

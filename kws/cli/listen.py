@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws listen``: a microphone or a recording through the very code of the boards."""
 
 from __future__ import annotations

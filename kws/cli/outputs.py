@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a replay for the command line: progress, tables, and the files that were asked for."""
 
 from __future__ import annotations

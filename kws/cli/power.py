@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws power``: average power and battery life. A model, not a measurement."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws record``: takes of a word from the microphone, for ``kws wakeword --recordings``."""
 
 from __future__ import annotations

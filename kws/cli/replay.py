@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws replay``: stream recordings to a board and judge what it heard."""
 
 from __future__ import annotations

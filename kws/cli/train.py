@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws train``: one configuration and a folder of recordings in, one bundle out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws wakeword``: a typed phrase in, a bundle that wakes at it out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cffi door to ``firmware/core``: ``ffi``, ``lib`` and the few helpers every stage module needs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build the cffi door to ``firmware/core``: the same C sources the boards run, compiled for this machine.
 
 The declarations are not typed again: the public headers are run through the C preprocessor and handed to cffi.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Host-only batch loops over the core's functions: Python never loops over frames. */
 #ifndef KWS_DOOR_H
 #define KWS_DOOR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "door_model.h"
 
 uint32_t kws_door_model_stream(kws_model_t *self, const int8_t *frames, uint32_t num_frames,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Host-only batch loops over stage 3. */
 #ifndef KWS_DOOR_MODEL_H
 #define KWS_DOOR_MODEL_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards on a serial line: real, emulated, or a process; all the same to their users.
 
 >>> from kws.device import open_board

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``python -m kws.device BOARD...`` (``make firmware``): build the firmware of boards and print how large it is."""
 
 from __future__ import annotations

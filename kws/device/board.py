@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One board with a keyword spotter on it: ask what it is, stream audio to it, collect what it hears."""
 
 from __future__ import annotations
@@ -252,7 +253,7 @@ class Board:
                 f"{self._link.name} refused operating point {point}: {status_text(int(status.status))}; "
                 "'kws inspect' lists the operating points of a bundle"
             )
-        self._position = 0
+        self._position, self._crc32 = 0, 0
         self._allowed = int(status.allowed_samples)
 
     def stream(
@@ -294,11 +295,12 @@ class Board:
             )
         started = time.monotonic()
         bad_before = self._link.bad_frames
-        sender = Sender(self._link, np.ascontiguousarray(samples, "<i2").tobytes(), self._position, self._allowed)
+        audio = np.ascontiguousarray(samples, "<i2").tobytes()
+        sender = Sender(self._link, audio, self._position, self._allowed, self._crc32)
         collector = Collector(self.info.labels, self.info.num_features, self.info.sample_rate_hz, on_event, on_scores)
         self._link.state = sender.describe
         self._run(sender, collector, on_progress)
-        self._position, self._allowed = sender.end, sender.allowed
+        self._position, self._allowed, self._crc32 = sender.end, sender.allowed, sender.crc32
         return StreamResult(
             detections=collector.detections,
             scores=collector.scores(),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find a board by name, port or URL, start it where it is a program, and open the line to it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build the firmware of a board with CMake and Ninja; find the programs that takes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Emulated microcontrollers with a microphone (``firmware/emulator/chip``): built when needed, started as a board.
 
 The very image that is flashed runs on them, over a serial line like a board's, and a WAV file is what their microphone

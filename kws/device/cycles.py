@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycle counts of an emulated Cortex-M4: builds the emulator's plug-in, tells it what to watch, reads its report.
 
 The model and its table of costs: ``firmware/emulator/README.md``.

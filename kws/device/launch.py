@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Start boards that are programs on this machine: the native process, and QEMU for an emulated board."""
 
 from __future__ import annotations

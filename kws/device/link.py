@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The host's end of a serial line to a board: frames, sessions, numbered records, time-outs.
 
 The board keeps every record until it is acknowledged, and repeats them when polled; requests may be repeated

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a board hears through its own microphone: sound, and what its pipeline made of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames and messages of the serial line: ``firmware/protocol`` seen from Python.
 
 Ids, layouts and the framing itself come from the C headers and C functions through cffi; nothing is typed twice.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much of a chip a firmware takes: flash, RAM, stack."""
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two halves of a stream: what goes to the board, and what comes back."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -36,9 +38,11 @@ class Sender:
         Samples sent more than once.
     bad_frames : int
         Messages that the board found damaged since this sender began.
+    crc32 : int
+        Of all audio since the last reset, this one included; ``crc32_before`` is that of the audio before it.
     """
 
-    def __init__(self, link: Link, audio: bytes, start: int, allowed: int) -> None:
+    def __init__(self, link: Link, audio: bytes, start: int, allowed: int, crc32_before: int = 0) -> None:
         self._link = link
         self._audio = audio
         self._start = self.accepted = self._sent = start
@@ -46,6 +50,7 @@ class Sender:
         self.end = (start + self._samples) % MODULUS
         self.allowed = allowed
         self.drained_samples: int | None = None
+        self.crc32 = zlib.crc32(audio, crc32_before)
         self.repeated = 0
         self.bad_frames = 0
         self._bad_frames_before: int | None = None
@@ -84,12 +89,29 @@ class Sender:
             self._sent = (self._sent + count) % MODULUS
 
     def hear(self, frame: Frame) -> None:
-        """Take notice of a STATUS or DRAINED."""
+        """Take notice of a STATUS or DRAINED.
+
+        Raises
+        ------
+        ProtocolError
+            If the board is through with other samples than were sent.
+        """
         if frame.type == lib.KWS_MESSAGE_DRAINED:
-            if int(frame.read("drained").position) == self.end:
-                self.drained_samples = self._samples
+            self._hear_drained(frame)
         elif frame.type == lib.KWS_MESSAGE_STATUS:
             self._hear_status(frame)
+
+    def _hear_drained(self, frame: Frame) -> None:
+        drained = frame.read("drained")
+        if int(drained.position) != self.end:
+            return
+        if int(drained.crc32) != self.crc32:
+            raise ProtocolError(
+                f"{self._link.name} heard other samples than were sent (their CRC-32 is {int(drained.crc32):08x}, "
+                f"expected {self.crc32:08x}): a damaged message passed the line's 16-bit check; run it again, and "
+                "check the cable if it happens twice"
+            )
+        self.drained_samples = self._samples
 
     def _hear_status(self, frame: Frame) -> None:
         status = frame.read("status")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operating points written into a bundle: thresholds chosen on negative audio, and where they come from."""
 
 from __future__ import annotations

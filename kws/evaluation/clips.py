@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One-second clips: the accuracy and the confusion of the network alone, as Speech Commands results are reported.
 
 Each clip is one decision: its features through the model from a clean state, the highest posterior wins. Smoothing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The DET curve: misses against false accepts per hour as the threshold moves."""
 
 from __future__ import annotations

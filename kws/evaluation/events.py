@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Events against truth windows: hits, misses, repeats, wrong words and false accepts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact confidence intervals for counts and proportions, without scipy.
 
 Both invert the cumulative distribution, which is the definition itself: no approximation to doubt at the small counts

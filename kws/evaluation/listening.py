@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a bundle listens to a recording: the one definition of the silence around it.
 
 Every recording starts from reset, so that its result depends on nothing before it. A recording without truth windows

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The figures a spotter is judged by, each with what it was measured on and its 95 % interval."""
 
 from __future__ import annotations

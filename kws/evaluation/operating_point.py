@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Thresholds for a wanted rate of false accepts, chosen on negative audio, with no promise the audio cannot keep."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What to replay and what should be heard in it."""
 
 from __future__ import annotations

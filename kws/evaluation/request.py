@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `kws evaluate` was asked for, turned into clips, streams and negative audio."""
 
 from __future__ import annotations

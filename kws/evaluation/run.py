@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole evaluation in one call: what `kws evaluate` and `kws calibrate` run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Test streams: words mixed into long backgrounds at known places and a known signal-to-noise ratio.
 
 A recipe and a seed give the same samples and the same truth on any machine.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole evaluation: clips, streams at each operating point, the DET curve; and its JSON."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Score tracks: everything the model said over a recording, and the C detector run over it again.
 
 The model runs once; thresholds are then tried on its scores with the very `kws_detection_step` of the boards, so a

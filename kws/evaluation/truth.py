@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was said and when: truth windows in samples (`kws.evaluation.truth_files` reads them)."""
 
 from __future__ import annotations

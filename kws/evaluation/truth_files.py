@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that say what is said in recordings, as people's tools write them.
 
 ==================  =================================================================================================

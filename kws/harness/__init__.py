@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replaying recorded audio to a board and judging what it heard."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """This replay against one recorded before: which recordings changed, which figures moved."""
 
 from __future__ import annotations

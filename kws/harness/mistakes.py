@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The mistakes of a replay, one sentence each."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replays in your own tests: fixtures for pytest.
 
 Switch it on in a ``conftest.py``::

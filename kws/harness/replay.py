@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replay recordings to a board and judge each: what the network took it for, which events it raised, how late.
 
 How a recording is streamed

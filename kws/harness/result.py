@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole replay: its figures, and the JSON that baselines and other programs read."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole replay in one call: what `kws replay`, suites, the pytest plug-in and the demo run."""
 
 from __future__ import annotations

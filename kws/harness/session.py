@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One way to talk to whatever listens: a board on a serial line, an emulated one, or the host library itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Regression suites: a TOML file that says what to replay and what must hold.
 
 Example

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TFLite's preparation step: real-valued scales become the integers its reference kernels compute with.
 
 Every function here repeats one of TFLite's (named in its docstring) including the precision of each product, because

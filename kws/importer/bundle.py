@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A foreign model and what it does not say (front end, labels, decision) -> a bundle."""
 
 from __future__ import annotations

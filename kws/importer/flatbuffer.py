@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A thin view of a TFLite flatbuffer: operators and tensors as plain Python, every access checked.
 
 The generated accessors come from the small ``tflite`` package; TensorFlow is not needed.

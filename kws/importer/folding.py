@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a strided 1 x 1 convolution skips need not be computed: its stride moves into the layer before it.
 
 TensorFlow has no depthwise convolution with unequal strides, so networks stride in the 1 x 1 convolution behind it.

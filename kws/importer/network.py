@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What lies between a foreign model file and a MODL section: a graph of quantised layers."""
 
 from __future__ import annotations

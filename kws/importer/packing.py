@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weight layouts: how the weights of a layer are stored for the kernels that run on them.
 
 ``firmware/core/nn/conv_paired.h``, ``depthwise_stencil.h`` and ``depthwise_quads.h`` document the bytes that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How many rows wait at each join: found by letting rows flow through the graph as the engine does, without values."""
 
 from __future__ import annotations

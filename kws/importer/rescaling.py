@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rescaling constants: TFLite's roundings, zero point and clamp as one multiplication.
 
 The kernels for Armv7E-M turn an accumulator into an output with (``firmware/core/nn/layout.h``)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes a network as a MODL section; ``firmware/core/kws_model.h`` documents the bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An int8 TFLite model -> a :class:`~kws.importer.network.Network`, bit for bit.
 
 What comes in must be one graph of layers from one input to one output, quantised to int8 inside, the way

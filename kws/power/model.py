@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From cycles, currents and a listening pattern to average power and days. A model, not a measurement."""
 
 from __future__ import annotations

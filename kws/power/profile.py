@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a board draws in each of its states, from TOML files that name their sources."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table and the plot of ``kws power``."""
 
 from __future__ import annotations

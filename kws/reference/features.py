@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float reference of the front end, in double precision: what the integer core is tested against.
 
 Written from the formulas of ``tf.signal`` (stft, linear_to_mel_weight_matrix, mfccs_from_log_mel_spectrograms), sharing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numpy reference of the int8 network: whole feature maps at once, no rings, no rows, 64-bit sums.
 
 It repeats TFLite's reference arithmetic from a :class:`~kws.importer.network.Network` and is slow; the C engine and

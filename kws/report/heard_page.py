@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The picture of one recording that notebooks show: waveform, smoothed posteriors, detections."""
 
 from __future__ import annotations

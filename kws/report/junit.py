@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JUnit XML of a replay: one test case per recording, for the test views of CI systems."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The HTML page of a replay: one file, no script, no external resource."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Just enough SVG for the figures of a report: a plot area with axes, and marks in data coordinates.
 
 Colours and fonts are classes and variables of the page's style sheet; nothing here knows light from dark.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loading files for the test programs. */
 #ifndef KWS_BUNDLE_FILE_H
 #define KWS_BUNDLE_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The smallest test harness that says where and what. */
 #ifndef KWS_CHECK_H
 #define KWS_CHECK_H

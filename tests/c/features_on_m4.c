@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bare-metal program for the emulated Cortex-M4 (tests/parity/features_emulator.py builds and runs it): the front end over
  * samples linked into the image. The features go to the file "features.bin" through semihosting. */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_bundle BUNDLE ROUNDS SEED: alters bytes, makes the CRC right again, and loads and runs what is left.
  *
  * A loader that trusts nothing either refuses the bytes or runs them inside its arena; the sanitizers watch. */

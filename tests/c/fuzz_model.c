@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_model SECTION ROUNDS SEED: alters bytes of a MODL section, mostly of its layer table, and runs what is left.
  *
  * kws_model_read either refuses the bytes, or the engine runs them for two windows inside exactly the memory it

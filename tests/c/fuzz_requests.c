@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The application against a host that says anything: damaged bytes, and well-formed frames of any type, length and
  * contents. It must neither touch memory that is not its own (sanitizers look), nor stop answering.
  *

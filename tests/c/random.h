@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The same random numbers every time, for the programs that alter bytes. */
 #ifndef KWS_TEST_RANDOM_H
 #define KWS_TEST_RANDOM_H

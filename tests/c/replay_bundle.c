@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replay_bundle BUNDLE SAMPLES CHUNK: feeds raw int16 samples in chunks; prints every score and event. */
 #define _POSIX_C_SOURCE 200809L
 #include "bundle_file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scores BUNDLE SAMPLES: feeds raw int16 samples and prints the CRC-32 of all features, of all posteriors, of all smoothed
  * ones, and the events. Static memory and stdio only, so that it runs wherever a compiler's program can be run. */
 #include <stdio.h>

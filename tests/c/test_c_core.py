@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the core under sanitizers and coverage, runs the C test programs, and demands 90 % of its lines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of the front end by hand: one kernel at a time against sums and double-precision formulas. */
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels whose inputs can all be tried. */
 #include "check.h"
 #include "nn/nn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Byte ring, outbox and frames at their edges; the host's side is tested from Python. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hand-worked cases for the stages that are not arithmetic: arena, status, audio, decision, smoothing, detection. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every command a document shows must exist, with the options it shows; and every verb must be documented."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples in the docstrings of the public API do what they show, from the root of a clone."""
 
 from __future__ import annotations

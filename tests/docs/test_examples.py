@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every example runs from a clone, and says what it should."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulated chips against hand-counted facts and QEMU: microphone, flash, resets, USB, interrupts.
 
 The images are small C programs beside this file; each says what it sees on the serial line.

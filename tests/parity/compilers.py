@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of compilers and processors that the core is built with, and how each build is run.
 
 Everything runs here: processors with an M are emulated as such by QEMU's MPS2 boards, ARM mode and Armv6 by its
@@ -74,13 +75,21 @@ def compiler(family: str, processor: str, *, cpp: bool = False) -> list[str]:
     target = PROCESSORS[processor]
     program = {"gcc": "g++" if cpp else "gcc", "clang": "clang++" if cpp else "clang"}[family]
     standard = "-std=c++17" if cpp else "-std=c11"
+    if cpp:
+        standard += " -fno-exceptions -fno-rtti -fno-threadsafe-statics"  # as firmware does: no library of C++
     if target.machine is None:
-        return [tool(program), standard]
+        return [tool(program), *standard.split()]
     if family == "gcc":
-        return [tool(f"arm-none-eabi-{program}"), standard, *target.flags, "-mfloat-abi=soft", "-Wa,--fatal-warnings"]
+        return [
+            tool(f"arm-none-eabi-{program}"),
+            *standard.split(),
+            *target.flags,
+            "-mfloat-abi=soft",
+            "-Wa,--fatal-warnings",
+        ]
     # The ABI of arm-none-eabi-gcc, whose library the program is linked with.
     abi = ["--target=arm-none-eabi", "-isystem", NEWLIB, "-mfloat-abi=soft", "-fshort-enums"]
-    return [tool(program), standard, *abi, *target.flags]
+    return [tool(program), *standard.split(), *abi, *target.flags]
 
 
 def compile_files(command: list[str], files: list[Path], folder: Path) -> list[Path]:
@@ -106,7 +115,9 @@ def link(processor: str, objects: list[Path], program: Path) -> Path:
     if target.machine is not None:
         command += ["--specs=rdimon.specs", "-T", str(LINKER_SCRIPT), f"-Wl,--defsym=RAM_START={target.ram_start}"]
         command += ["-Wl,--no-warn-rwx-segments"]
-    subprocess.run([*command, *map(str, objects), "-o", str(program)], check=True, capture_output=True, text=True)
+    linked = [*command, *map(str, objects), "-o", str(program)]
+    done = subprocess.run(linked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return program
 
 

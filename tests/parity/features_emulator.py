@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the front end on an emulated Cortex-M4, bit for bit the code of a board, and counts its cycles."""
 
 from __future__ import annotations

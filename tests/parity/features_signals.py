@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recordings made of numbers: what a front end meets, and what could upset its arithmetic."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs models on an emulated Cortex-M4, bit for bit the code of a board: many of them in one program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random small int8 networks as .tflite files: the shapes people bring, and the ones nobody thought of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core compiles without a warning and gives the same bits with every compiler and processor of the table."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The front end on an emulated Cortex-M4 equals the host's, bit for bit, with and without the Armv7E-M kernels."""
 
 from __future__ import annotations

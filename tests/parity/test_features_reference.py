@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The integer front end against its float reference, and the reference against librosa's and TensorFlow's formulas."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Armv7E-M kernels give the bits of the plain ones, over random shapes, on the emulated Cortex-M4."""
 
 from __future__ import annotations

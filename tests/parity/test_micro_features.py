@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The micro front end equals the published one (package pymicro-features), step by step."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws import``: what it takes, and what it says about what it does not take."""
 
 from __future__ import annotations

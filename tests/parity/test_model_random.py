@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the user gets, posteriors, from networks of random shapes: this PC, the pipeline and the emulated Cortex-M4."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C engine against TFLite's reference kernels: every tensor of every layer, bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every shipped architecture, with weights that matter, gives TFLite's posteriors in the C core, bit for bit."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small random networks for parity tests: Keras -> int8 TFLite, and every tensor of TFLite's reference kernels."""
 
 from __future__ import annotations

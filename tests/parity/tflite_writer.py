@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes int8 .tflite files directly, layer by layer: hundreds a second, of any shape, with random weights.
 
 The converter takes seconds for one network. Scales are chosen so that the outputs of every layer fill int8 without

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A serial line that goes bad on purpose: a proxy between the host and a board."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws bench`` on the emulated board: the goals for the reference network, and every cycle accounted for."""
 
 from __future__ import annotations

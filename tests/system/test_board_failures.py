@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What goes wrong on the way to a board is repaired or reported; it never hangs and never changes a result."""
 
 from __future__ import annotations

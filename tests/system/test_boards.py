@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards hear what the host library hears, bit for bit, over a real serial line."""
 
 from __future__ import annotations

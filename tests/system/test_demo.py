@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo, small: a phrase becomes a bundle, a board runs it, and nothing differs from the host library."""
 
 import dataclasses

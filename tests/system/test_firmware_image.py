@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is, and is not, in the images for the microcontroller."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sound at the microphone of an emulated board: what it hears is what was played, and what it makes of it is what the
 host library makes of the same samples, bit for bit. The image is the one that is flashed."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmark personality, spoken to as the MLPerf Tiny host runner does."""
 
 from __future__ import annotations

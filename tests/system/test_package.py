@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The package without its checkout: source distribution, the wheel made of it, a new environment, an empty folder."""
 
 from __future__ import annotations

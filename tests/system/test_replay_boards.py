@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """kws replay from end to end: boards on a serial line, files written, exit codes, the pytest plug-in."""
 
 import json

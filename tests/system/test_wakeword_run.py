@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`kws wakeword` from phrase to bundle: the same bytes twice, also when it was interrupted."""
 
 from dataclasses import replace

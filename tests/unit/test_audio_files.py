@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading recordings: exact where nothing must change, converted where needed, refused with advice."""
 
 import io

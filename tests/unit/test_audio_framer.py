@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Facts about stage 1 in C: the ring between interrupt and main loop, and the cutting into windows."""
 
 from __future__ import annotations

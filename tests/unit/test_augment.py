@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Acoustics: deterministic, levels as asked, nothing lost."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of ``kws bench``: what they add up to, and when a change is a regression."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bundle file: deterministic to write, suspicious to read."""
 
 from __future__ import annotations

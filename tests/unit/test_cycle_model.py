@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulator's cycle model against sequences counted by hand (firmware/emulator/README.md has the table)."""
 
 from __future__ import annotations

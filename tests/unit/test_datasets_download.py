@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Downloads resume, are verified before use, and archives cannot write outside their folder."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speech Commands: the official split, both layouts, and refusals that say what to do."""
 
 import csv

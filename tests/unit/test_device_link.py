@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The host's end of the line against a port that only plays back."""
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the host sends, and when: the sender against a link that only writes down."""
 
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ class WrittenDown:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, bytes]] = []
+        self.name = "the board"
         self.polling = False
         self.token = 0
 
@@ -113,8 +116,25 @@ def test_only_the_drained_record_of_this_audio_ends_the_stream() -> None:
     send.send_allowed()
     send.hear(Frame(type=lib.KWS_MESSAGE_DRAINED, session=1, number=0, payload=pack("drained", position=100)))
     assert send.drained_samples is None
-    send.hear(Frame(type=lib.KWS_MESSAGE_DRAINED, session=1, number=1, payload=pack("drained", position=110)))
+    send.hear(
+        Frame(
+            type=lib.KWS_MESSAGE_DRAINED, session=1, number=1, payload=pack("drained", position=110, crc32=send.crc32)
+        )
+    )
     assert send.drained_samples == 10
+
+
+def test_a_board_that_heard_other_samples_is_found_out() -> None:
+    send, _ = sender(10, allowed=1000)
+    drained = pack("drained", position=10, crc32=send.crc32 ^ 1)
+    with pytest.raises(ProtocolError, match="heard other samples than were sent"):
+        send.hear(Frame(type=lib.KWS_MESSAGE_DRAINED, session=1, number=0, payload=drained))
+
+
+def test_the_crc_goes_on_over_consecutive_audio() -> None:
+    link = sender(1)[1]
+    first = Sender(link, b"abcd", 0, 100)
+    assert Sender(link, b"efgh", 2, 100, first.crc32).crc32 == zlib.crc32(b"abcdefgh")
 
 
 @pytest.mark.parametrize(

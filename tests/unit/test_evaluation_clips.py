@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clip accuracy, the folder rules of Speech Commands, and whole evaluations of small folders."""
 
 import json

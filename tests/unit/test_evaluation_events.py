@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hits, misses and false accepts: cases small enough to work by hand. One second is 16000 samples."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Word bounds, and streams mixed from words and backgrounds at known places and levels."""
 
 import numpy as np

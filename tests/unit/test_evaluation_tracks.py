@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The detector over score tracks, DET curves and calibrated thresholds: hand-worked, and equal to the pipeline."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Truth files as people's tools write them: read into the same windows, or refused in one sentence."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A package that is missing is one sentence, with the command that mends it, before any work is done."""
 
 from __future__ import annotations

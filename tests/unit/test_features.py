@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Facts about the front end's settings, its section and its interface; parity with the reference is in tests/parity."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws inspect`` tells what a bundle holds, or what is wrong with it."""
 
 from __future__ import annotations

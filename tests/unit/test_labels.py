@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of labels: spellings of one label meet, quiet ones are known, lists are read from any editor's file."""
 
 import unicodedata

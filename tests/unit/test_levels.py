@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Levels: what counts as speech, what as background, and that a mixture has the ratio that was asked for."""
 
 import numpy as np

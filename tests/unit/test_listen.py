@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """kws listen: what a microphone or a file holds goes through the pipeline, and is printed with its time."""
 
 import sys

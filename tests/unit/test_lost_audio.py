@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a pipeline hears when samples of the stream are lost, stated again from its definition (kws_pipeline.h)."""
 
 from __future__ import annotations

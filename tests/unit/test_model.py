@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C engine against the numpy reference, over random shapes; and its manners."""
 
 from __future__ import annotations

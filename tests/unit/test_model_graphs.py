@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Graphs in the C engine: branches, joins and every operation against the numpy reference, windows and streams."""
 
 from __future__ import annotations

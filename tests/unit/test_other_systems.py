@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What Windows and macOS meet, as far as Linux can show it: their Python without the modules that only POSIX has."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Near-misses: distances by hand, and never the phrase itself."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The battery model, against sums made by hand."""
 
 from __future__ import annotations

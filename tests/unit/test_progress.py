@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress without a terminal: lines in a log, none in the way of what is quick."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames on the line: what is written is read, whatever the pieces, and damage is noticed."""
 
 from __future__ import annotations

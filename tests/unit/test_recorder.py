@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Takes from a microphone: judged, trimmed, kept with a manifest; no microphone needed."""
 
 import csv

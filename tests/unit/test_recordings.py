@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is expected of recordings: by folder, by truth file; and the same counts from every command."""
 
 import unicodedata

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every register, field and interrupt number of the drivers against the chip makers' SVD files (in pyOCD's package)."""
 
 from __future__ import annotations

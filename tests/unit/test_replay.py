@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replaying and judging: what goes to the board, which decision is a clip's verdict, and what is compared."""
 
 import json

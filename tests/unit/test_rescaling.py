@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rescaling constants have the bits of TFLite's arithmetic at every accumulator, or there are none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """kws.load(...): takes audio as people have it, and hears exactly what kws replay hears."""
 
 import builtins

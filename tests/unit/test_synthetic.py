@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthetic speech: deterministic, split by speaker, clear about what cannot be spoken."""
 
 import csv

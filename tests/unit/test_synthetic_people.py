@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Engines that sound like people: they speak, say the same twice, and become crowds."""
 
 import builtins

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verbs of data and training: what they show, and one line with advice when they cannot."""
 
 from pathlib import Path

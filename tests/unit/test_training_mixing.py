@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Augmentation does what its settings say, and depends on nothing but its generator."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batches are a function of (seed, step), hold what the proportions say, and come from the C front end."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The recipe's clips are what they claim to be, and everything repeats from its seed."""
 
 from dataclasses import replace

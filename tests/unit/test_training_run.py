@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run ends in a bundle; interrupted and resumed, or simply repeated, it ends in the same bundle."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configurations are read strictly: what is not understood is an error that says what to do."""
 
 from dataclasses import dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trunk: its clock, its file, and that it learns what a teacher says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The library and the package have one version."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Word projects: settings, scenes, targets, batches, the loss, the network, operating points."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A tiny task made of tones and noise: trains in seconds, needs no recordings."""
 
 import hashlib

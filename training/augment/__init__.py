@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """What lies between a mouth and the features a network learns from: rooms, noise, microphones, masks."""

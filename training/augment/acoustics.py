@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Between a mouth and the samples: speakers, rooms, noise, microphones.
 
 Long-form augmentation for wake words, where little or no real speech is at hand: every take of a word passes

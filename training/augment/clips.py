@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Other speakers, rooms, levels and noises for whole arrays of clips at once.
 
 Plain numpy on ``[clips, samples]``: at 26 thousand clips a variant, clip-by-clip augmentation would take longer

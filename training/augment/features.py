@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is cheap on features is done there, every time anew: another microphone, something else to hear, SpecAugment.
 
 Everything draws from the generator it is given and from nothing else.

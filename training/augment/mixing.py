@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Augmentation of one-second clips in plain numpy: shift, noise at a signal-to-noise ratio, gain.
 
 Everything draws from the generator it is given and from nothing else, so a clip's augmentation is a function of

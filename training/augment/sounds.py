@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sounds that are no speech, made on the spot: coloured noise, hum, music-like tones, taps, silence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Augmented audio through the C front end to batches of the network's input.
 
 Features are computed by the very code that runs on the board (``kws.features``), so training cannot disagree

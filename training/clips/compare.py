@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same clips through float, TFLite int8 and the C core, side by side: what quantisation cost, and where it errs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One TOML file = one run: what is trained on, how it is augmented, which network, how it is optimised."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clips with label numbers, ready to be batched; made from Speech Commands here, from other sources elsewhere."""
 
 from __future__ import annotations

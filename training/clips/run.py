@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run from configuration to bundle: data, training, quantisation, export, evaluation; a rerun goes on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data for the demo, made on the spot: a phrase and what it must not be confused with, by many synthetic voices."""
 
 from __future__ import annotations

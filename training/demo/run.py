@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo: a phrase is typed, and minutes later a Cortex-M4 listens for it; every step is the real one."""
 
 from __future__ import annotations

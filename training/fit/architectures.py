@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Depthwise-separable CNNs (DS-CNN) as plain chains of layers the C engine runs.
 
 Only convolutions, depthwise convolutions, one average pool over all rows, dense and softmax: no residuals, and no

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What happens beside the gradient steps: weight averaging, validation, checkpoints, the progress bar."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run's state after an epoch in one file, replaced atomically: a killed run goes on and ends the same."""
 
 from __future__ import annotations

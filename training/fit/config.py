@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings of a network and of its training, whatever it learns from."""
 
 from __future__ import annotations

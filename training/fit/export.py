@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An int8 network becomes a bundle: imported like any other TFLite file, joined with front end, decision and gate."""
 
 from __future__ import annotations

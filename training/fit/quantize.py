@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Post-training int8 quantisation through TensorFlow Lite, with the calibration clips on record."""
 
 from __future__ import annotations

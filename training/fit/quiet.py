@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keeps TensorFlow's start-up chatter off the screen; what it says is shown only if it fails."""
 
 from __future__ import annotations

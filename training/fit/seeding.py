@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Same seed, same bits, on any backend of Keras."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Strict reading of TOML into frozen dataclasses: every key known, every type right, or an error that says so."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trunk: one convolution over all bands, then separable convolutions in time alone, as word networks begin with.
 
 Without padding: a row hears `window_frames` frames, which is about what the teacher hears, and every two frames give

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gradient descent: AdamW, cosine schedule, weight averaging, resumable, deterministic; whatever it learns from."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folders named by what their contents are made from: a rerun goes on, changed settings start anew.
 
 Every stage keeps what it makes in ``work/STAGE-DIGEST`` of the folder for everything made. The digest is of all that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes ``models/speech_trunk.npz``: ``python -m kws.training.trunk SPEECH... --noise NOISE... --out FOLDER``.
 
 SPEECH and NOISE are files and folders of recordings. The teacher must be installed (extra ``trunk``).

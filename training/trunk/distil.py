@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains the trunk to say what the teacher says, whatever lies between mouth and microphone.
 
 Everything that happens to a segment happens in the network that trains, so that an accelerator is never kept waiting:

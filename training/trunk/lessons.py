@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the trunk learns from: pieces of speech, what the teacher says to them, and how they sound elsewhere."""
 
 from __future__ import annotations

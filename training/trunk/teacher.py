@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The teacher: Google's speech embedding, 96 numbers that say what was spoken in the last 775 ms, whoever spoke.
 
 It was trained on 200 million clips to tell 5000 keyword groups apart. Its weights come inside the Apache-2.0 package

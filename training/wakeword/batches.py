@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batches for `kws.training.fit.train`: scenes drawn by kind and pieces of long negatives, each time in another colour.
 
 Every batch is a function of (seed, step), so an interrupted run goes on exactly where it was.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 4 of a word project: validation streams, operating points, the figures of the card.
 
 Streams are heard by the C pipeline itself. What was used here never trained: speakers, files and noises of the

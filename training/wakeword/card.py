@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model card: what the bundle is, how it was made, how well it does, and on how much audio that was measured."""
 
 from __future__ import annotations

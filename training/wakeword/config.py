@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One TOML file = one word project: what to wake at, what was recorded, how it is learned."""
 
 from __future__ import annotations

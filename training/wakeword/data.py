@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything a word is learned from, made once: scenes of both sides, scenes of the user's takes, long negatives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 2 of a word project: takes become augmented scenes of features.
 
 A scene is a few seconds of what a microphone might hear: a word or a near-miss somewhere in it, silence or other

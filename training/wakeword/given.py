@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the user gives beside the phrase: own takes of it, and audio in which it is not said."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 3 of a word project: one network learns from whole scenes, most from the decisions it finds hardest."""
 
 from __future__ import annotations

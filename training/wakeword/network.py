@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network of a word project: the pretrained trunk, one more block as long as the word, and a row of logits.
 
 Trained on whole scenes, it gives logits for every decision in them; shipped, the same weights look at one window,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A word project from phrase to bundle, in stages that are each made once.
 
 Everything a stage depends on (its settings, the engine, the samples it was given) is hashed into the name of its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a project would say, without making it: pronunciations to correct, near-misses to look at."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stage 1 of a word project: everything that is synthesised, in one bank.
 
 Three kinds of takes: ``word`` (what to wake at), ``near`` (like-sounding words, invented words, parts of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of text for whoever listens on the serial line while no host speaks the protocol: a person, another processor.
  * A line that does not fit the line's buffer now is left out: nobody may be there. */
 #ifndef KWS_ANNOUNCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 
 #include <string.h>
@@ -96,6 +97,7 @@ void app_start(app_t *self, int32_t operating_point)
 {
     kws_audio_ring_init(&self->audio, self->samples, BOARD_AUDIO_RING_SAMPLES);
     statistics_reset(&self->statistics);
+    self->audio_crc32 = 0u;
     self->flush_due = false;
     self->resend_due = false;
     self->gap_told = false;
@@ -157,11 +159,16 @@ bool app_feed(app_t *self)
     }
     uint32_t in_a_row;
     const int16_t *samples = kws_audio_ring_peek(&self->audio, &in_a_row);
-    const uint32_t num_samples = (in_a_row < enough) ? in_a_row : enough;
+    uint32_t num_samples = (in_a_row < enough) ? in_a_row : enough;
+    const uint32_t until_flush = self->flush_position - self->audio.read;
+    if (self->flush_due && num_samples > until_flush) {
+        num_samples = until_flush; /* what came behind the FLUSH is not heard before its DRAINED is told */
+    }
+    self->audio_crc32 = kws_crc32(self->audio_crc32, samples, num_samples * sizeof samples[0]);
     kws_pipeline_feed(&self->pipeline, samples, num_samples);
     kws_audio_ring_consume(&self->audio, num_samples);
     if (self->flush_due && self->audio.read == self->flush_position) {
-        const kws_message_drained_t message = {.position = self->flush_position};
+        const kws_message_drained_t message = {.position = self->flush_position, .crc32 = self->audio_crc32};
         kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_DRAINED, sizeof message);
         kws_outbox_append(&self->link.outbox, &message, sizeof message);
         self->flush_due = false;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The product: audio from the board's microphone or from a host -> pipeline -> events, lines of text, records for the
  * host. Without a host it listens to the microphone and says in words what it hears; from the first message of a host
  * on it does what that asks, until the host says goodbye.
@@ -42,6 +43,7 @@ typedef struct {
     uint32_t wanted; /* KWS_WANTED_... */
     uint32_t poll_token;
     uint32_t told_allowed; /* samples that the host knows it may send */
+    uint32_t audio_crc32;  /* of the samples consumed */
     uint32_t flush_position;
     bool flush_due;  /* a DRAINED record is owed when the pipeline gets to flush_position */
     bool status_due; /* a STATUS is owed */

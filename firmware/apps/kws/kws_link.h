@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The board's end of the serial line: frames in, frames out, records kept until acknowledged. What the messages
  * mean is the application's business. */
 #ifndef KWS_LINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The order of work. */
 #ifndef KWS_LOOP_H
 #define KWS_LOOP_H

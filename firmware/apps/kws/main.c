@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 #include "board.h"
 #include "loop.h"
@@ -24,8 +25,9 @@ int main(int argc, char **argv)
         if (app_is_alive(&app)) {
             board_watchdog_feed();
         }
-        if (!loop_step(&app)) {
-            statistics_sleep(&app.statistics);
+        const bool worked = loop_step(&app);
+        statistics_busy(&app.statistics);
+        if (!worked) {
             board_sleep();
             statistics_wake(&app.statistics);
         }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The board's own microphone in front of the pipeline: its offset taken away, its start thrown away, losses told. Boards without one link no_microphone.c. */
 #ifndef KWS_APP_MICROPHONE_H
 #define KWS_APP_MICROPHONE_H

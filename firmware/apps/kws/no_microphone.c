@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* For boards without a microphone: audio comes from the host only. */
 #include "microphone.h"
 

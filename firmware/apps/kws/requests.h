@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the host asks and what it is answered. */
 #ifndef KWS_REQUESTS_H
 #define KWS_REQUESTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "statistics.h"
 
 #include <string.h>
@@ -25,9 +26,11 @@ void statistics_stage(statistics_t *self, kws_stage_t stage, bool begins)
     }
 }
 
-void statistics_sleep(statistics_t *self)
+void statistics_busy(statistics_t *self)
 {
-    self->busy_cycles += board_cycles() - self->awake_since;
+    const uint32_t now = board_cycles();
+    self->busy_cycles += now - self->awake_since;
+    self->awake_since = now;
 }
 
 void statistics_wake(statistics_t *self)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the cycles go: per stage of the pipeline, and in all. */
 #ifndef KWS_STATISTICS_H
 #define KWS_STATISTICS_H
@@ -20,8 +21,10 @@ void statistics_reset(statistics_t *self);
 /* A stage begins or ends; for the pipeline's on_stage hook. */
 void statistics_stage(statistics_t *self, kws_stage_t stage, bool begins);
 
-/* Around the sleep of the main loop. */
-void statistics_sleep(statistics_t *self);
+/* After each turn of the main loop: the cycle counter may wrap once between two of them, not more. */
+void statistics_busy(statistics_t *self);
+
+/* After the main loop has slept. */
 void statistics_wake(statistics_t *self);
 
 /* Everything but what belongs to the pipeline. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text to the host, without stdio. Waits while the serial port is full. */
 #ifndef KWS_MLPERF_ANSWER_H
 #define KWS_MLPERF_ANSWER_H

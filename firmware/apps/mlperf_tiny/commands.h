@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the MLPerf Tiny host runner. */
 #ifndef KWS_MLPERF_COMMANDS_H
 #define KWS_MLPERF_COMMANDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The model stage alone: feature frames in, posteriors out. */
 #ifndef KWS_MLPERF_INFERENCE_H
 #define KWS_MLPERF_INFERENCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The native board: a process whose serial port is a pseudo-terminal. Its path is printed on the first line of
  * standard output. The process ends when its standard input is closed, so it never outlives who started it. */
 #define _XOPEN_SOURCE   700

@@ -1,2 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
 # Read by firmware/CMakeLists.txt: what this board is made of.
 set(KWS_BOARD_SOURCES boards/native/board.c)

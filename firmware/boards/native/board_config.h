@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sizes that this board gives to the application's buffers: large, so that a fast host waits little. */
 #ifndef KWS_BOARD_CONFIG_H
 #define KWS_BOARD_CONFIG_H

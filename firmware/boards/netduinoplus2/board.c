@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Netduino Plus 2 (STM32F405RG): USART1 on PB6 (TX) and PB7 (RX). QEMU emulates this board. */
 #include "board.h"
 
@@ -19,6 +20,7 @@ enum {
 static void pins_init(void)
 {
     RCC_AHB1ENR |= RCC_AHB1ENR_GPIOBEN;
+    cortex_m_barrier();
     GPIOB_MODER |= (MODE_ALTERNATE << (2 * PIN_TX)) | (MODE_ALTERNATE << (2 * PIN_RX));
     GPIOB_OSPEEDR |= SPEED_HIGH << (2 * PIN_TX);
     GPIOB_PUPDR |= PULL_UP << (2 * PIN_RX); /* an open line idles high instead of receiving noise */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nRF52840 DK, with a PDM microphone wired to it. */
 #include "board_nrf52.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Armv7E-M instructions that the compiler does not find by itself and arm_acle.h does not name. */
 #ifndef KWS_DSP_ARMV7EM_H
 #define KWS_DSP_ARMV7EM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The Armv7E-M first pass for the usual size: called by fft_load.c, which does all other sizes itself. */
 #ifndef KWS_DSP_FFT_LOAD_DSP_H
 #define KWS_DSP_FFT_LOAD_DSP_H

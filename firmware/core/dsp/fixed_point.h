@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The few machine operations the kernels are written in. Each is one instruction of Armv7E-M, which the
  * compiler does not find by itself. */
 #ifndef KWS_DSP_FIXED_POINT_H

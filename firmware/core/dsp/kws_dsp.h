@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pure functions on arrays, the steps of the front end. Plain C in x.c; kws_simd.h says which of them have an
  * Armv7E-M version in x_dsp.c, bit for bit equal.
  *

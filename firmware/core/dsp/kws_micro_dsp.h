@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of the micro front end (kws_micro.h), pure functions on arrays. Their integers are those of the published
  * fixed-point front end that micro_speech and microWakeWord were trained with, roundings and wraps included. */
 #ifndef KWS_MICRO_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "../kws_simd.h"
 #include "fixed_point.h"
 #include "kws_dsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "fixed_point.h"
 #include "kws_micro_dsp.h"
 

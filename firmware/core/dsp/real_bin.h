@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The last step of a real signal's FFT, shared by the magnitude and the power kernel. */
 #ifndef KWS_DSP_REAL_BIN_H
 #define KWS_DSP_REAL_BIN_H

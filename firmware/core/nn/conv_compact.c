@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "requantize.h"
 
 /* One output column, one channel: the kernel's rows are contiguous in the input and in the weights alike. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layout KWS_NN_LAYOUT_PAIRED of conv and pointwise weights, which the Armv7E-M kernel runs on.
  *
  * Its 16-bit lanes hold two channels, 256 * odd + even, so that weights stay one byte each and yet cost half an

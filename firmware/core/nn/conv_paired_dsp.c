@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Armv7E-M: matrix products for KWS_NN_LAYOUT_PAIRED, two columns x four channels at a time.
  *
  * Eight accumulators, four operands and two pointers fill the register file, so the inner loop and what follows

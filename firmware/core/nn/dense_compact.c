@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "requantize.h"
 
 void kws_nn_dense_compact_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "depthwise_quads.h"
 #include "../kws_simd.h"
 

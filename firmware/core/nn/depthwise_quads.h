@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layout KWS_NN_LAYOUT_QUADS of depthwise weights, any kernel and stride, for the Armv7E-M kernel: what four
  * channels need lies together. A channel table is there only where layout.h says so.
  *

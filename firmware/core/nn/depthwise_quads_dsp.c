@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Armv7E-M: depthwise convolution with any kernel and stride, four channels at a time. */
 #include "../kws_simd.h"
 #if KWS_SIMD

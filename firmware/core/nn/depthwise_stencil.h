@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layout KWS_NN_LAYOUT_STENCIL of depthwise 3 x 3 weights at stride 1 or 2, which the Armv7E-M kernel runs on:
  * one record per channel, everything in it; the channel table is empty.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Armv7E-M: depthwise 3 x 3, four channels x four or five output columns (a tile) at a time.
  *
  * The inputs under a tile are first paired, four channels to a load; then each channel takes its outputs in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "conv_paired.h"
 #include "depthwise_quads.h"
 #include "depthwise_stencil.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What lies in the bundle for the kernels: weights and channel tables. The writer in Python reads this too. */
 #ifndef KWS_NN_LAYOUT_H
 #define KWS_NN_LAYOUT_H

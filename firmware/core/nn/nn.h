@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Neural network kernels: pure functions on rows. A row is one time step: width x channels int8, channel
  * fastest.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the engine calls: each operation goes to the kernel for the layout that its weights have. */
 #include "conv_paired.h"
 #include "depthwise_quads.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "requantize.h"
 
 static int32_t dot(const int8_t *a, const int8_t *b, uint32_t length)

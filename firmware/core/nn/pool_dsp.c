@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Armv7E-M: average pool, four channels at a time, where windows do not overlap or are one column wide. */
 #include "../kws_simd.h"
 #if KWS_SIMD

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* int32 accumulator -> int8, exactly as TFLite's reference kernels round. Convolutions round twice: a saturating
  * rounding doubling high multiply, then a rounding division by a power of two. Dense layers round once (TFLite
  * 2.21, tests/parity/test_model_tflite.py). Inline: it is the inner loop of every layer. */

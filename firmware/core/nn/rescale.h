@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* int32 accumulator -> int8 for the layouts of the Armv7E-M kernels: layout.h says what the constants mean. */
 #ifndef KWS_NN_RESCALE_H
 #define KWS_NN_RESCALE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Armv7E-M instructions that arm_acle.h or the compiler leave out. Only for x_dsp.c files. */
 #ifndef KWS_NN_SIMD_DSP_H
 #define KWS_NN_SIMD_DSP_H

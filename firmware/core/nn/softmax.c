@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TFLite's integer softmax, bit for bit. Its fixed-point numbers are int32 with a stated number of integer
  * bits: Q0.31 for values in [-1, 1), Q5.26 for scaled differences, Q12.19 for the sum, Q2.29 inside the
  * reciprocal. */

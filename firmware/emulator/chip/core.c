@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cortex-M4 around Unicorn, which executes instructions and knows nothing of exceptions on this profile: memory, cycles,
  * sleep and the main loop are here, exceptions in exceptions.c.
  *

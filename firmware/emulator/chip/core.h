@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the emulated Cortex-M4 share: core.c runs instructions, exceptions.c decides who runs, private.c
  * has the registers at 0xE0000000. */
 #ifndef KWS_EMULATOR_CORE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The nested vectored interrupt controller: which exception runs, entry and return, faults. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An emulated microcontroller with a Cortex-M4: what its core, its peripherals and its outside world share.
  *
  * Time is virtual and counted in core cycles. Nothing here looks at a wall clock: the same image with the same sound

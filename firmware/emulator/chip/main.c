@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a firmware image on the chip that is linked in, with a microphone that hears a WAV file and a serial line on a
  * TCP port or standard output. */
 #include <arpa/inet.h>

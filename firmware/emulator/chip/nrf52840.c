@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The nRF52840's peripherals, as far as this firmware uses them. Each is a page of registers; tasks, events, shortcuts,
  * interrupt masks and PPI work alike in all of them, and what is special is a few functions. */
 #include <string.h>

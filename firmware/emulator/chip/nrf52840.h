@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the peripherals of the nRF52840 share: each is a page of registers with tasks, events and shortcuts. */
 #ifndef KWS_EMULATOR_NRF52840_H
 #define KWS_EMULATOR_NRF52840_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLOCK and POWER of the nRF52840: oscillators, reset reasons, the cable of the USB. */
 #include "nrf52840.h"
 

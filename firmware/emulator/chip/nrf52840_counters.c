@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TIMER0..4 and RTC0..2 of the nRF52840: counters with compare registers. */
 #include "nrf52840.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flash controller and watchdog of the nRF52840. */
 #include <string.h>
 

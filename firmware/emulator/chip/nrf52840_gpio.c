@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pins of the nRF52840, and GPIOTE tasks that change them. */
 #include "nrf52840.h"
 

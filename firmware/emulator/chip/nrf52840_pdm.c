@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PDM of the nRF52840: the microphone by DMA. The decimation of the chip is not modelled: samples are samples. */
 #include <math.h>
 

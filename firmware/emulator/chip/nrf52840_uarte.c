@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UARTE0 of the nRF52840: the serial line by DMA. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* USBD of the nRF52840, and a host that enumerates it, opens its CDC-ACM port and carries the serial line. One packet
  * at a time, one DMA at a time, as the chip. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the outside world share: main.c, sound.c. */
 #ifndef KWS_EMULATOR_OUTSIDE_H
 #define KWS_EMULATOR_OUTSIDE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The private peripherals at 0xE0000000: registers of the interrupt controller and system control, SysTick, the cycle
  * counter. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the microphone hears: a WAV file, from its beginning whenever the microphone starts. */
 #include <math.h>
 #include <stdio.h>

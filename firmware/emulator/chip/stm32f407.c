@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The STM32F405 and F407, as far as this firmware uses them: clocks, pins, one serial port, DMA, the microphone on I2S2,
  * timers, watchdog, flash. Registers nobody gave a meaning keep what is written to them. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The few things of a Cortex-M core that C cannot say. */
 #ifndef KWS_CORTEX_M_H
 #define KWS_CORTEX_M_H

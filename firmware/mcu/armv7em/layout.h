@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses that the linker script (sections.ld) gives names to. */
 #ifndef KWS_LAYOUT_H
 #define KWS_LAYOUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "startup.h"
 
 #include <stdbool.h>
@@ -40,10 +41,14 @@ static void take_over(void)
         NVIC_ICER(word) = 0xFFFFFFFFu;
         NVIC_ICPR(word) = 0xFFFFFFFFu;
     }
+#if __ARM_ARCH >= 7 /* a Cortex-M0 has none */
     SCB_VTOR = (uint32_t)(uintptr_t)kws_vectors;
+#endif
     __asm volatile("dsb\n\tisb\n\tcpsie i" ::: "memory");
 }
 
+/* firmware/CMakeLists.txt compiles this file so that its loops stay loops: as calls of memset and memcpy they would need a
+ * stack below the one that is being painted. */
 void Reset_Handler(void)
 {
     take_over();
@@ -80,5 +85,5 @@ __attribute__((naked)) void Fault_Handler(void)
     __asm volatile("mov r0, sp\n\t"
                    "ldr r1, =kws_stack_end\n\t"
                    "mov sp, r1\n\t"
-                   "b report_fault");
+                   "bl report_fault");
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reset and faults, the same for every Armv7E-M chip. The chip's vector table (mcu/<family>/vectors.c) points here. */
 #ifndef KWS_STARTUP_H
 #define KWS_STARTUP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* board.h and board_audio.h for every nRF52840 board; its pins are in nrf52_board. */
 #include "board_nrf52.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What one nRF52840 board is beside another: pins. The rest of board.h is the same for all of them (board_nrf52.c). */
 #ifndef KWS_BOARD_NRF52_H
 #define KWS_BOARD_NRF52_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Clocks of the nRF52840, and the clock on the wall: TIMER0, which goes on while the core sleeps. */
 #ifndef KWS_NRF52_CLOCK_H
 #define KWS_NRF52_CLOCK_H

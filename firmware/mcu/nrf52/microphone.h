@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A PDM microphone: 16 kHz by DMA into a ring of blocks. */
 #ifndef KWS_NRF52_MICROPHONE_H
 #define KWS_NRF52_MICROPHONE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What every nRF52840 board links; the board adds its own board.c, and serial_uart.c or serial_usb.c.
 set(KWS_BOARD_SOURCES
     mcu/armv7em/cortex_m.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Registers of the nRF52840 that this firmware touches; only what is used is named. Every address, field and interrupt
  * number here is compared with Nordic's SVD by a test: keep to the form PERIPHERAL_REGISTER, PERIPHERAL_REGISTER_FIELD
  * and PERIPHERAL_REGISTER_FIELD_VALUE. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pins of the nRF52 by number: port and pin in one, as the PSEL registers have them. */
 #ifndef KWS_NRF52_PINS_H
 #define KWS_NRF52_PINS_H

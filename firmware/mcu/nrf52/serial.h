@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The serial line of an nRF52840 board: a UART (serial_uart.c) or its own USB (serial_usb.c), whichever the board links.
  * As the functions of the same names in board.h. */
 #ifndef KWS_NRF52_SERIAL_H

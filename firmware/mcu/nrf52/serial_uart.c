@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UARTE0. DMA fills the two halves of the receive ring in turn. TIMER1 counts received bytes over PPI, so that they can
  * be read before a half is full; TIMER2, cleared by every byte, wakes the main loop when the line falls quiet. */
 #include <stdbool.h>

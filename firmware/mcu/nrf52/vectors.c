@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vector table of the nRF52840: the core's sixteen entries, then one per interrupt. */
 #include <stdint.h>
 

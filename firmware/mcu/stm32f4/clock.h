@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Clocks of the STM32F405: 168 MHz from the internal oscillator, so no board's crystal matters. */
 #ifndef KWS_STM32F4_CLOCK_H
 #define KWS_STM32F4_CLOCK_H

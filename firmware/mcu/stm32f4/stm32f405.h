@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Registers of the STM32F405 that this firmware touches: RM0090. Only what is used is named. */
 #ifndef KWS_STM32F405_H
 #define KWS_STM32F405_H

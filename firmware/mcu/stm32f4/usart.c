@@ -1,8 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "usart.h"
 
 #include "cortex_m.h"
 #include "kws_byte_ring.h"
 #include "stm32f405.h"
+
+enum {
+    POLLS_AT_MOST = 1000000 /* a byte takes 11 us at 921600 baud, 1 ms at 9600; a poll about 50 ns */
+};
 
 static uint8_t receive_bytes[STM32F4_USART_RECEIVE_BYTES];
 static uint8_t transmit_bytes[STM32F4_USART_TRANSMIT_BYTES];
@@ -14,6 +19,7 @@ static volatile uint32_t overruns;
 void stm32f4_usart_init(uint32_t peripheral_hz, uint32_t baud)
 {
     RCC_APB2ENR |= RCC_APB2ENR_USART1EN;
+    cortex_m_barrier();
     USART1_BRR = (peripheral_hz + baud / 2u) / baud; /* 16 times oversampling: the divider in 1/16 */
     USART1_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
     cortex_m_enable_interrupt(USART1_IRQ_NUMBER);
@@ -81,7 +87,13 @@ uint32_t stm32f4_usart_overruns(void)
 void stm32f4_usart_write_polled(const uint8_t *bytes, uint32_t num_bytes)
 {
     for (uint32_t i = 0; i < num_bytes; ++i) {
-        while ((USART1_SR & USART_SR_TXE) == 0u) {
+        /* A USART without a clock, as in a fault before board_init, is never ready: then the report is lost, and the
+         * board must still restart. */
+        uint32_t patience = POLLS_AT_MOST;
+        while ((USART1_SR & USART_SR_TXE) == 0u && --patience > 0u) {
+        }
+        if (patience == 0u) {
+            return;
         }
         USART1_DR = bytes[i];
     }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* USART1 with a receive and a transmit ring; the interrupt moves bytes between them and the wire. */
 #ifndef KWS_STM32F4_USART_H
 #define KWS_STM32F4_USART_H

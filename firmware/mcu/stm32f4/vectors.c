@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vector table of the STM32F405: the core's sixteen entries, then one per interrupt up to the last one used. */
 #include <stdint.h>
 

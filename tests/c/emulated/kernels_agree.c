@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs on the emulated Cortex-M4: the Armv7E-M kernels give the bits of the plain ones, over random shapes and
  * values. Prints the first case that differs. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs on the emulated Cortex-M4: models that are linked in, on frames that lie behind them. Prints the posteriors of
  * every window, a line of hexadecimal digits each. The image is written by tests/parity/models_emulator.py. */
 #include "kws_model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #define KWS_PLAIN
 #define kws_nn_conv_paired_row       plain_conv_paired_row
 #define kws_nn_conv_paired_gather    plain_conv_paired_gather

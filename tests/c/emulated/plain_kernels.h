@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The plain C kernels under names of their own, so that one program holds both versions. */
 #ifndef PLAIN_KERNELS_H
 #define PLAIN_KERNELS_H

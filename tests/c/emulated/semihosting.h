@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The smallest program frame that runs on the emulated Cortex-M4 and talks to the host's terminal. */
 #ifndef KWS_TEST_SEMIHOSTING_H
 #define KWS_TEST_SEMIHOSTING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs on the emulated Cortex-M4: kws_dsp_sums_s16 equals the sums written out, over random lengths, places and
  * loudness. */
 #include <stdbool.h>

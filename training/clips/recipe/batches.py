@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Balanced batches from the prepared variants: equaliser, SpecAugment, mixup, hard or soft targets."""
 
 from __future__ import annotations

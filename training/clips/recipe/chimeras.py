@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Words nobody said, in real voices: halves of two words spliced together, and words played backwards.
 
 A network that has heard few other words takes whatever begins like "left" for "left". These clips have the

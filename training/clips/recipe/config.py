@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ``[recipe]`` table of a run: which clips beside the data set's own, and how hard they are made."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Augmented variants of every clip through the C front end, computed once and kept in the run's folder."""
 
 from __future__ import annotations

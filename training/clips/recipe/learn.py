@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recipe in order: sources, variants, the teacher's opinions, the network, its polish; each is made once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pools of clips a batch is drawn from: recordings, synthetic words, continuous speech, chimeras, silence."""
 
 from __future__ import annotations

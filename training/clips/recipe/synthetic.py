@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Words spoken by espeak-ng as further clips: hundreds of other words, and the keywords themselves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A larger network, trained on the same clips, whose opinions soften the labels of the one that ships.
 
 It never leaves the training machine, so it may have what the C engine does not: residual additions, padding in
