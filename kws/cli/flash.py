@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``kws flash``: firmware and model onto a board."""
 
 from __future__ import annotations

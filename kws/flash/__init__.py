@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flashing: firmware and model onto a board in one command, whatever its way is.
 
 A board says its way in its ``board.cmake``: ``set(KWS_BOARD_FLASH uf2 XIAO-SENSE ...)``; the words behind the way are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is to be flashed: bytes and where they go."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bootloader of Arduino's Nano 33 BLE: text commands over its USB serial port (SAM-BA with Arduino's extensions).
 
 The commands, as arduino/BOSSA sends them: ``N#`` binary mode, ``V#`` version with the letters of the extensions it has,

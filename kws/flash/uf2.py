@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """UF2: boards whose bootloader is a drive. A file copied to it is flashed, block by block; then the board restarts.
 
 The format: https://github.com/microsoft/uf2

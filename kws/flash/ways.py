@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ways onto a board, and which is whose.
 
 | way | arguments in ``board.cmake`` | what happens |

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where branches part and meet: ADD, CONCATENATION, and slices of channels or of time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One converter per TFLite operation with a kernel: its tensors and options become a layer of the walk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that move no value: reshapes, padding, and what converters wrap around an int8 network."""
 
 from __future__ import annotations

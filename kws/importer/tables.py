@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations on every value by itself: 256 outputs, one for each input, computed as TFLite's reference kernels do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The walk down a TFLite graph: how each activation is seen, and what every converter asks of the tensors there."""
 
 from __future__ import annotations

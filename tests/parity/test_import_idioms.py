@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What converters and people wrap around a network: every idiom gives the posteriors TFLite gives."""
 
 from __future__ import annotations

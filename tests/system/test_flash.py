@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flashing, each way against a stand-in that speaks the real protocol: what arrives is what was built."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The house is as ARCHITECTURE.md draws it: every import and every #include goes to a room that its room may use."""
 
 import ast

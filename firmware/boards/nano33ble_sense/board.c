@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arduino Nano 33 BLE Sense, first and second revision. */
 #include "board_nrf52.h"
 

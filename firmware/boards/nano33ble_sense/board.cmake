@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Read by firmware/CMakeLists.txt: what this board is made of.
 set(KWS_BOARD_TOOLCHAIN mcu/armv7em/toolchain.cmake)
 include(${CMAKE_CURRENT_SOURCE_DIR}/mcu/nrf52/nrf52.cmake)

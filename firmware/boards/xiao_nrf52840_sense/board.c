@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Seeed XIAO nRF52840 Sense. */
 #include "board_nrf52.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The chip's own USB as a serial port: a full-speed CDC-ACM device. usb_requests.c knows what hosts ask, this file moves
  * packets. The chip does one DMA at a time for all endpoints (anything else corrupts data), so what is wanted is noted in
  * bits and done one by one. A port that nobody has open swallows what is written: nobody waits for a reader. */

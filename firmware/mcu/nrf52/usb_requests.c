@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "usb_requests.h"
 
 #include "board_nrf52.h"

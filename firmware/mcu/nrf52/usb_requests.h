@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a host asks a CDC-ACM serial port over endpoint 0, and what it is answered: bytes in, bytes out, no registers. */
 #ifndef KWS_NRF52_USB_REQUESTS_H
 #define KWS_NRF52_USB_REQUESTS_H
