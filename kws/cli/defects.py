@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The last resort: an exception that nobody foresaw is a defect of ours, told as one, with what a report needs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Serial ports on which there is no board: each with its own sentence. Real pseudo-terminals, no mocks."""
 
 from __future__ import annotations
