@@ -103,7 +103,7 @@ def test_with_everything_off_acoustics_change_nothing() -> None:
     assert np.array_equal(ClipAcoustics(QUIET, NOISE, ()).augment(clips, np.random.default_rng(1)), clips)
 
 
-def test_noise_lies_below_the_loudest_speech_by_the_ratio_asked_for() -> None:
+def test_noise_lies_below_the_speech_by_the_ratio_asked_for() -> None:
     config = replace(QUIET, noise_probability=1.0, snr_db=(20.0, 20.0), babble_probability=0.0)
     tone = np.rint(8000 * np.sin(np.arange(16000) / 5)).astype(np.int16)[None]
     mixed = ClipAcoustics(config, NOISE, ()).augment(tone, np.random.default_rng(1)).astype(float)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
-from kws.levels import active_rms
+from kws.levels import active_rms, ratio, rms
 
 Waveform = NDArray[np.float32]
 """Samples, full scale +-1.0."""
@@ -135,15 +135,15 @@ class Acoustics:
         from scipy.signal import fftconvolve
 
         config = self._config
-        level = 10.0 ** (rng.uniform(*config.level_dbfs) / 20.0)
+        level = ratio(rng.uniform(*config.level_dbfs))
         if rng.random() < config.room_probability:
             room = self._rooms[int(rng.integers(len(self._rooms)))]
             scene = fftconvolve(scene, room)[: scene.size].astype(np.float32)
-        rms = active_rms(to_int16(scene)) / _FULL_SCALE
-        signal = scene * (level / rms) if rms > 0.0 else scene
+        spoken = active_rms(to_int16(scene)) / _FULL_SCALE
+        signal = scene * (level / spoken) if spoken > 0.0 else scene
         if rng.random() < config.noise_probability:
             snr_db = rng.uniform(*config.snr_db)
-            signal = signal + self._background(scene.size, rng) * level * 10.0 ** (-snr_db / 20.0)
+            signal = signal + self._background(scene.size, rng) * level * ratio(-snr_db)
         return to_int16(self._microphone(signal.astype(np.float32), rng))
 
     def _microphone(self, signal: Waveform, rng: np.random.Generator) -> Waveform:
@@ -166,8 +166,8 @@ class Acoustics:
         recording = self._noise[int(rng.integers(len(self._noise)))]
         start = int(rng.integers(recording.size))
         piece = np.take(recording, np.arange(start, start + num_samples), mode="wrap")
-        rms = float(np.sqrt(np.mean(np.square(piece, dtype=np.float64))))
-        return piece / np.float32(rms) if rms > 0.0 else piece
+        level = rms(piece)
+        return piece / np.float32(level) if level > 0.0 else piece
 
 
 def resize(speech: Waveform, factor: float) -> Waveform:

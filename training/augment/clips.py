@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
+from kws.levels import active_rms
 
 Clips = NDArray[np.float32]
 """``[clips, samples]``, full scale +-1.0."""
 
 _FULL_SCALE = 32768.0
-_LOUD_SAMPLES = 3200
 _REVERBERATION_SAMPLES = 4096
 _DIRECT_SAMPLES = 40
 _QUIETEST_SPEECH = 0.003
-_BABBLE_SNR_DB = (8.0, 25.0)
+_BABBLE_SNR_DB = (5.5, 22.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +37,10 @@ class ClipAcousticsConfig:
     reverberation_probability: float = 0.1
     gain_spread_db: float = 5.0
     noise_probability: float = 0.5
-    snr_db: tuple[float, float] = (5.0, 35.0)
-    """Loudest 200 ms of speech over noise, uniform."""
+    snr_db: tuple[float, float] = (2.5, 32.5)
+    """Speech over noise as `kws.levels` has it, uniform in dB."""
     babble_probability: float = 0.06
-    """Share of clips whose noise is another speaker, at 8 to 25 dB."""
+    """Share of clips whose noise is another speaker, at 5.5 to 22.5 dB."""
     silence_level_db: tuple[float, float] = (-90.0, -22.0)
     """Level of noise-only clips against full scale, uniform."""
 
@@ -85,7 +85,7 @@ class ClipAcoustics:
             talking = np.flatnonzero(rng.random(count) < config.babble_probability)
             background[talking] = _level(cut(self._babble, len(talking), num_samples, rng))
             snr_db[talking] = rng.uniform(*_BABBLE_SNR_DB, (len(talking), 1))
-        wanted = np.maximum(_loudness(speech), _QUIETEST_SPEECH) / _decibel(snr_db)
+        wanted = np.maximum(_speech_levels(speech), _QUIETEST_SPEECH) / _decibel(snr_db)
         noisy = rng.random((count, 1)) < config.noise_probability
         return (background * wanted * noisy).astype(np.float32)
 
@@ -143,11 +143,9 @@ def _reverberate(clips: Clips, rng: np.random.Generator) -> Clips:
     return np.asarray(heard[:, :num_samples], np.float32)
 
 
-def _loudness(clips: Clips) -> Clips:
-    """Root mean square ``[clips, 1]`` of the loudest 200 ms."""
-    power = np.cumsum(np.square(clips), axis=1, dtype=np.float64)
-    loudest = (power[:, _LOUD_SAMPLES:] - power[:, :-_LOUD_SAMPLES]).max(axis=1, keepdims=True)
-    return np.sqrt(np.maximum(loudest, 0.0) / _LOUD_SAMPLES).astype(np.float32)
+def _speech_levels(clips: Clips) -> Clips:
+    """Active level of each clip, ``[clips, 1]``."""
+    return np.array([[active_rms(clip)] for clip in _to_int16(clips)], np.float32) / np.float32(_FULL_SCALE)
 
 
 def _level(clips: Clips) -> Clips:

@@ -41,6 +41,7 @@ class SurroundingsConfig:
     background_probability: float = 0.7
     """That a piece of the negatives is heard behind a scene."""
     background_snr_db: tuple[float, float] = (0.0, 25.0)
+    """By `quick_level`, which is uniform only in its own measure: `kws.levels` finds some 10 dB more."""
 
 
 def mask_features(features: NDArray[np.int8], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.int8]:
@@ -113,13 +114,18 @@ class Surroundings:
         starts = rng.integers(0, len(self._background) - bands.shape[1] + 1, len(bands))
         behind = self._real(cut_windows(self._background, starts, bands.shape[1])) + self._colour(len(bands), rng)
         snr = rng.uniform(*self._config.background_snr_db, len(bands)) * self._step_per_db
-        behind += (_level(bands) - _level(behind) - snr).astype(np.float32)[:, None, None]
+        behind += (quick_level(bands) - quick_level(behind) - snr).astype(np.float32)[:, None, None]
         to_log_power = np.float32(self._powers / self._log_scale)
         return np.asarray(np.logaddexp(bands * to_log_power, behind * to_log_power) / to_log_power)
 
 
-def _level(bands: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.quantile(bands.mean(axis=2), _SPEECH_QUANTILE, axis=1)
+def quick_level(bands: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Level of scenes ``[clips, frames, bands]`` from logarithmic bands alone, in their unit: the loudest frames' mean.
+
+    An estimate: speech fills few bands and noise all of them, so its differences are not those of ``kws.levels``.
+    `benchmarks/eval_levels.py` says by how much.
+    """
+    return np.asarray(np.quantile(bands.mean(axis=2), _SPEECH_QUANTILE, axis=1))
 
 
 def cut_windows(stream: NDArray[np.int8], starts: NDArray[np.int64], num_frames: int) -> NDArray[np.int8]:

@@ -14,9 +14,8 @@ import numpy as np
 from kws.training.augment.features import MaskConfig
 from numpy.typing import NDArray
 
-_LOUD_SHARE = 0.5
-"""Speech level is measured over the loudest half of the 25 ms pieces of a clip: pauses do not count."""
-_PIECE_SAMPLES = 400
+from kws.levels import active_rms, background_gain, ratio, rms
+
 _SPEECH_SAMPLES_PER_MS = 16
 
 
@@ -28,7 +27,7 @@ class AugmentConfig(MaskConfig):
     """Largest shift to either side, uniform; what moves in is silence."""
     noise_probability: float = 0.8
     snr_db: tuple[float, float] = (0.0, 25.0)
-    """Speech level over noise level, uniform in dB."""
+    """Speech over noise as `kws.levels` has it, uniform in dB."""
     gain_db: tuple[float, float] = (-12.0, 6.0)
     silence_level_db: tuple[float, float] = (-60.0, 0.0)
     """Level of noise-only clips against the recording, uniform in dB."""
@@ -44,13 +43,6 @@ def shift(samples: NDArray[np.int16], by: int) -> NDArray[np.int16]:
     else:
         moved[:by] = samples[-by:]
     return moved
-
-
-def speech_rms(samples: NDArray[np.int16]) -> float:
-    """Root mean square of the loud parts of ``[n]``, n at least 25 ms, in units of one LSB."""
-    pieces = samples[: samples.size // _PIECE_SAMPLES * _PIECE_SAMPLES].reshape(-1, _PIECE_SAMPLES)
-    power = np.sort(np.square(pieces.astype(np.float32)).mean(axis=1))
-    return float(np.sqrt(power[int(power.size * _LOUD_SHARE) :].mean()))
 
 
 def cut_noise(noise: Sequence[NDArray[np.int16]], num_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -75,10 +67,9 @@ def augment_speech(
     noisy = rng.uniform() < config.noise_probability
     if noisy and noise:
         piece = cut_noise(noise, samples.size, rng)
-        noise_rms = float(np.sqrt(np.square(piece).mean()))
-        wanted = speech_rms(samples) / decibel(rng.uniform(*config.snr_db))
-        mixed += piece * (wanted / max(noise_rms, 1.0))
-    return _to_int16(mixed * decibel(rng.uniform(*config.gain_db)))
+        # Quieter than a step, a recording is nothing but rounding: never make that loud.
+        mixed += piece * background_gain(active_rms(samples), max(rms(piece), 1.0), rng.uniform(*config.snr_db))
+    return _to_int16(mixed * ratio(rng.uniform(*config.gain_db)))
 
 
 def make_silence(
@@ -88,12 +79,7 @@ def make_silence(
     rng: np.random.Generator,
 ) -> NDArray[np.int16]:
     """Noise alone ``[num_samples]``, at a random level."""
-    return _to_int16(cut_noise(noise, num_samples, rng) * decibel(rng.uniform(*config.silence_level_db)))
-
-
-def decibel(level_db: float) -> float:
-    """Amplitude ratio of a level in dB."""
-    return float(10.0 ** (level_db / 20.0))
+    return _to_int16(cut_noise(noise, num_samples, rng) * ratio(rng.uniform(*config.silence_level_db)))
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
