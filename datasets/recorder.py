@@ -27,6 +27,9 @@ QUIET_DBFS = -40.0
 class Takes(Protocol):
     """Where takes come from."""
 
+    lost: bool
+    """Whether audio of the last take was lost, because this computer did not fetch it in time."""
+
     def record(self, seconds: float, on_level: Callable[[float], None]) -> NDArray[np.int16]:
         """Record for some seconds at 16 kHz mono, telling the peak level in dBFS as it goes."""
 
@@ -47,16 +50,19 @@ class MicrophoneTakes:
 
     def __init__(self, device: str | None = None) -> None:
         self._microphone = Microphone(SAMPLE_RATE_HZ, device)
+        self.lost = False
 
     def record(self, seconds: float, on_level: Callable[[float], None]) -> NDArray[np.int16]:
         """Record in blocks of 50 ms."""
         wanted = round(seconds * SAMPLE_RATE_HZ)
         blocks: list[NDArray[np.int16]] = []
+        overflows = self._microphone.overflows
         for block in self._microphone.blocks(BLOCK_S):
             blocks.append(block)
             on_level(peak_dbfs(block))
             if sum(part.size for part in blocks) >= wanted:
                 break
+        self.lost = self._microphone.overflows > overflows
         return np.concatenate(blocks)[:wanted]
 
 
@@ -71,13 +77,15 @@ class Verdict:
     """Why to record it again; empty when it is fine."""
 
 
-def judge(recorded: NDArray[np.int16]) -> Verdict:
-    """Trim a take and look for what makes it useless: silence, clipping, more than one word."""
+def judge(recorded: NDArray[np.int16], *, lost: bool = False) -> Verdict:
+    """Trim a take and look for what makes it useless: lost audio, silence, clipping, more than one word."""
     word = recordings.trim(recorded)
     seconds = word.size / SAMPLE_RATE_HZ
     level_dbfs = peak_dbfs(recorded)
     problem = ""
-    if level_dbfs < QUIET_DBFS or seconds < recordings.SHORTEST_WORD_S:
+    if lost:
+        problem = "audio was lost: this computer did not fetch it in time; close other programs"
+    elif level_dbfs < QUIET_DBFS or seconds < recordings.SHORTEST_WORD_S:
         problem = "nothing was heard; speak closer to the microphone"
     elif level_dbfs > CLIPPED_DBFS:
         problem = "too loud: the samples are clipped; speak more softly or further away"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kws.errors import AudioError, note
+from kws.phrases import counted
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
@@ -25,22 +26,33 @@ def find_audio(paths: Iterable[Path | str]) -> list[Path]:
     """List the recordings that files and folders name: files as given, folders searched deep and sorted.
 
     Folders that are links are entered. What macOS and others leave among recordings (hidden files, ``__MACOSX``, links
-    to nothing) is skipped and counted aloud, and so are recordings in formats that cannot be read.
+    to nothing) is skipped and counted aloud, and so are recordings in formats that cannot be read. What several paths
+    name is listed once.
 
     Raises
     ------
     AudioError
         If a path does not exist or a folder holds no recording.
     """
-    found: list[Path] = []
+    return [file for _, file in find_audio_by_root(paths)]
+
+
+def find_audio_by_root(paths: Iterable[Path | str]) -> list[tuple[Path, Path]]:
+    """List recordings as `find_audio` does, each with the path given that named it first."""
+    found: list[tuple[Path, Path]] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found.extend(_in_folder(path, list(_walk(path))))
+            found += [(path, file) for file in _in_folder(path, list(_walk(path)))]
         elif not path.exists():
             raise AudioError(f"{path}: no such file; check the path")
         else:
-            found.append(path)
-    return found
+            found.append((path, path))
+    first: dict[str, tuple[Path, Path]] = {}
+    for root, file in found:
+        first.setdefault(os.path.abspath(file), (root, file))
+    if len(first) < len(found):
+        note(f"{counted(len(found) - len(first), 'recording')} named more than once; each counts once")
+    return list(first.values())
 
 
 def audio_in(folder: Path) -> list[Path]:
@@ -62,12 +74,16 @@ def _sorted_out(folder: Path, files: list[Path]) -> list[Path]:
     visible = [file for file in named if not is_hidden(file.relative_to(folder))]
     there = [file for file in visible if file.exists()]
     readable = [file for file in there if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
-    left_out = {
-        "hidden files": [file for file in named if is_hidden(file.relative_to(folder))],
-        "links to nothing": [file for file in visible if not file.exists()],
-        "recordings in formats that cannot be read": [f for f in there if f.suffix.lower() in UNREADABLE_SUFFIXES],
-    }
-    told = [f"{len(those)} {what} ({_first(those)})" for what, those in left_out.items() if those]
+    left_out = (
+        ("hidden file", "hidden files", [file for file in named if is_hidden(file.relative_to(folder))]),
+        ("link to nothing", "links to nothing", [file for file in visible if not file.exists()]),
+        (
+            "recording in a format that cannot be read",
+            "recordings in formats that cannot be read",
+            [file for file in there if file.suffix.lower() in UNREADABLE_SUFFIXES],
+        ),
+    )
+    told = [f"{counted(len(those), one, more)} ({_first(those)})" for one, more, those in left_out if those]
     if told:
         note(f"{folder}: skipped {', '.join(told)}")
     return sorted(readable)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kws.errors import ConfigError, note
+from kws.phrases import first_few
 from kws.textfile import read_text
 
 SILENCE = "silence"
@@ -28,7 +29,6 @@ _QUIET_NAMES = {
 _SEPARATORS = re.compile(r"""[\s_\-/\\:*?"<>|\0-\x1f\x7f-\x9f]+""")
 """A space, what replaces one, and what no file name may hold on some system."""
 _NUMBERED = re.compile(r"^(\d+)\s+(?=\S)")
-_MOST_NAMED = 5
 
 
 def fold(name: str) -> str:
@@ -145,13 +145,6 @@ class Labels:
         if self.respelled:
             pairs = [f"{name!r} for {label!r}" for name, label in sorted(self.respelled.items())]
             note(f"{where}: took {first_few(pairs)}")
-
-
-def first_few(names: Iterable[str]) -> str:
-    """Join names for a message; many are counted."""
-    known = list(names)
-    more = len(known) - _MOST_NAMED
-    return ", ".join(known[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def read_labels(option: str) -> list[str]:

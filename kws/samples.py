@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from kws.audio import FLOAT_LIMIT, Samples, resample, to_int16
+from kws.audio import FLOAT_LIMIT, HIGHEST_RATE_HZ, LOWEST_RATE_HZ, Samples, resample, to_int16
 from kws.errors import AudioError
 
 
@@ -80,10 +80,10 @@ def checked_rate(rate: float) -> int:
     Raises
     ------
     AudioError
-        If it is no whole number of Hz from 1000 to 768,000.
+        If it is no whole number of Hz from 4000 to 768,000.
     """
     is_number = isinstance(rate, (int, float, np.integer, np.floating)) and not isinstance(rate, bool)
-    if not is_number or rate != int(rate) or not 1000 <= rate <= 768_000:
+    if not is_number or rate != int(rate) or not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         raise AudioError(f"rate: expected a sample rate in Hz, such as rate=44100, and got {rate!r}")
     return int(rate)
 

@@ -56,7 +56,7 @@ def _one_take(microphone: Takes, console: Console, title: str, phrase: str, seco
         recorded = microphone.record(
             seconds, lambda dbfs: bar.update(meter, completed=max(0.0, dbfs + 60.0), level=f"{dbfs:5.1f} dBFS")
         )
-    verdict = judge(recorded)
+    verdict = judge(recorded, lost=microphone.lost)
     mood = f"[yellow]{verdict.problem}[/]" if verdict.problem else "[green]good[/]"
     console.print(f"{verdict.samples.size / 16000:.2f} s, peak {verdict.level_dbfs:.1f} dBFS: {mood}")
     return verdict

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kws.audio import Samples, read_audio
-from kws.audio_files import find_audio
+from kws.audio_files import find_audio_by_root
 from kws.errors import ConfigError, EvaluationError, note
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening
 from kws.evaluation.truth import Window, within
 from kws.evaluation.truth_files import Said, read_truth
 from kws.files import StrPath, as_paths
-from kws.labels import SILENCE, Labels, first_few, role_of
+from kws.labels import SILENCE, Labels, role_of
+from kws.phrases import counted, first_few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ def find_recordings(
         raise ConfigError("--truth-label is the label of a truth file's windows; add --truth FILE")
     if truth is None and other_words:
         raise ConfigError("--other-words is about the words of a truth file; add --truth FILE")
-    files = _unique([(root, file) for root in as_paths(paths) for file in find_audio([root])])
+    files = find_audio_by_root(as_paths(paths))
     names = _short_names([file for _, file in files])
     if truth is None:
         return _by_folder(files, names, listening)
@@ -107,16 +108,6 @@ def find_recordings(
     ]
     judge.tell()
     return found
-
-
-def _unique(files: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-    """Leave out files that several paths name: each counts once."""
-    first: dict[Path, tuple[Path, Path]] = {}
-    for root, file in files:
-        first.setdefault(_absolute(file), (root, file))
-    if len(first) < len(files):
-        note(f"{len(files) - len(first)} recordings were named more than once; each counts once")
-    return list(first.values())
 
 
 # -- by folder --------------------------------------------------------------------------------------------------
@@ -149,9 +140,9 @@ class _FolderLabels:
     def tell(self) -> None:
         self._labels.tell_respelled("folders")
         if self._unjudged:
+            how_many = counted(sum(self._unjudged.values()), "recording")
             note(
-                f"{sum(self._unjudged.values())} recordings in {first_few(self._unjudged)} are heard and not judged: "
-                f"the bundle has no label for them (it has {', '.join(self._listening.labels)})"
+                f"{how_many} in {first_few(self._unjudged)} heard and not judged: the bundle has no label for them (it has {', '.join(self._listening.labels)})"
             )
 
     def _label(self, root: Path, file: Path) -> str | None:
@@ -209,8 +200,8 @@ class _TruthJudge:
         self._labels.tell_respelled(str(self._truth))
         if self._quiet:
             note(
-                f"{self._truth}: {sum(self._quiet.values())} windows of {first_few(self._quiet)} are no keywords of "
-                "this bundle; nothing may fire in them"
+                f"{self._truth}: {counted(sum(self._quiet.values()), 'window')} of {first_few(self._quiet)}: no "
+                "keyword of this bundle, nothing may fire there"
             )
 
     def _clip_label(self, word: str, name: str) -> str:

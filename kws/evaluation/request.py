@@ -25,7 +25,8 @@ from kws.evaluation.streams import StreamRecipe
 from kws.evaluation.summary import Evaluation, judge
 from kws.evaluation.tracks import ScoreTrack
 from kws.files import StrPath, as_paths
-from kws.labels import SILENCE, Labels, first_few, role_of
+from kws.labels import SILENCE, Labels, role_of
+from kws.phrases import counted, first_few
 
 SPLITS = ("training", "validation", "testing")
 
@@ -110,8 +111,14 @@ def evaluate_request(
         clips = score_clips(bundle, labelled, noise, on_progress=on_progress)
     tracks += score_streams(bundle, streams, on_progress=on_progress)
     if others and (labelled or streams):
-        note(f"{len(others)} recordings without a label or truth are left out ({first_few(r.name for r in others)})")
+        note(
+            f"{counted(len(others), 'recording')} without a label or truth left out ({first_few(r.name for r in others)})"
+        )
     elif others:
+        note(
+            f"{_names(request.paths)}: no folder is named like a label of {bundle.name}, so all "
+            f"{len(others)} recordings are audio in which nothing may fire"
+        )
         negatives = NegativeAudio(name=_names(request.paths), files=tuple(recording.path for recording in others))
         tracks += score_negatives(bundle, negatives, on_progress=on_progress)
     if request.negatives:
@@ -138,7 +145,7 @@ def _mixture(
     if not any(recording.expected in keywords_of(bundle) for recording in words):
         raise EvaluationError("--mix: expected folders of keyword clips and found none; name them like the labels")
     if len(words) < len(labelled):
-        note(f"--mix: {len(labelled) - len(words)} recordings of silence hold no word and are left out")
+        note(f"--mix: {counted(len(labelled) - len(words), 'recording')} of silence left out, there is no word in it")
     return score_mixture(bundle, words, NegativeAudio.find([request.mix]), request.recipe, on_progress=on_progress)
 
 

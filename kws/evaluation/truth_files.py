@@ -30,7 +30,8 @@ from typing import Any
 from kws.audio import SAMPLE_RATE_HZ
 from kws.errors import EvaluationError, note
 from kws.evaluation.truth import Truth, Window
-from kws.labels import first_few, fold
+from kws.labels import fold
+from kws.phrases import first_few
 from kws.textfile import read_text
 
 LONGEST_WORD_S = 30.0

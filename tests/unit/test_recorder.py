@@ -24,6 +24,7 @@ def speech(seconds: float = 0.6, peak: int = 9000) -> np.ndarray:
 class TapeRecorder:
     """A microphone that plays what it was given, one recording after the other."""
 
+    lost = False
     tapes: list[np.ndarray] = []  # noqa: RUF012 - the command makes its own instance
 
     def __init__(self, device: str | None) -> None:
@@ -94,3 +95,7 @@ def test_the_command_retakes_until_a_take_is_kept(tmp_path: Path, monkeypatch: p
 def test_a_missing_device_or_library_is_a_clear_error() -> None:
     with pytest.raises(KwsError, match=r"--device|libportaudio2"):
         recorder.MicrophoneTakes("no such microphone")
+
+
+def test_a_take_in_which_audio_was_lost_is_named() -> None:
+    assert "audio was lost" in recorder.judge(speech(0.6), lost=True).problem

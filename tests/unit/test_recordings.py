@@ -125,7 +125,7 @@ def test_a_word_that_the_bundle_lacks_is_refused_or_no_keyword_when_asked(tmp_pa
     truth = truth_of(tmp_path, "a.wav,maybe,0.5,1\na.wav,left,1.5,2\n")
     with pytest.raises(EvaluationError, match="'maybe' and the bundle has no such label"):
         find_recordings([tmp_path / "a.wav"], EARS, truth=truth)
-    with pytest.warns(KwsWarning, match="1 windows of maybe"):
+    with pytest.warns(KwsWarning, match="1 window of maybe"):
         (found,) = find_recordings([tmp_path / "a.wav"], EARS, truth=truth, other_words=True)
     assert [window.label for window in found.windows or ()] == ["left"]
 
@@ -133,7 +133,7 @@ def test_a_word_that_the_bundle_lacks_is_refused_or_no_keyword_when_asked(tmp_pa
 def test_windows_of_labels_that_never_fire_are_no_missed_keywords(tmp_path: Path) -> None:
     record(tmp_path / "a.wav", seconds=3.0)
     truth = truth_of(tmp_path, "a.wav,unknown,0.5,1\na.wav,_noise_,1.5,2\n")
-    with pytest.warns(KwsWarning, match="no keywords of this bundle"):
+    with pytest.warns(KwsWarning, match="no keyword of this bundle"):
         (found,) = find_recordings([tmp_path / "a.wav"], EARS, truth=truth)
     assert found.windows == ()
 
@@ -270,3 +270,11 @@ def test_truth_is_counted_at_the_rate_of_the_bundle(tmp_path: Path) -> None:
     truth = truth_of(tmp_path, "a.wav,left,0.5,1.5\n")
     (found,) = find_recordings([tmp_path / "a.wav"], replace(EARS, sample_rate_hz=8000), truth=truth)
     assert found.windows == (Window(label="left", start_sample=4000, end_sample=12000),)
+
+
+def test_audio_named_twice_makes_no_more_hours(tmp_path: Path, bundle_path: Path) -> None:
+    record(tmp_path / "a.wav", seconds=3.0)
+    request = EvaluationRequest(paths=(tmp_path / "a.wav", tmp_path))
+    with pytest.warns(KwsWarning, match="in which nothing may fire"):
+        evaluation = evaluate_request(Bundle.load(bundle_path), request)
+    assert [m.truth.num_samples for m in evaluation.points[0].score.matchings] == [48000]
