@@ -142,7 +142,8 @@ class _FolderLabels:
         if self._unjudged:
             how_many = counted(sum(self._unjudged.values()), "recording")
             note(
-                f"{how_many} in {first_few(self._unjudged)} heard and not judged: the bundle has no label for them (it has {', '.join(self._listening.labels)})"
+                f"{how_many} in {first_few(self._unjudged)} heard and not judged: the bundle has no label for them "
+                f"(it has {', '.join(self._listening.labels)})"
             )
 
     def _label(self, root: Path, file: Path) -> str | None:

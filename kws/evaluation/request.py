@@ -111,9 +111,8 @@ def evaluate_request(
         clips = score_clips(bundle, labelled, noise, on_progress=on_progress)
     tracks += score_streams(bundle, streams, on_progress=on_progress)
     if others and (labelled or streams):
-        note(
-            f"{counted(len(others), 'recording')} without a label or truth left out ({first_few(r.name for r in others)})"
-        )
+        names = first_few(recording.name for recording in others)
+        note(f"{counted(len(others), 'recording')} without a label or truth left out ({names})")
     elif others:
         note(
             f"{_names(request.paths)}: no folder is named like a label of {bundle.name}, so all "
