@@ -63,7 +63,7 @@ class Classification:
     label: str
     """The likeliest label."""
     posteriors: Mapping[str, float]
-    """Of each label, from 0 to 1, in the order of the model's outputs."""
+    """Posterior of each label, from 0 to 1, in the order of the model's outputs."""
 
     @property
     def posterior(self) -> float:

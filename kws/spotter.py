@@ -289,7 +289,7 @@ class Stream:
         self.scores: list[Scores] = []
         """Decisions of the last `feed` or `flush`; their indices count the silence before the recording too."""
         self.smoothed: NDArray[np.uint8] | None = None
-        """Of the newest decision, uint8 ``[labels]``."""
+        """Smoothed posteriors of the newest decision, uint8 ``[labels]``."""
 
     def feed(self, samples: ArrayLike, rate: float | None = None) -> list[Detection]:
         """Hear a block."""

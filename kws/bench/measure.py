@@ -54,7 +54,7 @@ DURATIONS_S = (1.0, 1.0 + MEASURED_S)
 """Figures are the difference between a run of both lengths: no start-up effects."""
 LOUD = 4000.0
 WAKING_S = 0.5
-"""Of sound after the silence."""
+"""Sound after the silence."""
 MODEL_HEADER_BYTES = 32
 SECTION_ENTRY = struct.Struct("<4sIII")
 

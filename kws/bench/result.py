@@ -23,7 +23,7 @@ class StageCost:
 
     stage: str
     calls_per_second: float
-    """Of audio."""
+    """Calls for each second of audio."""
     cycles_per_call: int
     cycles_per_second: int
 

@@ -14,7 +14,7 @@ from kws.errors import ConfigError
 
 COMMITTED = places.committed_cycles()
 DEFAULT_RESULT = COMMITTED / "speech_commands_12-netduinoplus2.json"
-"""Of the shipped model."""
+"""The shipped model's."""
 
 
 def bundles_to_measure(paths: Sequence[Path] | None) -> Iterator[Bundle]:

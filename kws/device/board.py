@@ -69,7 +69,7 @@ class Statistics:
     """Everything outside sleep, serial line included."""
     frames: int
     gated_frames: int
-    """Of them, those with the gate closed."""
+    """Those of them with the gate closed."""
     sleeps: int
     stack_peak_bytes: int
     """Since the board started; 0 = unknown."""

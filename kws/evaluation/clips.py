@@ -36,7 +36,7 @@ class ClipScore:
     posteriors: NDArray[np.uint8]
     """Shape [clips, labels], 0..255 = 0..1."""
     num_by_event: int = 0
-    """Of them, those too long for one decision: their verdict is the first event in a stream."""
+    """Clips among them that are too long for one decision: their verdict is the first event in a stream."""
 
     @classmethod
     def joined(cls, parts: Sequence[ClipScore]) -> ClipScore:

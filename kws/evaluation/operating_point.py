@@ -31,7 +31,7 @@ class Calibration:
     """One per label; 0 for labels that never fire."""
     wanted_fa_per_hour: float
     score: StreamScore
-    """Of all keywords together at these thresholds, on the audio they were chosen on."""
+    """Score of all keywords together at these thresholds, on the audio they were chosen on."""
 
     @property
     def false_accepts(self) -> Rate:

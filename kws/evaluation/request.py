@@ -48,7 +48,7 @@ class EvaluationRequest:
     snr_db: float | None = None
     """Level of the words over that background; 10 dB when omitted."""
     seed: int | None = None
-    """Of the words' order and gaps; 1 when omitted."""
+    """Seed of the words' order and gaps; 1 when omitted."""
     negatives: Sequence[StrPath] = ()
     """More audio without a keyword."""
 

@@ -52,7 +52,7 @@ class Heard:
     num_frames: int
     """Frames of the recording, heard or slept through."""
     gated_frames: int
-    """Of them, those with the gate closed."""
+    """Those of them with the gate closed."""
     sound: Samples | None = None
     """What it heard, where that is not what it was given: through a microphone."""
 

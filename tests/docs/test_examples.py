@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_commands import commands_in
 
 import kws
 
@@ -113,3 +116,37 @@ def replace_thresholds(bundle: kws.Bundle, thresholds: tuple[int, ...]) -> objec
     decision = bundle.decision
     points = tuple(dataclasses.replace(point, thresholds=thresholds) for point in decision.operating_points)
     return dataclasses.replace(decision, operating_points=points)
+
+
+def test_the_readmes_python_hears_what_a_replay_hears(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    exec(compile(snippet, "README.md", "exec"), {})
+    result = kws.run_replay(kws.ReplayRequest(paths="examples/stream.flac", bundle=MODEL))
+    (outcome,) = result.outcomes
+    events = [
+        f"{event.label} {(event.sample_index - outcome.start_sample) / 16000} {event.score / 255}"
+        for event in outcome.heard.events
+    ]
+    assert len(events) == 2
+    assert capsys.readouterr().out.splitlines() == events
+
+
+RUNNABLE = [
+    command
+    for command in commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    if re.match(r"kws (inspect models|replay (models|examples)|listen .*examples)", command)
+    and not re.search(r"netduino|nrf52|DIR", command)
+]
+
+
+@pytest.mark.parametrize("command", RUNNABLE)
+def test_commands_of_the_readme_that_need_nothing_but_a_clone_run(command: str) -> None:
+    done = run("-m", *shlex.split(command))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_enough_commands_of_the_readme_are_run() -> None:
+    assert len(RUNNABLE) >= 5
