@@ -42,6 +42,7 @@ KERNELS = (
     "kws_nn_pointwise_row",
     "kws_nn_depthwise_row",
     "kws_nn_dense_row",
+    "kws_nn_lookup_row",
 )
 """What the engine calls for layers with weights, whose address tells the layer."""
 WEIGHTLESS_KERNELS = {

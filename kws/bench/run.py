@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from kws import places
 from kws.bench.reference import reference_bundle
 from kws.bench.result import BenchResult
 from kws.bundle import Bundle
-from kws.errors import ConfigError
+from kws.errors import ConfigError, note
+from kws.importer.bundle import import_bundle, import_settings
 
 COMMITTED = places.committed_cycles()
 DEFAULT_RESULT = COMMITTED / "speech_commands_12-netduinoplus2.json"
@@ -18,12 +20,24 @@ DEFAULT_RESULT = COMMITTED / "speech_commands_12-netduinoplus2.json"
 
 
 def bundles_to_measure(paths: Sequence[Path] | None) -> Iterator[Bundle]:
-    """Return the given bundles, or by default the reference network and all shipped ones."""
+    """Return the given bundles, or by default the reference network, all shipped ones and a published wake word."""
     if paths:
         yield from (Bundle.load(path) for path in paths)
         return
     yield reference_bundle()
     yield from (Bundle.load(path) for path in sorted(places.models().glob("*.kws")))
+    if (wake_word := published_wake_word()) is not None:
+        yield wake_word
+
+
+def published_wake_word() -> Bundle | None:
+    """Return microWakeWord's "okay nabu" as its package carries it; None, and a note, where that is not installed."""
+    package = find_spec("pymicro_wakeword")
+    if package is None or package.origin is None:
+        note("okay_nabu is not measured: it is in the package pymicro-wakeword, which is not installed")
+        return None
+    settings = import_settings(Path(package.origin).parent / "models" / "okay_nabu.tflite")
+    return import_bundle(settings.model, features=settings.features, labels=settings.labels, decision=settings.decision)
 
 
 def committed_path(result: BenchResult) -> Path:

@@ -12,7 +12,9 @@ import typer
 def bench(
     bundles: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[BUNDLE]...", help="Bundles NAME.kws; default: a reference network and models/."),
+        typer.Argument(
+            metavar="[BUNDLE]...", help="Bundles NAME.kws; default: a reference network, models/, okay_nabu."
+        ),
     ] = None,
     board: Annotated[str, typer.Option(help="netduinoplus2, or a real board: serial port or URL.")] = "netduinoplus2",
     out: Annotated[Path | None, typer.Option(help="Write each result into this folder, as NAME-BOARD.json.")] = None,
