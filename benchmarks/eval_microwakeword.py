@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The micro front end and microWakeWord's networks against their own packages: `make eval KWS_DATA=DIR`.
 
 The front end over every recording below DIR, as one stream a folder; each of the four published networks over ten

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """microWakeWord's own runner (package pymicro-wakeword), as it comes and over TFLite's reference kernels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the ``.json`` beside a microWakeWord model says: word, front end, cutoff and sliding window.
 
 The published runner averages the last ``sliding_window_size`` probabilities (0 until there are as many) and fires above

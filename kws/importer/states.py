@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Variables of a streaming TFLite model -> padding above, which is what our rings hold after a reset.
 
 microWakeWord (and Google's ``kws_streaming``, which it comes from) writes a network that carries its past in variables:

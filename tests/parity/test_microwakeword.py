@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """microWakeWord's four published networks equal their own runner, step by step, from audio to events."""
 
 from __future__ import annotations

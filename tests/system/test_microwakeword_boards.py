@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A published wake word, imported as it is, on the native board and on the emulated Cortex-M4."""
 
 import json

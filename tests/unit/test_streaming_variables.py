@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings of microWakeWord models, and graphs with variables that are no rings."""
 
 from __future__ import annotations
