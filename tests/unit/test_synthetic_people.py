@@ -22,6 +22,7 @@ from kws.datasets.synthetic_piper import PiperEngine
 from kws.audio import SAMPLE_RATE_HZ
 from kws.errors import ConfigError, SpeechEngineError, ToolMissingError
 
+pytestmark = pytest.mark.slow
 PLAIN = Speaker(pitch_hz=150.0, melody=1.0, formants=(1.0,) * 6, breath=1.0, tilt_db=0.0, ripple=(1.0,) * 12)
 
 

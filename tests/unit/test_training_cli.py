@@ -9,6 +9,7 @@ import pytest
 from kws.audio import write_wav
 from kws.cli import main
 
+pytestmark = pytest.mark.slow
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "ds_cnn_s.toml"
 
 

@@ -4,6 +4,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from kws.datasets import recordings
@@ -28,7 +29,7 @@ from kws.training.wakeword.config import (
     name_of,
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, WindowShape, make_examples, plan
-from kws.training.wakeword.learn import scene_loss
+from kws.training.wakeword.learn import recognised, scene_loss
 
 from kws.audio import write_wav
 from kws.errors import AudioError, ConfigError, DatasetError, SpeechEngineError
@@ -267,6 +268,27 @@ def test_the_loss_weighs_the_hardest_of_the_quiet_as_much_as_all_of_it() -> None
     quiet, hit = scene_loss(targets, logits, smoothing=0.0).numpy()
     assert quiet == pytest.approx(((easy + hard) / 2 + hard) / 2, rel=1e-5)
     assert hit == pytest.approx(np.log(1.0 + np.exp(-1.0)), rel=1e-5)
+
+
+def test_a_held_out_take_is_recognised_when_its_word_leads_at_one_moment() -> None:
+    """The logits are the first two features; of four takes of word 1, it leads in the first and the last."""
+    scene = keras.Input((98, 40))
+    model = keras.Model(scene, keras.layers.Cropping1D((0, 38))(keras.layers.Permute((2, 1))(scene)))
+    model = keras.Model(scene, keras.layers.Permute((2, 1))(model.output))
+    heard = np.full((4, 98, 40), TRUNK.features.zero_point, np.int8)
+    heard[:, :, 0] += 2  # at every moment the other label is likelier ...
+    heard[0, 50, 1] += 3  # ... but for one
+    heard[1, 50, 1] += 1
+    heard[3, :, 1] += 9
+    takes = Examples(
+        features=heard,
+        labels=np.ones(4, np.int64),
+        ends=np.full(4, 20000),
+        quiet_until=np.full(4, 17000),
+        sources=np.array(["recording"] * 4),
+    )
+    assert recognised(model, takes, TRUNK.features) == 0.5
+    assert recognised(model, None, TRUNK.features) is None
 
 
 def examples(counts: dict[str, int]) -> Examples:

@@ -104,7 +104,7 @@ def learn(
     return Learned(
         model=network.of_window(trained.model),
         validation_accuracy=trained.history[-1]["val_accuracy"],
-        held_out_recognised=_recognised(trained.model, data.held_out, network.features),
+        held_out_recognised=recognised(trained.model, data.held_out, network.features),
         calibration=batches.plain_features(positions),
     )
 
@@ -148,7 +148,8 @@ def _batch_mix(data: WordData, config: ExamplesConfig) -> tuple[Examples, dict[s
     return Examples.join([data.training, data.recordings]), mix
 
 
-def _recognised(model: keras.Model, held_out: Examples | None, features: FeaturesConfig) -> float | None:
+def recognised(model: keras.Model, held_out: Examples | None, features: FeaturesConfig) -> float | None:
+    """Share of scenes in which their word is likelier than all else at some moment; None without scenes."""
     if held_out is None or not len(held_out):
         return None
     logits = predict(model, features.dequantize(held_out.features))
