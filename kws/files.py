@@ -11,9 +11,11 @@ from kws.errors import ConfigError
 
 StrPath = str | os.PathLike[str]
 """A file's name, as a string or a path."""
+StrPaths = StrPath | Sequence[StrPath]
+"""One name or several; `as_paths` makes paths of them."""
 
 
-def as_paths(paths: StrPath | Sequence[StrPath]) -> tuple[Path, ...]:
+def as_paths(paths: StrPaths) -> tuple[Path, ...]:
     """Return the paths given; a single one stands for itself."""
     if isinstance(paths, (str, os.PathLike)):
         return (Path(paths),)

@@ -15,7 +15,7 @@ from kws.errors import ConfigError, EvaluationError, note
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening
 from kws.evaluation.truth import Window, within
 from kws.evaluation.truth_files import Said, read_truth
-from kws.files import StrPath, as_paths
+from kws.files import StrPath, StrPaths, as_paths
 from kws.labels import SILENCE, Labels, role_of
 from kws.phrases import counted, first_few
 
@@ -51,7 +51,7 @@ class Recording:
 
 
 def find_recordings(
-    paths: Sequence[StrPath],
+    paths: StrPaths,
     listening: Listening,
     *,
     truth: StrPath | None = None,

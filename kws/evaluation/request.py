@@ -24,7 +24,7 @@ from kws.evaluation.run import (
 from kws.evaluation.streams import StreamRecipe
 from kws.evaluation.summary import Evaluation, judge
 from kws.evaluation.tracks import ScoreTrack
-from kws.files import StrPath, as_paths
+from kws.files import StrPath, StrPaths, as_paths
 from kws.labels import SILENCE, Labels, role_of
 from kws.phrases import counted, first_few
 
@@ -35,7 +35,7 @@ SPLITS = ("training", "validation", "testing")
 class EvaluationRequest:
     """Recordings, and how to hear them."""
 
-    paths: Sequence[StrPath]
+    paths: StrPaths
     """Folders of labelled clips; or streams, with ``truth``; or audio without a keyword."""
     truth: StrPath | None = None
     truth_label: str | None = None
@@ -49,7 +49,7 @@ class EvaluationRequest:
     """Level of the words over that background; 10 dB when omitted."""
     seed: int | None = None
     """Seed of the words' order and gaps; 1 when omitted."""
-    negatives: Sequence[StrPath] = ()
+    negatives: StrPaths = ()
     """More audio without a keyword."""
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class EvaluationRequest:
         return "; ".join(parts)
 
 
-def _names(paths: Sequence[StrPath]) -> str:
+def _names(paths: StrPaths) -> str:
     return ", ".join(path.name or str(path) for path in as_paths(paths))
 
 
@@ -164,7 +164,7 @@ def _split(bundle: Bundle, request: EvaluationRequest) -> tuple[list[Recording],
     recordings: list[Recording] = []
     noise: list[Path] = []
     labels = Labels(bundle.labels)
-    for path in request.paths:
+    for path in as_paths(request.paths):
         corpus = open_folder(Path(path))
         noise += corpus.noise
         for clip in corpus.clips:

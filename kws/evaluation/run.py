@@ -21,7 +21,7 @@ from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.features import Features
-from kws.files import StrPath, as_paths
+from kws.files import StrPaths, as_paths
 from kws.labels import SILENCE, Labels
 from kws.pipeline import Pipeline
 
@@ -44,7 +44,7 @@ class NegativeAudio:
     files: tuple[Path, ...]
 
     @classmethod
-    def find(cls, paths: Sequence[StrPath]) -> NegativeAudio:
+    def find(cls, paths: StrPaths) -> NegativeAudio:
         """Find the recordings that files and folders name."""
         return cls(name=", ".join(path.name for path in as_paths(paths)), files=tuple(find_audio(as_paths(paths))))
 

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
 from kws.evaluation.listening import describe_operating_point, listening_of
 from kws.evaluation.recordings import find_recordings
-from kws.files import StrPath, as_paths
+from kws.files import StrPath, StrPaths, as_paths
 from kws.harness.replay import Outcome, replay
 from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.session import HOST, HostSession, open_session
@@ -23,7 +23,7 @@ OnOutcome = Callable[[int, int, Outcome], None]
 class ReplayRequest:
     """What to replay, to whom, and what to compare with."""
 
-    paths: Sequence[StrPath]
+    paths: StrPaths
     """Recordings, or folders of them."""
     bundle: StrPath
     board: str = HOST

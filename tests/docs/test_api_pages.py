@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """make docs: a page for every module that people import, with parameters, exceptions and examples."""
 
 from __future__ import annotations

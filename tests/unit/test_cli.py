@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from kws.datasets.synthetic import Pronunciation
+from kws.training.wakeword.config import WordConfig
+from kws.training.wakeword.show import show_pronunciation
+from rich.console import Console
 from typer.testing import CliRunner
 
 from kws.audio import write_wav
@@ -112,3 +117,21 @@ def test_a_rate_that_no_audio_can_show_is_refused_before_any_is_heard(
         main(["calibrate", str(BUNDLE), str(tmp_path), f"--fa-per-hour={rate}"])
     assert stopped.value.code == 2
     assert "expected more than 0" in capsys.readouterr().err
+
+
+def test_the_help_of_wakeword_shows_the_brackets_of_phonemes() -> None:
+    done = CliRunner().invoke(
+        build_app({"wakeword": VERBS["wakeword"]}), ["wakeword", "--help"], env={"COLUMNS": "200"}
+    )
+    assert "Another spelling or [[phonemes]] of the phrase" in done.output
+
+
+def test_the_pronunciation_shown_can_be_pasted_into_a_shell() -> None:
+    class Engine:
+        def pronounce(self, text: str) -> Pronunciation:
+            return Pronunciation(text=text, phonemes="h'eI n'oUv@", ipa="hˈeɪ nˈoʊvə")
+
+    console = Console(width=30, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    show_pronunciation([WordConfig(label="hey nova")], Engine(), console)  # type: ignore[arg-type]
+    words = shlex.split(console.export_text())
+    assert words[words.index("--say") + 1] == "[[h'eI n'oUv@]]"

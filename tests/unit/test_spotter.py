@@ -23,8 +23,12 @@ from kws.errors import AudioError, ConfigError, ToolMissingError
 from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.request import EvaluationRequest, evaluate_request
 from kws.gate import GateConfig
+from kws.harness.baseline import compare, read_baseline
 from kws.harness.run import ReplayRequest, run_replay
+from kws.harness.suite import read_suite
 from kws.pipeline import Detection
+from kws.report.junit import write_junit
+from kws.report.page import replay_page, write_page
 from kws.spotter import Spotter
 
 
@@ -256,3 +260,22 @@ def test_without_jinja_notebooks_show_text(spotter: Spotter, monkeypatch: pytest
     heard = spotter.listen(speech_like(1.0))
     monkeypatch.setattr(builtins, "__import__", without)
     assert heard._repr_html_() is None
+
+
+def test_paths_may_be_strings_and_one_path_stands_for_itself(clips: Path, tmp_path: Path, spotter: Spotter) -> None:
+    folder = str(tmp_path)
+    spotter.bundle.save(f"{folder}/a.kws")
+    (tmp_path / "truth.csv").write_text("file,label\n" + "".join(f"{n}.wav,left\n" for n in range(5)), encoding="utf-8")
+    request = ReplayRequest(paths=f"{folder}/clips/left", bundle=f"{folder}/a.kws", truth=f"{folder}/truth.csv")
+    result = run_replay(request)
+    assert [outcome.recording.expected for outcome in result.outcomes] == ["left"] * 5
+    result.write_json(f"{folder}/a.json")
+    assert compare(result, read_baseline(f"{folder}/a.json")) == []
+    write_junit(f"{folder}/a.xml", result)
+    write_page(f"{folder}/a.html", replay_page(result))
+    (tmp_path / "s.toml").write_text('bundle = "a.kws"\nrecordings = ["clips"]\n', encoding="utf-8")
+    assert len(run_replay(read_suite(f"{folder}/s.toml").request).outcomes) == 10
+    streams = EvaluationRequest(paths=f"{folder}/clips", mix=f"{folder}/clips/left/4.wav", negatives=f"{folder}/clips")
+    evaluation = evaluate_request(kws.Bundle.load(f"{folder}/a.kws"), streams)
+    evaluation.write_json(f"{folder}/e.json")
+    assert evaluation.points

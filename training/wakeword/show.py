@@ -21,7 +21,9 @@ def show_pronunciation(words: Sequence[WordConfig], engine: SpeechEngine, consol
         for text in word.texts:
             spoken = engine.pronounce(text)
             phonemes = f"   say it otherwise: --say {shlex.quote(f'[[{spoken.phonemes}]]')}" if spoken.phonemes else ""
-            console.print(f"{word.label}: {spoken.ipa or text}{phonemes}", highlight=False, markup=False)
+            console.print(
+                f"{word.label}: {spoken.ipa or text}{phonemes}", highlight=False, markup=False, soft_wrap=True
+            )
 
 
 def show_project(project: WordProject, console: Console | None = None) -> None:
