@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.bundle import Bundle, DecisionConfig, OperatingPoint
-from kws.errors import ConfigError, ImportModelError
+from kws.errors import ConfigError, ImportModelError, note
 from kws.features import AnyFeaturesConfig, FeaturesConfig, MicroFeaturesConfig
 from kws.importer.microwakeword import settings_of
 from kws.importer.section import model_section
@@ -69,6 +69,8 @@ def default_decision(labels: Sequence[str], *, threshold: float = 0.8, refractor
         raise ConfigError(f"threshold is {threshold}; expected more than 0, up to 1")
     level = max(1, round(threshold * 255))
     thresholds = tuple(0 if is_quiet(label) else level for label in labels)
+    if not any(thresholds):
+        note(f"none of the labels {', '.join(labels)} is a keyword by its name: this bundle will never fire")
     return DecisionConfig(
         operating_points=(OperatingPoint(thresholds=thresholds),), refractory_frames=refractory_frames
     )

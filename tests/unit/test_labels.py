@@ -114,6 +114,11 @@ def test_two_phrases_with_one_label_are_refused_before_anything_is_spoken() -> N
         make_project(("background noise",))
 
 
+def test_a_bundle_that_would_never_fire_is_told() -> None:
+    with pytest.warns(KwsWarning, match="never fire"):
+        default_decision(["_silence_", "_unknown_"])
+
+
 ROWS = ["silence", "unknown", "yes", "no"]
 
 

@@ -12,7 +12,7 @@ from kws.datasets.recordings import read_recordings
 from typer.testing import CliRunner
 
 from kws.cli import build_app
-from kws.errors import DatasetError, KwsError
+from kws.errors import DatasetError, KwsError, KwsWarning
 
 
 def speech(seconds: float = 0.6, peak: int = 9000) -> np.ndarray:
@@ -71,6 +71,14 @@ def test_kept_takes_are_numbered_listed_and_read_back(tmp_path: Path) -> None:
     takes = read_recordings(tmp_path, ["hey nova"])
     assert len(takes) == 2
     assert np.array_equal(takes[0].samples, verdict.samples)
+
+
+@pytest.mark.parametrize("folder", ["hey_nova", "Hey Nova", "HEY-NOVA"])
+def test_takes_are_found_however_their_folder_spells_the_label(tmp_path: Path, folder: str) -> None:
+    recorder.keep(recorder.judge(speech()), folder=tmp_path, label=folder, speaker="me")
+    (tmp_path / folder.replace(" ", "_") / "._me.wav").write_bytes(b"x")
+    with pytest.warns(KwsWarning, match="1 hidden file"):
+        assert [take.label for take in read_recordings(tmp_path, ["hey nova", "computer"])] == ["hey nova"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
