@@ -10,7 +10,7 @@ BOARD  ?= netduinoplus2
 # Modules with pages of their own; `kws` is the index of what most programs need.
 API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
           kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.device kws.importer kws.datasets.recorder
-EXTRAS := train,voices,plots,reference,firmware,emulator,flash,dev,mic,docs
+EXTRAS := train,voices,negatives,plots,reference,firmware,emulator,flash,dev,mic,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 export TF_CPP_MIN_LOG_LEVEL ?= 3

@@ -108,7 +108,9 @@ def open_folder(folder: Path) -> Corpus:
         If the folder is missing, or holds no clips in a known layout.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; get the data with: kws dataset download {folder}")
+        raise DatasetError(
+            f"{folder}: no such folder; get the data with: kws dataset download speech_commands --out {folder}"
+        )
     inside = [folder / name for name in _OWN_FOLDERS if (folder / name).is_dir()]
     folder = inside[0] if inside else folder
     clips = _from_manifest(folder) if (folder / _MANIFEST).is_file() else _from_archive(folder)

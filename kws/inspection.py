@@ -13,6 +13,7 @@ from rich.table import Table
 
 from kws.bundle import Bundle
 from kws.core import aligned_copy, check, ffi, lib
+from kws.decision import describe_point
 from kws.model import LayerInfo, Model
 
 _SHOWN_ABOVE = {"name", "macs_per_window"}
@@ -70,6 +71,8 @@ def print_bundle(bundle: Bundle, console: Console) -> None:
     info = describe(bundle)
     console.print(_figures_table(info))
     console.print(_points_table(bundle))
+    for index in range(len(bundle.decision.operating_points)):
+        console.print(f"{index}: {describe_point(bundle.decision, bundle.metadata, index)}", highlight=False)
     console.print(_layer_table(Model(bundle).layers, info["model"]))
     if bundle.metadata:
         console.print(_provenance_table(bundle.metadata))
@@ -145,12 +148,12 @@ def _gate_text(gate: dict[str, Any] | None, window_frames: int, hop_ms: float) -
 
 def _points_table(bundle: Bundle) -> Table:
     decision = bundle.decision
-    table = Table(title="operating points: thresholds of 255, - never fires", title_justify="left")
+    title = "operating points: thresholds of 255, - never fires"
+    table = Table(title=title, title_justify="left")
     table.add_column("label")
-    for index, point in enumerate(decision.operating_points):
-        rate = point.false_accepts_per_hour
+    for index in range(len(decision.operating_points)):
         mark = " (default)" if index == decision.default_operating_point else ""
-        table.add_column(f"{index}: {'not measured' if rate is None else f'{rate:g} FA/h'}{mark}", justify="right")
+        table.add_column(f"{index}{mark}", justify="right")
     for row, label in enumerate(bundle.labels):
         thresholds = [point.thresholds[row] for point in decision.operating_points]
         table.add_row(escape(label), *(str(threshold) if threshold else "-" for threshold in thresholds))

@@ -4,14 +4,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from kws.bundle import Bundle
+    from kws.evaluation.calibration import Promise
+    from kws.evaluation.run import OnProgress
+    from kws.evaluation.tracks import ScoreTrack
 
 
 def calibrate(
     bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws.")],
-    ambient: Annotated[list[Path], typer.Argument(help="Recordings without a keyword (files or folders).")],
+    ambient: Annotated[
+        list[Path] | None, typer.Argument(help="Recordings without a keyword (files or folders) to choose on.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The calibrated bundle; default: NAME_calibrated.kws.")
     ] = None,
@@ -19,39 +31,83 @@ def calibrate(
         list[float] | None,
         typer.Option(help="Wanted false accepts per hour, all keywords together; repeat for more points."),
     ] = None,
+    report: Annotated[
+        list[Path] | None, typer.Option(help="Other recordings without a keyword, to measure on what was chosen.")
+    ] = None,
+    negatives: Annotated[
+        Path | None, typer.Option(help="Folder of `kws dataset download negatives`; default: where that puts them.")
+    ] = None,
 ) -> None:
     """Choose thresholds on audio without keywords and write them into a new bundle, the first as its default.
 
-    Refuses a rate that the audio is too short to support (rule of three).
+    What is measured on audio kept aside for it is a figure; everything else is called an estimate.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from kws.bundle import Bundle
     from kws.cli.arguments import check_order
+    from kws.datasets import negatives as fetched
+    from kws.errors import ConfigError
     from kws.evaluation.calibration import calibrate_bundle, check_rates
-    from kws.evaluation.run import NegativeAudio, score_negatives
     from kws.files import prepare_output
     from kws.progress import task_progress
 
-    check_order("calibrate", bundle, ambient)
+    check_order("calibrate", bundle, ambient or [])
     wanted = fa_per_hour or [0.5]
     check_rates(wanted)
     spotter = Bundle.load(bundle)
     target = out or bundle.with_stem(f"{bundle.stem}_calibrated")
     prepare_output(target, "--out")
-    negatives = NegativeAudio.find(ambient)
     console = Console()
+    there = fetched.find(negatives)
+    if not ambient and there is None:
+        raise ConfigError(
+            "kws calibrate: expected recordings without a keyword to choose on, got none; name folders, or run "
+            "`kws dataset download negatives` once"
+        )
+    if there is not None:
+        console.print(f"negatives: {there}", highlight=False)
+    chosen_on = {"ambient": list(ambient)} if ambient else {}
+    measured_on = {"report": list(report)} if report else {}
+    if there is not None:
+        chosen_on |= {kind: list(files) for kind, files in there.files["calibration"].items()}
+        measured_on |= {kind: list(files) for kind, files in there.files["report"].items()}
     with task_progress(console) as on_progress:
-        tracks = score_negatives(spotter, negatives, on_progress=on_progress)
-        calibrated, chosen = calibrate_bundle(spotter, tracks, wanted, source=negatives.name, on_progress=on_progress)
+        calibrated, promises = calibrate_bundle(
+            spotter,
+            _hear(spotter, chosen_on, on_progress),
+            _hear(spotter, measured_on, on_progress),
+            wanted,
+            source=", ".join(chosen_on),
+        )
     calibrated.save(target)
-    table = Table("label", *(f"{calibration.wanted_fa_per_hour:g} FA/h" for calibration in chosen))
-    for index, label in enumerate(spotter.labels):
-        thresholds = [calibration.thresholds[index] for calibration in chosen]
+    _show(console, spotter, promises)
+    console.print(f"wrote {target}", highlight=False)
+
+
+def _hear(bundle: Bundle, kinds: dict[str, list[Path]], on_progress: OnProgress) -> dict[str, Sequence[ScoreTrack]]:
+    from kws.evaluation.run import NegativeAudio, score_negatives
+
+    return {
+        kind: score_negatives(bundle, NegativeAudio.find(paths), on_progress=on_progress)
+        for kind, paths in kinds.items()
+    }
+
+
+def _show(console: Console, bundle: Bundle, promises: Sequence[Promise]) -> None:
+    from rich.table import Table
+
+    table = Table("label", *(f"{promise.wanted_fa_per_hour:g} FA/h" for promise in promises))
+    for index, label in enumerate(bundle.labels):
+        thresholds = [promise.thresholds[index] for promise in promises]
         if any(thresholds):
             table.add_row(label, *(f"{threshold / 255:.3f}" for threshold in thresholds))
     console.print(table)
-    for calibration in chosen:
-        console.print(f"{calibration.wanted_fa_per_hour:g} FA/h wanted: {calibration.false_accepts}", highlight=False)
-    console.print(f"wrote {target}", highlight=False)
+    for promise in promises:
+        console.print(
+            f"{promise.wanted_fa_per_hour:g} FA/h wanted; {promise.calibration} on the audio it was chosen on; "
+            f"{promise.sentence}",
+            highlight=False,
+        )
+        for kind, rate in promise.by_kind.items():
+            console.print(f"    {kind}: {rate}", highlight=False)

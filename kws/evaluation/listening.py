@@ -15,6 +15,7 @@ import numpy as np
 
 from kws.audio import Samples
 from kws.bundle import Bundle
+from kws.decision import describe_point
 from kws.errors import ConfigError
 from kws.evaluation.truth import HIT_TOLERANCE_S
 from kws.features import Features
@@ -129,5 +130,4 @@ def operating_point_index(bundle: Bundle, operating_point: int | None) -> int:
 def describe_operating_point(bundle: Bundle, operating_point: int | None) -> str:
     """Index of an operating point and what it promises, such as ``1 (0.5 false accepts per hour)``."""
     index = operating_point_index(bundle, operating_point)
-    rate = bundle.decision.operating_points[index].false_accepts_per_hour
-    return f"{index} (false accepts not measured)" if rate is None else f"{index} ({rate:g} false accepts per hour)"
+    return f"{index} ({describe_point(bundle.decision, bundle.metadata, index)})"

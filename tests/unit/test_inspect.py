@@ -58,7 +58,7 @@ def test_tables_fit_80_columns_and_name_every_label(streaming: bool) -> None:
     text = console.export_text()
     assert ("streaming" if streaming else "window") + " model" in text
     assert "…" not in text.split("provenance")[0]
-    for word in [*bundle.labels, "depthwise", "average pool", f"{bundle.arena_bytes:,}", "0.5 FA/h"]:
+    for word in [*bundle.labels, "depthwise", "average pool", f"{bundle.arena_bytes:,}", "1: 0.5 false accepts"]:
         assert word in text
 
 

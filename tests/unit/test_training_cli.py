@@ -32,9 +32,9 @@ def test_dataset_show_counts_words_by_split(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["dataset", "frobnicate"], "expected download or show"),
+        (["dataset", "frobnicate", "x"], "expected `download speech_commands`"),
         (["dataset", "show", "/nowhere"], "kws dataset download"),
-        (["dataset", "download", "x", "--version", "9"], "0.01, 0.02"),
+        (["dataset", "download", "speech_commands", "--out", "x", "--version", "9"], "0.01, 0.02"),
         (["train", "--config", "/nowhere.toml", "--data", "/nowhere"], "no such configuration"),
         (["train", "--config", str(CONFIG), "--data", "/nowhere"], "no such folder"),
     ],

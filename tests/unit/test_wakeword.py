@@ -15,14 +15,13 @@ from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import Surroundings, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
-from kws.training.wakeword import calibration, network, speech
 from kws.training.wakeword import examples as example_scenes
+from kws.training.wakeword import network, speech
 from kws.training.wakeword.batches import WordBatches, decision_targets
 from kws.training.wakeword.config import (
     ExamplesConfig,
     SpeechConfig,
     WordConfig,
-    WordDecisionConfig,
     WordProject,
     load_project,
     make_project,
@@ -33,10 +32,7 @@ from kws.training.wakeword.learn import recognised, scene_loss
 
 from kws.audio import write_wav
 from kws.errors import AudioError, ConfigError, DatasetError, SpeechEngineError
-from kws.evaluation.tracks import ScoreTrack
-from kws.evaluation.truth import Truth
 from kws.features import Features, FeaturesConfig
-from kws.pipeline import Scores
 
 SMALL = WordProject(
     name="hey_nova",
@@ -415,33 +411,3 @@ def test_a_missing_or_empty_folder_of_takes_is_refused(tmp_path: Path) -> None:
         recordings.read_recordings(tmp_path / "nowhere", ["nova"])
     with pytest.raises(DatasetError, match="found none"):
         recordings.read_recordings(tmp_path, ["nova"])
-
-
-def track(hours: float, bursts: list[int]) -> ScoreTrack:
-    """Negative audio with a decision every 40 ms in which single decisions reach the given scores."""
-    decisions = round(hours * 3600 / 0.04)
-    smoothed = np.zeros((decisions, 2), np.uint8)
-    smoothed[:, 0] = 255
-    places = np.linspace(100, decisions - 100, len(bursts)).astype(int)
-    smoothed[places, 1] = bursts
-    smoothed[places, 0] = 0
-    frames = 2 * np.arange(decisions, dtype=np.uint32)
-    samples = (640 * (1 + np.arange(decisions))).astype(np.uint64)
-    scores = Scores(sample_index=samples, frame_index=frames, posteriors=smoothed, smoothed=smoothed)
-    return ScoreTrack(
-        name="radio", labels=("unknown", "nova"), scores=scores, truth=Truth(num_samples=640 * decisions, windows=())
-    )
-
-
-def test_points_are_promised_only_as_far_as_the_audio_reaches() -> None:
-    config = WordDecisionConfig(fa_per_hour=(0.1, 0.5, 2.0))
-    rows = calibration.choose_thresholds([track(2.0, [150, 180, 200, 220, 240])], ["nova"], config)
-    (strict, strict_why), (middle, middle_why), (loose, loose_why) = rows
-    assert not loose_why
-    assert loose[1] <= 151  # 2 per hour of 2 h: four of the five may wake it
-    assert loose[1] < middle[1] < strict[1]  # no promise: from the tail of what was heard ...
-    assert middle[1] > 220  # ... and above it: one of the five in 2 h
-    assert strict[1] > 240
-    assert "needs 6.0 h" in middle_why
-    assert "had 2.00 h" in strict_why
-    assert all(row[0] == 0 for row, _ in rows)

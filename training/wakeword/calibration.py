@@ -7,11 +7,14 @@ validation side only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from kws.datasets.ambient import in_a_row
+from kws.datasets.negatives import Negatives
 from kws.training.augment.sounds import draw_sound
 from kws.training.wakeword.config import WordDecisionConfig
 from kws.training.wakeword.speech import SpeechBank
@@ -19,11 +22,11 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.bundle import Bundle
-from kws.decision import DecisionConfig, OperatingPoint
-from kws.errors import EvaluationError
+from kws.decision import DecisionConfig
+from kws.evaluation.calibration import Promise, promise
 from kws.evaluation.det import DetPoint, det_curve, score_tracks
 from kws.evaluation.metrics import Proportion, StreamScore
-from kws.evaluation.operating_point import calibrate, estimate, hours_needed
+from kws.evaluation.run import NegativeAudio, score_negatives
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.labels import UNKNOWN
@@ -35,6 +38,8 @@ CARD_SNR_DB = 10.0
 _WORDS_PER_STREAM = 200
 _NOISE_S = 60
 _STREAMS = 41
+_USELESS, _MANY = 0.5, 0.1
+"""Shares of validation words missed: a point is not stored, a point is stored with a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +51,18 @@ class Streams:
     noise: NDArray[np.int16]
     negatives: dict[str, NDArray[np.int16]]
     """Name -> long audio without any of the words."""
+    fetched: Negatives | None
+    """Hours of speech, music and clatter, each package of them on one side for good."""
     seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointReport:
-    """One operating point and how it does on the validation streams."""
+    """One operating point, what it promises, and how it does on the spoken words of the validation side."""
 
-    wanted_fa_per_hour: float
-    thresholds: tuple[int, ...]
-    measured: bool
-    """False: there was too little audio to promise the rate; `remark` says how much is needed."""
-    remark: str
+    promise: Promise
     score: StreamScore
+    """On words over noise at `CARD_SNR_DB` and on the audio the point was chosen on: for misses and latency."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,9 @@ class CalibrationReport:
     by_snr: dict[float, Proportion]
     """False-reject rate at the default point."""
     negative_hours: dict[str, float]
+    """Name of audio that calibrated -> hours."""
+    warnings: tuple[str, ...]
+    """What should be known before the bundle is used."""
 
 
 def make_streams(
@@ -78,6 +85,7 @@ def make_streams(
     bank: SpeechBank,
     held_out: Sequence[tuple[str, NDArray[np.int16]]],
     ambient: NDArray[np.int16],
+    fetched: Negatives | None = None,
     *,
     seed: int,
 ) -> Streams:
@@ -92,6 +100,8 @@ def make_streams(
         The user's recordings that did not train.
     ambient : int16 [samples]
         Validation side of the user's negatives; may be empty.
+    fetched : Negatives, optional
+        Their calibration side calibrates and their report side measures.
     seed : int
     """
     rng = np.random.default_rng([seed, _STREAMS])
@@ -104,45 +114,52 @@ def make_streams(
     if ambient.size:
         negatives["ambient"] = ambient
     noise = np.concatenate([to_int16(draw_sound(_NOISE_S * SAMPLE_RATE_HZ, rng)) for _ in range(5)])
-    return Streams(words=words, noise=noise, negatives=negatives, seed=seed)
+    return Streams(words=words, noise=noise, negatives=negatives, fetched=fetched, seed=seed)
 
 
 def calibrate_bundle(bundle: Bundle, config: WordDecisionConfig, streams: Streams) -> CalibrationReport:
     """Choose the operating points of a bundle and measure them."""
     pipeline = Pipeline(bundle)
-    negative = [score_recording(pipeline, samples, name=name) for name, samples in streams.negatives.items()]
+    chosen_on = {name: [score_recording(pipeline, audio, name=name)] for name, audio in streams.negatives.items()}
+    measured_on: dict[str, list[ScoreTrack]] = {}
+    if streams.fetched is not None:
+        chosen_on |= _hear(bundle, streams.fetched.files["calibration"])
+        measured_on = _hear(bundle, streams.fetched.files["report"])
     spoken = {snr_db: _spoken(pipeline, streams, snr_db) for snr_db in SNRS_DB}
     keywords = [label for label in bundle.labels if label != UNKNOWN]
-    thresholds = choose_thresholds(negative, keywords, config)
-    tracks = [*negative, spoken[CARD_SNR_DB]]
-    points = tuple(
-        PointReport(
-            wanted_fa_per_hour=rate,
-            thresholds=row,
-            measured=not remark,
-            remark=remark,
-            score=score_tracks(tracks, row, config.refractory_frames),
-        )
-        for rate, (row, remark) in zip(config.fa_per_hour, thresholds, strict=True)
-    )
-    default = config.fa_per_hour.index(config.default_fa_per_hour)
+    tracks = [track for kind in chosen_on.values() for track in kind] + [spoken[CARD_SNR_DB]]
+    promises = promise(chosen_on, measured_on, keywords, config.refractory_frames, rates_per_hour=config.fa_per_hour)
+    reports = [
+        PointReport(promise=chosen, score=score_tracks(tracks, chosen.thresholds, config.refractory_frames))
+        for chosen in promises
+    ]
+    points, default, warnings = _kept(reports, config.default_fa_per_hour)
     decision = DecisionConfig(
-        operating_points=tuple(_operating_point(point, negative, config) for point in points),
+        operating_points=tuple(report.promise.point for report in points),
         default_operating_point=default,
         smoothing_decisions=config.smoothing_decisions,
         refractory_frames=config.refractory_frames,
     )
-    row = points[default].thresholds
+    source = ", ".join(chosen_on)
+    provenance = {"calibration": [report.promise.to_json(source) for report in points]}
+    row = points[default].promise.thresholds
     return CalibrationReport(
-        bundle=bundle.replace(decision=decision),
-        points=points,
+        bundle=bundle.replace(decision=decision, metadata=bundle.metadata | provenance),
+        points=tuple(points),
         curve=det_curve(tracks, keywords, config.refractory_frames),
         by_snr={
             snr_db: score_tracks([track], row, config.refractory_frames).false_rejects
             for snr_db, track in spoken.items()
         },
-        negative_hours={track.name: track.truth.negative_hours for track in negative},
+        negative_hours={name: sum(track.truth.negative_hours for track in kind) for name, kind in chosen_on.items()},
+        warnings=tuple(warnings),
     )
+
+
+def _hear(bundle: Bundle, kinds: Mapping[str, Sequence[Path]]) -> dict[str, list[ScoreTrack]]:
+    return {
+        kind: score_negatives(bundle, NegativeAudio(name=kind, files=tuple(files))) for kind, files in kinds.items()
+    }
 
 
 def _spoken(pipeline: Pipeline, streams: Streams, snr_db: float) -> ScoreTrack:
@@ -151,33 +168,26 @@ def _spoken(pipeline: Pipeline, streams: Streams, snr_db: float) -> ScoreTrack:
     return score_recording(pipeline, stream.samples, stream.truth.windows, name=f"words at {snr_db:g} dB")
 
 
-def choose_thresholds(
-    negative: Sequence[ScoreTrack], keywords: Sequence[str], config: WordDecisionConfig
-) -> list[tuple[tuple[int, ...], str]]:
-    """Thresholds for every wanted rate, and why they are no promise (empty when they are).
+def _kept(reports: Sequence[PointReport], default_rate: float) -> tuple[list[PointReport], int, list[str]]:
+    """Points worth storing, which of them is the default, and warnings.
 
-    Rates that the audio cannot support are estimated from its loudest moments.
+    A point at which most of the words go unheard is no choice anyone would make: it is left out, and its absence said.
     """
-    chosen: dict[float, tuple[tuple[int, ...], str]] = {}
-    hours = sum(track.truth.negative_hours for track in negative)
-    looser = (0,) * len(negative[0].labels)
-    for rate in sorted(config.fa_per_hour, reverse=True):
-        try:
-            thresholds, remark = (
-                calibrate(negative, keywords, config.refractory_frames, fa_per_hour=rate).thresholds,
-                "",
-            )
-        except EvaluationError as error:
-            needed = hours_needed(rate)
-            remark = f"needs {needed:.1f} h without the words, had {hours:.2f} h" if hours < needed else str(error)
-            thresholds = estimate(negative, keywords, config.refractory_frames, fa_per_hour=rate)
-        looser = tuple(max(pair) for pair in zip(thresholds, looser, strict=True))
-        chosen[rate] = looser, remark
-    return [chosen[rate] for rate in config.fa_per_hour]
-
-
-def _operating_point(point: PointReport, negative: Sequence[ScoreTrack], config: WordDecisionConfig) -> OperatingPoint:
-    if not point.measured:
-        return OperatingPoint(thresholds=point.thresholds)
-    measured = score_tracks(negative, point.thresholds, config.refractory_frames).false_accepts
-    return OperatingPoint(thresholds=point.thresholds, false_accepts_per_hour=measured.per_hour)
+    kept = [report for report in reports if report.score.false_rejects.value <= _USELESS]
+    warnings = [
+        f"no operating point for {report.promise.wanted_fa_per_hour:g} false accepts per hour: it would miss "
+        f"{report.score.false_rejects.value:.0%} of the validation words"
+        for report in reports
+        if report not in kept
+    ]
+    kept = kept or [max(reports, key=lambda report: report.promise.wanted_fa_per_hour)]
+    default = min(
+        range(len(kept)), key=lambda index: abs(math.log(kept[index].promise.wanted_fa_per_hour / default_rate))
+    )
+    missed = kept[default].score.false_rejects.value
+    if missed > _MANY:
+        warnings.append(
+            f"the default operating point misses {missed:.0%} of the validation words: choose another, or teach it "
+            "with recordings of the word (kws record) and more negatives"
+        )
+    return kept, default, warnings

@@ -51,6 +51,8 @@ def write_card(
             "card_snr_db": f"{CARD_SNR_DB:g}",
             "hours": f"{hours:.2f}",
             "negatives": [(name, f"{h:.2f} h") for name, h in report.negative_hours.items()],
+            "by_kind": [(kind, str(rate)) for kind, rate in point.promise.by_kind.items()],
+            "warnings": report.warnings,
             "data": _data_rows(bank, script),
             "near_misses": _nearest(script),
             "learned": learned,
@@ -63,30 +65,36 @@ def write_card(
 
 def points_table(report: CalibrationReport) -> Table:
     """Operating points for the terminal."""
-    columns = ("false accepts", "thresholds", "on validation", f"missed at {CARD_SNR_DB:g} dB SNR", "promised")
+    columns = ("wanted", "thresholds", "false accepts", f"missed at {CARD_SNR_DB:g} dB SNR, synthetic words")
     table = Table(*columns)
     for point in report.points:
         row = _point_row(point, is_default=False)
-        table.add_row(*(row[key] for key in ("wanted", "thresholds", "false_accepts", "missed", "promise")))
+        table.add_row(*(row[key] for key in ("wanted", "thresholds", "promise", "missed")))
     return table
 
 
 def _point_row(point: PointReport, *, is_default: bool) -> dict[str, str]:
     return {
-        "wanted": f"{point.wanted_fa_per_hour:g} /h" + (" (default)" if is_default else ""),
-        "thresholds": ", ".join(str(threshold) for threshold in point.thresholds if threshold),
-        "false_accepts": str(point.score.false_accepts),
+        "wanted": f"{point.promise.wanted_fa_per_hour:g} /h" + (" (default)" if is_default else ""),
+        "thresholds": ", ".join(str(threshold) for threshold in point.promise.thresholds if threshold),
+        "chosen_on": str(point.promise.calibration),
         "missed": str(point.score.false_rejects),
-        "promise": "measured" if point.measured else f"no: {point.remark}",
+        "promise": point.promise.sentence,
     }
 
 
 def _tiles(report: CalibrationReport, point: PointReport) -> list[Tile]:
-    missed, rate = point.score.false_rejects, point.score.false_accepts
+    missed, rate = point.score.false_rejects, point.promise.measured
     low, high = missed.interval
     tiles = [
-        Tile(name="missed", value=f"{missed.value:.1%}", note=f"{missed.total} words, 95 % {low:.1%}-{high:.1%}"),
-        Tile(name="false accepts", value=f"{rate.per_hour:.2f} /h", note=f"{rate.count} in {rate.hours:.2f} h"),
+        Tile(
+            name="missed",
+            value=f"{missed.value:.1%}",
+            note=f"{missed.total} words of the validation side, 95 % {low:.1%}-{high:.1%}",
+        ),
+        Tile(name="false accepts", value=f"~{point.promise.wanted_fa_per_hour:g} /h", note="estimate, not measured")
+        if rate is None
+        else Tile(name="false accepts", value=f"{rate.per_hour:.2f} /h", note=f"{rate.count} in {rate.hours:.2f} h"),
     ]
     latency_ms = point.score.median_latency_ms
     if latency_ms is not None:
@@ -98,7 +106,7 @@ def _tiles(report: CalibrationReport, point: PointReport) -> list[Tile]:
 
 def _marks(report: CalibrationReport) -> dict[str, tuple[float, float]]:
     return {
-        f"{point.wanted_fa_per_hour:g} /h": (
+        f"{point.promise.wanted_fa_per_hour:g} /h": (
             point.score.false_accepts.per_hour,
             point.score.false_rejects.value,
         )

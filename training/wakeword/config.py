@@ -19,6 +19,7 @@ from kws.errors import ConfigError
 from kws.gate import GateConfig
 from kws.labels import UNKNOWN, check_distinct, is_quiet
 
+_PLACES = ("recordings", "ambient", "negatives", "trunk")
 TRUNK = places.models() / "speech_trunk.npz"
 """The one that comes with the project."""
 
@@ -117,6 +118,8 @@ class WordProject:
     """The user's own takes: ``<label>/*.wav`` or ``.flac``."""
     ambient: tuple[Path, ...] = ()
     """Folders or files of audio, any length, in which none of the words is said."""
+    negatives: Path | None = None
+    """Folder of ``kws dataset download negatives``; the usual one when not given and there."""
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
     examples: ExamplesConfig = field(default_factory=ExamplesConfig)
@@ -162,7 +165,7 @@ class WordProject:
     def without_places(self) -> dict[str, Any]:
         """The settings as plain values; which folders they were used with is nobody's business."""
         plain = settings.to_dict(self)
-        return {key: value for key, value in plain.items() if key not in ("recordings", "ambient", "trunk")}
+        return {key: value for key, value in plain.items() if key not in _PLACES}
 
 
 def load_project(path: Path) -> WordProject:
@@ -188,6 +191,7 @@ def make_project(
     say: tuple[str, ...] = (),
     recordings: Path | None = None,
     ambient: tuple[Path, ...] = (),
+    negatives: Path | None = None,
     seed: int | None = None,
 ) -> WordProject:
     """Build a project from phrases or from a TOML file; what else is given replaces what the file says.
@@ -206,5 +210,5 @@ def make_project(
         project = settings.parse(WordProject, {"name": name_of(phrases), "words": words}, where="wake word")
     else:
         project = load_project(config)
-    given: dict[str, Any] = {"recordings": recordings, "ambient": ambient, "seed": seed}
+    given: dict[str, Any] = {"recordings": recordings, "ambient": ambient, "negatives": negatives, "seed": seed}
     return replace(project, **{key: value for key, value in given.items() if value not in (None, ())})

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from kws.datasets.ambient import in_a_row
+from kws.datasets.negatives import Negatives, training_files
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import work
 from kws.training.wakeword.config import ExamplesConfig
@@ -18,7 +20,9 @@ from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 from rich.console import Console
 
-from kws.features import Features, FeaturesConfig
+from kws import places
+from kws.audio import read_audio
+from kws.features import Features, FeaturesConfig, features_section
 from kws.progress import one_bar
 
 _RECORDINGS_FROM = 10_000_000
@@ -78,7 +82,7 @@ class DataMaker:
                 seed=seed,
                 bank=bank,
                 recordings=tuple(take.samples for take in given.takes),
-                ambient=given.ambient.validation if validates else given.ambient.training,
+                ambient=given.ambient.validation if validates else given.backgrounds(seed),
                 validates=validates,
             )
             for validates in (False, True)
@@ -109,8 +113,13 @@ class DataMaker:
             validation=scenes("validation", True, plan(self._config, self._bank, validates=True)),
             recordings=scenes("recording", False, own, _RECORDINGS_FROM) if own else None,
             held_out=scenes("held-out", True, kept, _RECORDINGS_FROM) if kept else None,
-            negatives=Features(self._features).compute(in_a_row([self._given.ambient.training, *sentences])),
+            negatives=self._negatives([self._given.ambient.training, *sentences]),
         )
+
+    def _negatives(self, recordings: Sequence[NDArray[np.int16]]) -> NDArray[np.int8]:
+        heard = Features(self._features).compute(in_a_row(recordings))
+        fetched = self._given.negatives
+        return heard if fetched is None else np.concatenate([heard, negative_features(fetched, self._features)])
 
     def _recording_orders(self) -> tuple[list[Order], list[Order]]:
         takes = self._given.takes
@@ -118,3 +127,24 @@ class DataMaker:
         own = [order for order in orders if not takes[order.take].held_out]
         kept = [order for order in plan_recordings(self._labels, 1) if takes[order.take].held_out]
         return own, kept
+
+
+def negative_features(negatives: Negatives, features: FeaturesConfig) -> NDArray[np.int8]:
+    """Features of the training side ``[frames, num_features]``, one recording behind the other; made once, then read.
+
+    Parameters
+    ----------
+    negatives : Negatives
+    features : FeaturesConfig
+        The front end they are made by.
+    """
+    stage = Features(features)
+    name = hashlib.sha256(features_section(features) + negatives.sha256.encode()).hexdigest()[:16]
+    cached = places.cache_folder() / "features" / f"negatives-{name}.npy"
+    if not cached.is_file():
+        made = np.concatenate([stage.compute(read_audio(path)) for path in training_files(negatives)])
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        part = cached.with_suffix(".part.npy")
+        np.save(part, made)
+        part.replace(cached)
+    return np.asarray(np.load(cached))

@@ -10,8 +10,14 @@ from typing import Any
 
 import numpy as np
 from kws.datasets import recordings
-from kws.datasets.ambient import Ambient, read_ambient
+from kws.datasets.ambient import Ambient, in_a_row, read_ambient
+from kws.datasets.negatives import Negatives, draw_pieces
+from kws.datasets.negatives import find as find_negatives
+from numpy.typing import NDArray
 from rich.console import Console
+
+_BACKGROUND_PIECES, _BACKGROUND_S = 120, 10.0
+"""Of the fetched negatives, to be heard behind words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +26,25 @@ class Given:
 
     takes: tuple[recordings.Take, ...]
     ambient: Ambient
+    negatives: Negatives | None
+    """Hours of other audio that were fetched before."""
 
     @property
-    def sha256(self) -> tuple[str, str]:
-        """Of the takes and of the negatives: names both for stages that depend on them."""
-        return recordings.digest(self.takes), self.ambient.sha256
+    def sha256(self) -> tuple[str, ...]:
+        """Of the takes and of the negatives: names all for stages that depend on them."""
+        fetched = (self.negatives.sha256,) if self.negatives is not None else ()
+        return recordings.digest(self.takes), self.ambient.sha256, *fetched
+
+    def backgrounds(self, seed: int) -> NDArray[np.int16]:
+        """What may be heard behind training scenes: the user's own negatives, and pieces of the fetched ones."""
+        if self.negatives is None:
+            return self.ambient.training
+        pieces = draw_pieces(self.negatives, _BACKGROUND_PIECES, _BACKGROUND_S, seed=seed)
+        return in_a_row([self.ambient.training, *pieces])
 
     def to_dict(self) -> dict[str, Any]:
         """What a bundle's metadata say of it."""
-        takes_sha256, ambient_sha256 = self.sha256
+        takes_sha256, ambient_sha256 = self.sha256[:2]
         return {
             "recordings": {"takes": len(self.takes), "sha256": takes_sha256},
             "ambient": {
@@ -37,11 +53,18 @@ class Given:
                 "validation_hours": round(self.ambient.validation_hours, 4),
                 "sha256": ambient_sha256,
             },
+            **({} if self.negatives is None else {"negatives": self.negatives.to_json()}),
         }
 
 
-def read_given(folder: Path | None, words: Sequence[str], ambient_places: Sequence[Path], console: Console) -> Given:
-    """Read both, as far as they were given.
+def read_given(
+    folder: Path | None,
+    words: Sequence[str],
+    ambient_places: Sequence[Path],
+    negatives_folder: Path | None,
+    console: Console,
+) -> Given:
+    """Read all, as far as they were given.
 
     Parameters
     ----------
@@ -51,6 +74,8 @@ def read_given(folder: Path | None, words: Sequence[str], ambient_places: Sequen
         Labels to look for in it.
     ambient_places : sequence of Path
         Files and folders of negatives.
+    negatives_folder : Path or None
+        What ``kws dataset download negatives`` left; where that puts them, if there are some, when None.
     console : rich.console.Console
         Is told how much there is.
 
@@ -72,4 +97,12 @@ def read_given(folder: Path | None, words: Sequence[str], ambient_places: Sequen
             f"ambient: {ambient.num_files} files, {ambient.training_hours:.2f} h to learn from, "
             f"{ambient.validation_hours:.2f} h to measure on"
         )
-    return Given(takes=takes, ambient=ambient)
+    negatives = find_negatives(negatives_folder)
+    console.print(
+        f"negatives: {negatives}"
+        if negatives is not None
+        else "[yellow]negatives: none, so it never hears films or music, and its operating points are estimates; "
+        "`kws dataset download negatives` fetches 19 hours once (520 MB)[/]",
+        highlight=False,
+    )
+    return Given(takes=takes, ambient=ambient, negatives=negatives)

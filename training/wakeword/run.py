@@ -72,7 +72,7 @@ def execute(
     console.print(f"voices: {engine.name}")
     show_pronunciation(project.words, engine, console)
     script = speech.write_script(project.words, project.speech, engine, seed=project.seed)
-    given = read_given(project.recordings, project.labels[1:], project.ambient, console)
+    given = read_given(project.recordings, project.labels[1:], project.ambient, project.negatives, console)
     trunk = load(project.trunk)
     bank = _speak(project, script, engine, out, console)
     learned = _learn(project, engine.name, bank, given, trunk, out, console)
@@ -80,13 +80,17 @@ def execute(
     draft = _export(learned, project, trunk, given, out)
     console.print("hearing validation streams, choosing thresholds ...")
     held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
-    streams = calibration.make_streams(project.labels, bank, held_out, given.ambient.validation, seed=project.seed)
+    streams = calibration.make_streams(
+        project.labels, bank, held_out, given.ambient.validation, given.negatives, seed=project.seed
+    )
     report = calibration.calibrate_bundle(draft, project.decision, streams)
     bundle_path, card_path = out / f"{project.name}.kws", out / f"{project.name}.html"
     report.bundle.save(bundle_path)
     cost = _cost(report.bundle, board, console)
     card.write_card(card_path, report, project, script=script, learned=learned, bank=bank, cost=cost)
     console.print(card.points_table(report))
+    for warning in report.warnings:
+        console.print(f"[yellow]{warning}[/]", highlight=False)
     console.print(
         f"[bold green]{bundle_path}[/]  {len(report.bundle.data)} bytes, arena {report.bundle.arena_bytes} bytes\n"
         f"model card: {card_path}"

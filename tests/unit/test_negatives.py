@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Negatives come out of packages once, whole, on the side they belong to."""
+
+import csv
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from kws.datasets import negatives
+from kws.datasets.negatives import Package
+from kws.training.wakeword.data import negative_features
+
+from kws.errors import DatasetError
+from kws.features import Features, FeaturesConfig
+
+RATE_HZ = 16000
+FILM = Package(name="film", side="training", kind="acted speech", language="cs", licence="CC0")
+SONGS = Package(name="songs", side="report", kind="music", language="-", licence="CC0", folders=("music",))
+
+
+def tone(seconds: float, hz: float, rate_hz: int = RATE_HZ) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)).astype(np.float32)
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Real Debian packages behind an apt-get that copies them from a folder."""
+    shelf = tmp_path / "shelf"
+    for name, files in {
+        "film": {"share/film/b.flac": tone(2.0, 300), "share/film/a.ogg": tone(1.0, 500)},
+        "songs": {"share/songs/music/m.wav": tone(700.0, 440), "share/songs/effects/e.wav": tone(3.0, 200)},
+        "silent": {},
+    }.items():
+        root = tmp_path / "build" / name
+        (root / "DEBIAN").mkdir(parents=True)
+        (root / "DEBIAN" / "control").write_text(
+            f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: t <t@example.org>\nDescription: {name}\n"
+        )
+        notice = root / "usr" / "share" / "doc" / name / "copyright"
+        notice.parent.mkdir(parents=True)
+        notice.write_text(f"{name} is free\n")
+        for path, samples in files.items():
+            place = root / "usr" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(place, samples, RATE_HZ)
+        shelf.mkdir(exist_ok=True)
+        subprocess.run(["dpkg-deb", "-b", root, shelf / f"{name}_1_all.deb"], check=True, capture_output=True)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "apt-get").write_text(
+        f'#!/bin/sh\necho "$3" >> {shelf}/asked\n'
+        f'cp {shelf}/"$3"_1_all.deb . || {{ echo "E: no such package" >&2; exit 100; }}\n'
+    )
+    (tools / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    return shelf
+
+
+def test_packages_become_pieces_with_a_list_of_what_lies_where(apt: Path, tmp_path: Path) -> None:
+    folder = negatives.fetch(tmp_path / "out", packages=(FILM, SONGS))
+    film = folder / "training" / "film"
+    with (film / "parts.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["source"]).name for row in rows] == ["a.ogg", "b.flac"]
+    assert float(rows[0]["end_s"]) == pytest.approx(1.0, abs=0.01)
+    assert float(rows[1]["start_s"]) == pytest.approx(1.3, abs=0.01)  # 0.3 s of silence between
+    samples, rate_hz = soundfile.read(film / "film-000.flac", dtype="int16")
+    assert rate_hz == RATE_HZ
+    assert np.abs(samples[round(1.05 * RATE_HZ) : round(1.25 * RATE_HZ)]).max() == 0
+    assert (film / "copyright").read_text() == "film is free\n"
+    songs = sorted((folder / "report" / "songs").glob("*.flac"))
+    assert [round(soundfile.info(path).duration) for path in songs] == [600, 100]  # effects are not music
+
+
+def test_what_is_there_is_not_fetched_again(apt: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        negatives.fetch(tmp_path / "out", packages=(FILM,))
+    assert (apt / "asked").read_text().splitlines() == ["film"]
+
+
+def test_sides_kinds_and_hours_are_read_back(apt: Path, tmp_path: Path) -> None:
+    opened = negatives.open_folder(negatives.fetch(tmp_path / "out", packages=(FILM, SONGS)))
+    assert list(opened.files["training"]) == ["acted speech (cs)"]
+    assert list(opened.files["report"]) == ["music"]
+    assert opened.hours["report"] == pytest.approx(700 / 3600, abs=0.001)
+    (film,) = opened.files["training"]["acted speech (cs)"]
+    manifest = film.parent / negatives.MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": "other"}))
+    assert negatives.open_folder(tmp_path / "out").sha256 != opened.sha256
+
+
+def test_a_broken_manifest_names_its_file(apt: Path, tmp_path: Path) -> None:
+    folder = negatives.fetch(tmp_path / "out", packages=(FILM,))
+    (folder / "training" / "film" / negatives.MANIFEST).write_text("{")
+    with pytest.raises(DatasetError, match=r"film/manifest\.json: cannot be read"):
+        negatives.open_folder(folder)
+
+
+def test_a_package_that_apt_does_not_have_is_named_with_what_it_said(apt: Path, tmp_path: Path) -> None:
+    gone = Package(name="gone", side="report", kind="music", language="-", licence="CC0")
+    with pytest.raises(DatasetError, match=r"apt-get download -q failed \(E: no such package\); run `apt-get update`"):
+        negatives.fetch(tmp_path / "out", packages=(gone,))
+    assert not list((tmp_path / "out").glob("*/gone"))
+
+
+def test_a_package_without_audio_is_refused(apt: Path, tmp_path: Path) -> None:
+    silent = Package(name="silent", side="report", kind="music", language="-", licence="CC0")
+    with pytest.raises(DatasetError, match="silent: no audio found"):
+        negatives.fetch(tmp_path / "out", packages=(silent,))
+
+
+def test_systems_without_apt_are_told_what_else_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DatasetError, match="--ambient"):
+        negatives.fetch(tmp_path / "out", packages=(FILM,))
+
+
+def test_features_are_made_once_and_pieces_are_the_same_for_a_seed(
+    apt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
+    opened = negatives.open_folder(negatives.fetch(tmp_path / "out", packages=(FILM, SONGS)))
+    made = negative_features(opened, FeaturesConfig())
+    samples = soundfile.read(tmp_path / "out" / "training" / "film" / "film-000.flac", dtype="int16")[0]
+    assert np.array_equal(made, Features(FeaturesConfig()).compute(samples))
+    (tmp_path / "out" / "training" / "film" / "film-000.flac").unlink()
+    assert np.array_equal(negative_features(opened, FeaturesConfig()), made)
+
+
+def test_pieces_come_from_the_training_side_only(apt: Path, tmp_path: Path) -> None:
+    opened = negatives.open_folder(negatives.fetch(tmp_path / "out", packages=(FILM, SONGS)))
+    pieces = negatives.draw_pieces(opened, 5, 0.5, seed=1)
+    assert all(np.array_equal(a, b) for a, b in zip(pieces, negatives.draw_pieces(opened, 5, 0.5, seed=1), strict=True))
+    film = soundfile.read(tmp_path / "out" / "training" / "film" / "film-000.flac", dtype="int16")[0].tobytes()
+    assert all(piece.size == RATE_HZ // 2 and piece.tobytes() in film for piece in pieces)
