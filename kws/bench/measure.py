@@ -18,7 +18,7 @@ from kws.device.board import BoardInfo, Statistics
 from kws.device.boards import open_board
 from kws.device.build import build_firmware
 from kws.device.cycles import CycleReport, Region, Watch, plugin_arguments, read_report
-from kws.device.launch import QEMU_MACHINES, check_system
+from kws.device.launch import COUNTED_BOARDS, check_system, qemu_machine
 from kws.device.sizes import firmware_sizes, linker_symbols
 from kws.errors import ConfigError
 from kws.features import Features
@@ -84,7 +84,14 @@ def measure(bundle: Bundle, board: str) -> BenchResult:
     KwsError
         Whatever :func:`kws.device.boards.open_board` raises.
     """
-    return _measure_emulated(bundle, board) if board in QEMU_MACHINES else _measure_real(bundle, board)
+    if board in COUNTED_BOARDS:
+        return _measure_emulated(bundle, board)
+    if qemu_machine(board) is not None:
+        raise ConfigError(
+            f"{board}: the cycle model is that of a Cortex-M4; expected {', '.join(COUNTED_BOARDS)}, or the port "
+            "of a real board"
+        )
+    return _measure_real(bundle, board)
 
 
 def test_signal(seconds: float, sample_rate_hz: int, level: float) -> npt.NDArray[np.int16]:

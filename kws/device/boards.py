@@ -16,7 +16,7 @@ from kws.core import lib
 from kws.device.board import Board
 from kws.device.build import board_names
 from kws.device.chips import emulated_chip, start_chip
-from kws.device.launch import QEMU_MACHINES, Child, start_native, start_qemu
+from kws.device.launch import Child, is_process, qemu_machine, start_native, start_qemu
 from kws.device.link import Link
 from kws.errors import BoardNotFoundError, BoardRefusedError, DeviceError
 
@@ -39,7 +39,8 @@ def open_board(
     Parameters
     ----------
     spec : str
-        ``native``, an emulated board (``netduinoplus2``, ``nrf52840dk``, ...), a serial port (``/dev/ttyACM0``,
+        ``native``, an emulated board (``netduinoplus2``, ``nrf52840dk``, ...), the path of a folder with such a board
+        (one that has a ``board.cmake``), a serial port (``/dev/ttyACM0``,
         ``COM3``), or a pyserial URL (``socket://host:port``).
     bundle : path, optional
         The bundle to run. Native and emulated boards are started with it; a real board must have it in its flash.
@@ -71,9 +72,9 @@ def open_board(
         If the emulator, or what builds the firmware, is not installed.
     """
     path = Path(bundle) if bundle is not None else None
-    if spec == "native":
-        return _open_child(start_native(path, arena_bytes=arena_bytes), spec, timeout_s)
-    if spec in QEMU_MACHINES:
+    if is_process(spec):
+        return _open_child(start_native(path, board=spec, arena_bytes=arena_bytes), spec, timeout_s)
+    if qemu_machine(spec) is not None:
         return _open_child(start_qemu(spec, path, qemu_arguments=qemu_arguments), spec, timeout_s)
     if emulated_chip(spec) is not None:
         return _open_child(start_chip(spec, path, sound=sound), spec, timeout_s)
@@ -128,8 +129,7 @@ def _permission(url: str) -> str:
 
 def _known() -> str:
     ports = [port.device for port in list_ports.comports()]
-    programs = {"native", *QEMU_MACHINES}
-    emulated = [name for name in board_names() if name in programs or emulated_chip(name) is not None]
+    emulated = [name for name in board_names() if is_process(name) or qemu_machine(name) or emulated_chip(name)]
     return ", ".join([*emulated, *ports]) + ", or a pyserial URL"
 
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,9 +76,23 @@ def board_names() -> list[str]:
     return sorted(path.parent.name for path in (FIRMWARE / "boards").glob("*/board.cmake"))
 
 
+def board_folder(board: str) -> Path:
+    """Return the folder of a board: one of ``firmware/boards`` by its name, any other by its path."""
+    return FIRMWARE / "boards" / board if Path(board).name == board else Path(board).resolve()
+
+
+def board_setting(board: str, name: str) -> str | None:
+    """Return what a board's ``board.cmake`` sets a variable to, or None: there is no such board, or it does not."""
+    path = board_folder(board) / "board.cmake"
+    if not path.is_file():
+        return None
+    found = re.search(rf"set\({name}\s+([^)]+)\)", path.read_text(encoding="utf-8"))
+    return found[1].strip() if found else None
+
+
 def needs_cross_compiler(board: str) -> bool:
     """Whether a board is another machine than this one."""
-    return "KWS_BOARD_TOOLCHAIN" in (FIRMWARE / "boards" / board / "board.cmake").read_text(encoding="utf-8")
+    return board_setting(board, "KWS_BOARD_TOOLCHAIN") is not None
 
 
 def build_firmware(board: str, *, target: str = "all", folder: Path | None = None) -> Path:
@@ -85,7 +101,7 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
     Parameters
     ----------
     board : str
-        A folder of ``firmware/boards``.
+        A folder of ``firmware/boards``, or the path of a board's folder elsewhere.
     target : str
         CMake target: an application, or ``all``.
     folder : path, optional
@@ -100,14 +116,18 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
     DeviceError
         If the build fails; carries the compiler's words.
     """
-    if board not in board_names():
-        raise BoardNotFoundError(f"there is no firmware for board {board!r}; there is for: {', '.join(board_names())}")
+    source = board_folder(board)
+    if not (source / "board.cmake").is_file():
+        raise BoardNotFoundError(
+            f"there is no firmware for board {board!r}; there is for: {', '.join(board_names())}, and for any folder "
+            "with a board.cmake, by its path"
+        )
     if needs_cross_compiler(board):
         find_tool(CROSS_COMPILER)
     else:
         find_compiler()
     cmake, ninja = find_tool("cmake"), find_tool("ninja")
-    build = folder or places.build_folder() / "firmware" / board
+    build = folder or places.build_folder() / "firmware" / _build_name(source)
     build.mkdir(parents=True, exist_ok=True)
     with FileLock(build / ".lock"):  # two tests at once must not build over each other
         configured = (build / "build.ninja").exists()
@@ -115,9 +135,16 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
             log.info("building the firmware of %s in %s", board, build)
         if not configured:
             _run([cmake, "-S", str(FIRMWARE), "-B", str(build), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
-                  f"-DKWS_BOARD={board}"])  # fmt: skip
+                  f"-DKWS_BOARD={source.name}", f"-DKWS_BOARD_DIR={source}"])  # fmt: skip
         _run([cmake, "--build", str(build), "--target", target])
     return build
+
+
+def _build_name(source: Path) -> str:
+    """Of the build folder of a board; two boards of one name outside the tree do not share it."""
+    if source.parent == FIRMWARE / "boards":
+        return source.name
+    return f"{source.name}-{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
 
 
 def _run(command: list[str]) -> str:

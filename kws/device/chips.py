@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import re
 import select
 import subprocess
 import tempfile
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws import extras, places
-from kws.device.build import FIRMWARE, build_firmware, find_tool
+from kws.device.build import FIRMWARE, board_setting, build_firmware, find_tool
 from kws.device.launch import KEEPER, START_S, STOP_S, Child, check_bundle_file
 from kws.device.sizes import linker_symbols
 from kws.errors import BoardRefusedError, DeviceError
@@ -68,11 +67,10 @@ class ChipReport:
 
 def emulated_chip(board: str) -> EmulatedChip | None:
     """Return what emulates a board: the ``KWS_BOARD_EMULATOR`` of its ``board.cmake``; None without one."""
-    path = FIRMWARE / "boards" / board / "board.cmake"
-    found = path.is_file() and re.search(r"set\(KWS_BOARD_EMULATOR ([^)]+)\)", path.read_text(encoding="utf-8"))
-    if not found:
+    found = board_setting(board, "KWS_BOARD_EMULATOR")
+    if found is None:
         return None
-    chip, *options = found[1].split()
+    chip, *options = found.split()
     return EmulatedChip(chip=chip, options=tuple(options))
 
 

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from kws.device.build import build_firmware, find_tool
+from kws.device.build import board_folder, board_setting, build_firmware, find_tool, needs_cross_compiler
 from kws.device.sizes import linker_symbols
 from kws.errors import BoardRefusedError, BundleError, DeviceError
 
 START_S = 10.0
 STOP_S = 10.0
-QEMU_MACHINES = {"netduinoplus2": "netduinoplus2"}
-"""Board -> the machine of QEMU that emulates it."""
+COUNTED_BOARDS = frozenset({"netduinoplus2"})
+"""Those whose cycles ``firmware/emulator`` counts: it models a Cortex-M4."""
 
 KEEPER = 'exec 3<&0; "$@" </dev/null & child=$!; (cat <&3 >/dev/null; kill $child 2>/dev/null) & wait $child'
 """Runs a program until it ends, or until our end of its standard input is closed: however this process ends, the
@@ -31,6 +31,16 @@ emulator does not outlive it."""
 
 FIRST_FREE_FD = 10
 """The keeper uses file descriptors below."""
+
+
+def qemu_machine(board: str) -> str | None:
+    """Return the machine of QEMU that emulates a board, as its ``board.cmake`` says (``KWS_BOARD_QEMU``), or None."""
+    return board_setting(board, "KWS_BOARD_QEMU")
+
+
+def is_process(board: str) -> bool:
+    """Whether a board is a program on this machine: its ``board.cmake`` names no toolchain."""
+    return (board_folder(board) / "board.cmake").is_file() and not needs_cross_compiler(board)
 
 
 class Child:
@@ -89,13 +99,17 @@ def check_bundle_file(bundle: Path | None) -> None:
         raise BundleError(f"{bundle}: no such bundle; 'kws train' and 'kws import' make one")
 
 
-def start_native(bundle: Path | None, *, arena_bytes: int | None = None, app: str = "kws") -> Child:
-    """Start the native board.
+def start_native(
+    bundle: Path | None, *, board: str = "native", arena_bytes: int | None = None, app: str = "kws"
+) -> Child:
+    """Start a board that is a process.
 
     Parameters
     ----------
     bundle : path, optional
         None starts a board without a bundle.
+    board : str
+        One for which :func:`is_process` is true; it takes the arguments of ``native``.
     arena_bytes : int, optional
         Memory for the pipeline; plenty when omitted.
     app : str
@@ -106,9 +120,9 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None, app: st
     DeviceError
         If it does not come up.
     """
-    check_system("native")
+    check_system(board)
     check_bundle_file(bundle)
-    program = build_firmware("native", target=app) / f"{app}.elf"
+    program = build_firmware(board, target=app) / f"{app}.elf"
     command = [str(program)]
     command += ["--bundle", str(bundle)] if bundle else []
     command += ["--arena-bytes", str(arena_bytes)] if arena_bytes is not None else []
@@ -119,7 +133,7 @@ def start_native(bundle: Path | None, *, arena_bytes: int | None = None, app: st
     if not child.url:
         words = child.words()
         child.stop()
-        raise DeviceError(f"the native board did not start: {words or 'it printed no port'}")
+        raise DeviceError(f"the board {board} did not start: {words or 'it printed no port'}")
     return child
 
 
@@ -136,7 +150,7 @@ def start_qemu(
     Parameters
     ----------
     board : str
-        A key of ``QEMU_MACHINES``.
+        One with a :func:`qemu_machine`.
     bundle : path, optional
         Loaded where the firmware looks for it; None leaves that flash empty.
     app : str
@@ -157,7 +171,7 @@ def start_qemu(
     check_bundle_file(bundle)
     qemu = find_tool("qemu-system-arm")
     firmware = program or build_firmware(board, target=app) / f"{app}.elf"
-    command = [qemu, "-machine", QEMU_MACHINES[board], "-kernel", str(firmware), "-display", "none"]
+    command = [qemu, "-machine", str(qemu_machine(board)), "-kernel", str(firmware), "-display", "none"]
     command += ["-monitor", "none", *qemu_arguments]
     if bundle is not None:
         symbols = linker_symbols(firmware)

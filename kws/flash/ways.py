@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ import serial
 from serial.tools import list_ports
 
 from kws import extras
-from kws.device.build import FIRMWARE, find_tool
+from kws.device.build import board_names, board_setting, find_tool
 from kws.errors import BoardNotFoundError, ConfigError, DeviceError
 from kws.flash.image import Image
 from kws.flash.samba import flash_samba
@@ -62,20 +61,18 @@ def way_of(board: str) -> Way:
     ConfigError
         If it does not say.
     """
-    path = FIRMWARE / "boards" / board / "board.cmake"
-    found = path.is_file() and re.search(r"set\(KWS_BOARD_FLASH ([^)]+)\)", path.read_text(encoding="utf-8"))
-    if not found:
+    found = board_setting(board, "KWS_BOARD_FLASH")
+    if found is None:
         raise ConfigError(
             f"{board}: there is no way to flash it here; boards that have one: {', '.join(flashable_boards())}"
         )
-    name, *arguments = found[1].split()
+    name, *arguments = found.split()
     return Way(name=name, arguments=tuple(arguments))
 
 
 def flashable_boards() -> list[str]:
     """Return the boards that say how they are flashed."""
-    files = sorted((FIRMWARE / "boards").glob("*/board.cmake"))
-    return [path.parent.name for path in files if "KWS_BOARD_FLASH" in path.read_text(encoding="utf-8")]
+    return [board for board in board_names() if board_setting(board, "KWS_BOARD_FLASH") is not None]
 
 
 def _usb_ids(text: str) -> tuple[int, int]:

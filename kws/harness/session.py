@@ -276,9 +276,9 @@ def open_session(
         yield HostSession(Bundle.load(Path(bundle_path)), operating_point)
         return
     from kws.device import open_board
-    from kws.device.launch import QEMU_MACHINES
+    from kws.device.launch import COUNTED_BOARDS
 
-    if board in QEMU_MACHINES and count_cycles:
+    if board in COUNTED_BOARDS and count_cycles:
         with _counting_emulator(board) as (arguments, read_counts):
             with open_board(board, bundle=Path(bundle_path), qemu_arguments=arguments) as opened:
                 session = BoardSession(opened, board, operating_point, features=features)

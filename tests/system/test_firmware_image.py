@@ -36,9 +36,9 @@ def test_image_has_no_heap_and_no_stdio(program: Path) -> None:
     assert not names & {"malloc", "_malloc_r", "free", "_sbrk", "printf", "_printf_r", "puts"}
 
 
-def test_a_program_takes_under_29_kib_flash_and_6_kib_ram_and_leaves_100_kib_for_the_arena(program: Path) -> None:
+def test_a_program_takes_under_40_kib_flash_and_6_kib_ram_and_leaves_100_kib_for_the_arena(program: Path) -> None:
     sizes = firmware_sizes(program)
-    assert sizes.flash_bytes < 29 * KIB
+    assert sizes.flash_bytes < 40 * KIB
     assert sizes.static_bytes < 6 * KIB
     assert sizes.arena_bytes > 100 * KIB
     assert all(frame < 1024 for _, frame in sizes.deepest_frames)
@@ -50,7 +50,7 @@ def test_sizes_are_told_in_one_paragraph(program: Path) -> None:
 
 
 def test_an_unknown_board_is_named_with_those_there_are() -> None:
-    with pytest.raises(BoardNotFoundError, match=r"'arduino'; there is for: native, netduinoplus2"):
+    with pytest.raises(BoardNotFoundError, match=r"'arduino'; there is for: .*native, netduinoplus2"):
         build_firmware("arduino")
 
 

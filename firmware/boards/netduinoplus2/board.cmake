@@ -10,3 +10,4 @@ set(KWS_BOARD_SOURCES
     mcu/stm32f4/vectors.c)
 set(KWS_BOARD_INCLUDES mcu/armv7em mcu/stm32f4)
 set(KWS_BOARD_LINKER_SCRIPT mcu/stm32f4/stm32f405.ld)
+set(KWS_BOARD_QEMU netduinoplus2)
