@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How far estimates of level are from the one definition, `kws.levels`: `make eval KWS_DATA=DIR`.
 
 On validation words of Speech Commands: the active level of ITU-T P.56, and the signal-to-noise ratio that two estimates

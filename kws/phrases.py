@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pieces of what is told to users."""
 
 from __future__ import annotations
