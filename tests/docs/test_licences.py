@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every source file names its licence, so that a copied file keeps it."""
 
 from __future__ import annotations
