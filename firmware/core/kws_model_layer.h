@@ -10,7 +10,8 @@
 /* Sums rows up as they come instead of keeping them. */
 static inline bool kws_model_sums_rows(const kws_model_layer_t *record)
 {
-    return record->op == KWS_MODEL_AVERAGE_POOL || record->op == KWS_MODEL_MEAN;
+    return (record->op | 4u) ==
+           7u; /* average pool (3) and mean (7), in one comparison: asked for every row */
 }
 
 static inline bool kws_model_is_join(const kws_model_layer_t *record)
@@ -63,7 +64,8 @@ static inline uint32_t kws_model_dilation(const kws_model_layer_t *record)
 /* Time steps that the kernel spans. */
 static inline uint32_t kws_model_span_rows(const kws_model_layer_t *record)
 {
-    return (record->kernel_height - 1u) * kws_model_dilation(record) + 1u;
+    return (record->dilation_height <= 1u) ? record->kernel_height
+                                           : (record->kernel_height - 1u) * record->dilation_height + 1u;
 }
 
 /* Rows that must come before the first output. */
@@ -72,12 +74,16 @@ static inline uint16_t kws_model_first_wait(const kws_model_layer_t *record)
     return (uint16_t)(kws_model_span_rows(record) - record->pad_top + record->skip_rows);
 }
 
+/* Whether a layer that neither sums nor joins keeps its input rows. */
+static inline bool kws_model_has_ring(const kws_model_layer_t *record)
+{
+    return record->kernel_height > 1u || (record->pad_left | record->pad_right) != 0;
+}
+
 /* Input rows that a layer keeps that neither sums nor joins; 0: its one row lies in scratch. */
 static inline uint32_t kws_model_ring_rows(const kws_model_layer_t *record)
 {
-    const bool one_bare_row =
-        record->kernel_height == 1u && record->pad_left == 0u && record->pad_right == 0u;
-    return one_bare_row ? 0u : kws_model_span_rows(record);
+    return kws_model_has_ring(record) ? kws_model_span_rows(record) : 0u;
 }
 
 /* How many layers before this one its input (0) or the second input of a join (1) is. */
@@ -170,6 +176,23 @@ static inline uint32_t kws_model_shared_offset(const kws_model_t *self, uint32_t
 
 /* Connects the layers of a section whose records were checked: fills in is_chain and shared. False: they do not fit. */
 bool kws_model_graph_fits(kws_model_config_t *self);
+
+/* Lets rows flow through a graph, without values: does every one find room, and is there an output? */
+bool kws_model_rows_meet(const kws_model_config_t *config);
+
+static inline uint16_t kws_model_next_slot(uint16_t slot, uint32_t num_slots)
+{
+    return (uint16_t)((slot + 1u >= num_slots) ? 0u : slot + 1u);
+}
+
+/* The engine's steps, in kws_model_rows.c; their comments are there. */
+int8_t *kws_model_input_row(const kws_model_t *self, uint32_t index);
+const int8_t *kws_model_place_row(kws_model_t *self, uint32_t index, const int8_t *values);
+bool kws_model_layer_step(kws_model_t *self, uint32_t index, const int8_t *newest, int8_t *output);
+void kws_model_emit(kws_model_t *self, uint32_t index, const int8_t *output);
+
+/* kws_model_feed for graphs: one pass down the table. */
+bool kws_model_feed_graph(kws_model_t *self, uint32_t start, const int8_t *values);
 
 /* Gives layer `index` its next input row, of padding when values is NULL, and runs it as far as it goes. True when the
  * model gave its output. Layer 0 and no padding: a frame, for every layer that reads frames. */

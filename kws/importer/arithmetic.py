@@ -65,7 +65,8 @@ def activation_clamp(activation: str, output: Quantization) -> tuple[int, int]:
     """Return the lowest and highest int8 output of a fused activation (``CalculateActivationRangeQuantized``)."""
 
     def quantize(real: float) -> int:
-        quotient = float(np.float32(real) / np.float32(output.scale))
+        with np.errstate(over="ignore"):
+            quotient = min(max(float(np.float32(real) / np.float32(output.scale)), -1e9), 1e9)
         return output.zero_point + math.floor(abs(quotient) + 0.5) * (1 if quotient >= 0 else -1)
 
     low, high = {

@@ -165,6 +165,12 @@ def _vector(length: int, item: Any, dtype: Any, budget: _Budget) -> npt.NDArray[
     return np.array([item(i) for i in budget.range(length)], dtype=dtype)
 
 
+def _text(name: bytes | None) -> str:
+    """Return a name of the file, fit for a message."""
+    text = (name or b"").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _tensor(model: Any, tensor: Any, budget: _Budget) -> Tensor:
     if tensor.ShapeLength() > MAX_AXES:
         raise ValueError(f"a tensor with {tensor.ShapeLength()} axes")
@@ -178,7 +184,7 @@ def _tensor(model: Any, tensor: Any, budget: _Budget) -> Tensor:
         budget.range(buffer.DataLength())
         contents = np.frombuffer(buffer.DataAsNumpy().tobytes(), DTYPES[tensor.Type()]).reshape(shape)
     return Tensor(
-        name=(tensor.Name() or b"").decode("utf-8", "replace"),
+        name=_text(tensor.Name()),
         shape=shape,
         type_name=TYPE_NAMES.get(tensor.Type(), str(tensor.Type())),
         scales=_vector(quantization.ScaleLength(), quantization.Scale, np.float32, budget)
@@ -197,7 +203,7 @@ def _operator(model: Any, operator: Any, budget: _Budget) -> Operator:
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     name = OPERATOR_NAMES.get(number, f"operator {number}")
     if name == "CUSTOM":
-        name = f"CUSTOM {(code.CustomCode() or b'').decode('utf-8', 'replace')}"
+        name = f"CUSTOM {_text(code.CustomCode())}"
     options = None
     if name in OPTION_CLASSES and operator.BuiltinOptions() is not None:
         table = operator.BuiltinOptions()

@@ -15,13 +15,15 @@ import numpy.typing as npt
 
 from kws.core import lib
 from kws.importer.network import Layer, Op
-from kws.importer.rescaling import rescaling_constants
+from kws.importer.rescaling import accumulator_range, rescaling_constants, settle_dead_channels
 
 Constants = npt.NDArray[np.int32]
 """Start and multiplier per channel."""
 
 MAX_BIAS = 1 << 22
 """256 * accumulator must stay inside 32 bits."""
+MAX_ACCUMULATOR = 1 << 23
+"""The same for what many inputs can sum up to."""
 LOWEST_WEIGHT = -127
 """With -128 two weights would not fit into one 16-bit lane. TFLite never writes it."""
 BLOCK_CHANNELS = int(lib.KWS_NN_PAIRED_CHANNELS)
@@ -50,6 +52,8 @@ def packed_layer(layer: Layer, *, compact: bool = False) -> Packed:
     compact : bool
         Keep them as TFLite stores them: the smallest form, and the slowest.
     """
+    if layer.op in WEIGHTED and not compact:
+        layer = settle_dead_channels(layer)
     if layer.op in WEIGHTED and not compact and _sums_fit(layer):
         constants = rescaling_constants(layer)
         if _suits_paired(layer) and (constants is not None or layer.op is not Op.DENSE):
@@ -88,7 +92,10 @@ def _sums_fit(layer: Layer) -> bool:
 
 def _suits_paired(layer: Layer) -> bool:
     inputs = layer.kernel[0] * layer.kernel[1] * layer.input.channels
-    return layer.op in (Op.CONV, Op.POINTWISE, Op.DENSE) and inputs <= lib.KWS_NN_PAIRED_MAX_INPUTS
+    if layer.op not in (Op.CONV, Op.POINTWISE, Op.DENSE) or inputs > lib.KWS_NN_PAIRED_MAX_INPUTS:
+        return False
+    lowest, highest = accumulator_range(layer)
+    return bool(lowest.min() >= -MAX_ACCUMULATOR and highest.max() < MAX_ACCUMULATOR)
 
 
 def _suits_stencil(layer: Layer) -> bool:

@@ -13,6 +13,7 @@ than constants that are wrong once.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -29,6 +30,7 @@ SHIFT = 32 + int(lib.KWS_NN_RESCALE_SHIFT)
 STEPS = np.arange(-127, 128, dtype=np.int64)
 """Outputs above a step."""
 INT32 = np.iinfo(np.int32)
+WILD_BIAS = 1 << 22
 FAR = np.int64(1) << 60
 
 
@@ -60,6 +62,27 @@ def rescaling_constants(layer: Layer) -> npt.NDArray[np.int32] | None:
     if np.abs(constants).max() > INT32.max:
         return None
     return constants.astype(np.int32)
+
+
+def settle_dead_channels(layer: Layer) -> Layer:
+    """Return the layer with tame numbers in channels whose output never changes; the same bits.
+
+    Converters give a channel that training has killed a scale near zero and a bias of up to 2**30, which no fast layout
+    can hold.
+    """
+    assert layer.weights is not None
+    assert layer.channels is not None
+    lowest, highest = accumulator_range(layer)
+    wild = np.abs(layer.channels[:, 0].astype(np.int64)) > WILD_BIAS
+    weights, table = layer.weights.copy(), layer.channels.copy()
+    for index in np.flatnonzero(wild):
+        multiplier, shift = int(table[index, 1]), int(table[index, 2])
+        ends = np.array([lowest[index], highest[index]])
+        low, high = _output(layer, multiplier, shift)(ends).tolist() if shift <= 0 else (0, 1)
+        if low == high:
+            table[index] = (256 * (low - layer.output_quantization.zero_point), 1 << 30, -7)  # times 2**-8
+            weights[(..., index) if layer.op is Op.DEPTHWISE else index] = 0
+    return dataclasses.replace(layer, weights=weights, channels=table) if wild.any() else layer
 
 
 def accumulator_range(layer: Layer) -> tuple[Int64Array, Int64Array]:

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.device.build import CROSS_COMPILER, find_tool
+from kws.device.cycles import Watch, plugin_arguments, read_report
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "firmware" / "core"
 EMULATED = ROOT / "tests" / "c" / "emulated"
-COMPILE = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-std=gnu11", "-O2", "-ffunction-sections",
+COMPILE = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-std=gnu11", "-O2", "-g", "-ffunction-sections",
            f"-I{CORE}", f"-I{EMULATED}"]  # fmt: skip
 LINK = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections",
         "-T", str(EMULATED / "program.ld")]  # fmt: skip
@@ -48,7 +49,20 @@ def run_on_m4(cases: Sequence[Case], folder: Path) -> list[npt.NDArray[np.uint8]
     return results + _run(batch, folder)
 
 
+def count_cycles(section: bytes, windows: npt.NDArray[np.int8], folder: Path) -> tuple[npt.NDArray[np.uint8], int]:
+    """Return the posteriors of one model and the cycles of all its steps."""
+    _build([(section, windows)], folder)
+    arguments = plugin_arguments(folder / "models.elf", folder, Watch(functions=("kws_model_step",)))
+    (posteriors,) = _execute([(section, windows)], folder, arguments)
+    return posteriors, sum(row.cycles for row in read_report(folder / "models.elf", folder).calls)
+
+
 def _run(cases: Sequence[Case], folder: Path) -> list[npt.NDArray[np.uint8]]:
+    _build(cases, folder)
+    return _execute(cases, folder, [])
+
+
+def _build(cases: Sequence[Case], folder: Path) -> None:
     (folder / "models.bin").write_bytes(b"".join(_entry(*case) for case in cases))
     (folder / "models.S").write_text(
         '.section .rodata\n.global models, num_models\n.balign 16\nmodels: .incbin "models.bin"\n'
@@ -59,7 +73,10 @@ def _run(cases: Sequence[Case], folder: Path) -> list[npt.NDArray[np.uint8]]:
     sources += [EMULATED / "models_run.c", EMULATED / "semihosting.c", *sorted(CORE.glob("nn/*.c"))]
     compiler = find_tool(CROSS_COMPILER)
     subprocess.run([compiler, *COMPILE, *LINK, *sources, "models.S", "-o", "models.elf"], check=True, cwd=folder)
-    command = [find_tool("qemu-system-arm"), *QEMU, "-kernel", "models.elf"]
+
+
+def _execute(cases: Sequence[Case], folder: Path, arguments: Sequence[str]) -> list[npt.NDArray[np.uint8]]:
+    command = [find_tool("qemu-system-arm"), *QEMU, "-kernel", "models.elf", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=folder)
     lines = iter((done.stdout + done.stderr).split())
     assert done.returncode == 0, done.stdout[-200:] + done.stderr[-200:]

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mlperf_runner import Runner, load
+from mlperf_runner import Runner, infer, load
 from random_bundles import random_bundle
+from random_graphs import random_graph
 
-from kws.bundle import Bundle
+from kws.bundle import Bundle, model_alone
 from kws.device.launch import start_native, start_qemu
+from kws.importer.network import JOINS
+from kws.importer.section import model_section
 from kws.model import Model
 
 BOARDS = ("native", "netduinoplus2")
@@ -115,6 +118,24 @@ def test_it_says_hello_after_a_reset(tmp_path: Path) -> None:
     assert lines[0] == "m-timestamp-mode-performance"
     assert lines[1].startswith("m-lap-us-")
     assert lines[2] == "m-init-done"
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_bundle_with_nothing_but_a_graph_is_served(tmp_path: Path, board: str) -> None:
+    network = random_graph(4, streaming=False)
+    assert any(layer.op in JOINS for layer in network.layers)
+    section = model_section(network, streaming=False, decision_frames=network.window_frames)
+    path = tmp_path / "graph.kws"
+    path.write_bytes(model_alone(section))
+    frames = np.random.default_rng(1).integers(-128, 128, (network.window_frames, network.num_features), np.int8)
+    native = board == "native"
+    child = start_native(path, app="mlperf_tiny") if native else start_qemu(board, path, app="mlperf_tiny")
+    try:
+        runner = Runner(child.url)
+        runner.greet()
+        assert infer(runner, frames.tobytes()) == Model(section).run(frames).tolist()
+    finally:
+        child.stop()
 
 
 def test_without_a_model_it_says_why() -> None:

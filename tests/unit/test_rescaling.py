@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_graphs import GraphMaker
 
 from kws.core import lib
 from kws.importer.arithmetic import quantize_multiplier, requantize_once, requantize_twice
-from kws.importer.network import Layer, Op, Quantization, Shape
+from kws.importer.network import FRAMES, Layer, Op, Quantization, Shape
 from kws.importer.packing import packed_layer
-from kws.importer.rescaling import accumulator_range, find_constants, rescaling_constants
+from kws.importer.rescaling import accumulator_range, find_constants, rescaling_constants, settle_dead_channels
 from kws.importer.tflite import import_tflite
-from kws.reference.model import rescale_once, rescale_twice
+from kws.reference.model import rescale_once, rescale_twice, run_layer
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "speech_commands_12.tflite"
 
@@ -144,3 +146,19 @@ def test_every_layer_of_the_shipped_model_has_constants() -> None:
     layers = [layer for layer in import_tflite(SHIPPED).layers if layer.weights is not None]
     assert len(layers) == 12
     assert all(rescaling_constants(layer) is not None for layer in layers)
+
+
+def test_dead_channels_with_wild_biases_are_settled_without_changing_a_bit() -> None:
+    maker = GraphMaker(np.random.default_rng(1), Shape(height=4, width=4, channels=4), streaming=False)
+    maker.add(Op.CONV, (FRAMES,), kernel=(2, 2), channels=8)
+    layer = maker.layers[0]
+    assert layer.channels is not None
+    table = layer.channels.copy()
+    table[2], table[5] = (1 << 30, 1 << 30, -27), (-(1 << 30), 1 << 30, -20)
+    wild = dataclasses.replace(layer, channels=table)
+    settled = settle_dead_channels(wild)
+    assert settled.channels is not None
+    assert np.abs(settled.channels[:, 0]).max() < 1 << 22
+    feature_map = np.random.default_rng(2).integers(-128, 128, (4, 4, 4)).astype(np.int64)
+    np.testing.assert_array_equal(run_layer(settled, feature_map), run_layer(wild, feature_map))
+    assert settle_dead_channels(layer) is layer

@@ -44,7 +44,7 @@ enum {
 /* KWS_NN_LAYOUT_PAIRED: conv_paired.h */
 enum {
     KWS_NN_PAIRED_CHANNELS = 4,    /* in a block */
-    KWS_NN_PAIRED_MAX_INPUTS = 256 /* kernel_height * kernel_width * input_channels */
+    KWS_NN_PAIRED_MAX_INPUTS = 1024 /* kernel_height * kernel_width * input_channels */
 };
 
 /* Of channels 2i and 2i + 1 of a block; the start of the odd one comes before the weights. */

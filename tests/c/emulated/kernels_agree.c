@@ -18,7 +18,7 @@ enum {
 
 static uint32_t random_state;
 static _Alignas(16) int8_t weights[24 * 1024];
-static _Alignas(16) uint8_t scratch[4096];
+static _Alignas(16) uint8_t scratch[8192];
 static _Alignas(16) int8_t input_rows[MAX_HEIGHT][2048];
 static _Alignas(16) int8_t outputs[2][1024 + 4];
 

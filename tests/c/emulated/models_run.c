@@ -6,6 +6,7 @@
 
 enum {
     ARENA_BYTES = 110 * 1024,
+    MAX_OUTPUTS = 1024,
     ALIGNMENT = 16
 };
 
@@ -25,7 +26,7 @@ typedef struct {
 static void print_line(const uint8_t *posteriors, uint32_t num_labels)
 {
     static const char digits[] = "0123456789abcdef";
-    char text[2 * KWS_MODEL_MAX_LABELS + 2];
+    static char text[2 * MAX_OUTPUTS + 2];
     char *at = text;
     for (uint32_t i = 0u; i < num_labels; ++i) {
         *at++ = digits[posteriors[i] >> 4];
@@ -40,7 +41,7 @@ static int run_model(const entry_t *entry)
 {
     const uint8_t *section = (const uint8_t *)(entry + 1);
     const int8_t *frames = (const int8_t *)section + entry->section_bytes;
-    uint8_t posteriors[KWS_MODEL_MAX_LABELS];
+    static uint8_t posteriors[MAX_OUTPUTS];
     kws_model_config_t config;
     kws_model_t model;
     kws_arena_t arena;

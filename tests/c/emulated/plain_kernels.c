@@ -4,6 +4,7 @@
 #define kws_nn_conv_paired_gather    plain_conv_paired_gather
 #define kws_nn_depthwise_quads_row   plain_depthwise_quads_row
 #define kws_nn_depthwise_stencil_row plain_depthwise_stencil_row
+#define kws_nn_mean_finish           plain_mean_finish
 #define kws_nn_paired_scratch_bytes  plain_paired_scratch_bytes
 #define kws_nn_paired_weights_bytes  plain_paired_weights_bytes
 #define kws_nn_pool_columns          plain_pool_columns

@@ -1,0 +1,79 @@
+"""All five MLPerf Tiny networks through the engine, rows streaming in: `make eval KWS_DATA=DIR`.
+
+For each of DIR/models/*.tflite: outputs compared with TFLite's reference kernels, RAM (what the engine keeps and its
+scratch; the input is not in it, rows come one by one), and cycles of one inference on the emulated Cortex-M4 (the model
+of firmware/emulator; the core at -O2, zero wait states). Writes benchmarks/mlperf_tiny.json; fails on one difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kws.importer.section import model_section
+from kws.importer.tflite import import_tflite
+from kws.model import Model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
+from models_emulator import count_cycles
+from tflite_nets import Reference
+
+NAMES = {
+    "kws_ref_model": "keyword spotting, DS-CNN",
+    "str_ww_ref_model": "streaming wake word, 1-D DS-CNN",
+    "vww_96_int8": "person detection, MobileNet 0.25",
+    "pretrainedResnet_quant": "image classification, ResNet-8",
+    "ad01_int8": "machine sound, autoencoder",
+}
+NUM_INPUTS = 20
+
+
+def measure(path: Path, folder: Path) -> dict[str, object]:
+    """Compare one network with TFLite, on this PC and on the emulated Cortex-M4, and count."""
+    network = import_tflite(path, scores=False)
+    reference = Reference.of(path.read_bytes())
+    shape = (NUM_INPUTS, network.window_frames, network.num_features)
+    inputs = np.random.default_rng(1).integers(-128, 128, shape).astype(np.int8)
+    section = model_section(network, streaming=False, decision_frames=network.window_frames)
+    model = Model(section)
+    name = network.layers[-1].name
+    wanted = [(reference.run(rows)[name].reshape(-1).astype(np.int16) + 128).astype(np.uint8) for rows in inputs]
+    differing = sum(int(np.any(model.run(rows) != want)) for rows, want in zip(inputs, wanted, strict=True))
+    board, cycles = count_cycles(section, inputs[:1], folder)
+    return {
+        "network": NAMES[path.stem],
+        "inputs": NUM_INPUTS,
+        "differing": differing,
+        "differing_on_cortex_m4": int(np.any(board[0] != wanted[0])),
+        "macs": sum(layer.macs for layer in network.layers),
+        "ram_bytes": model.state_bytes + model.scratch_bytes,
+        "bundle_bytes": len(section),
+        "cycles": cycles,
+    }
+
+
+def main() -> None:
+    """Measure, print, write, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="a folder with models/*.tflite")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("mlperf_tiny.json"))
+    arguments = parser.parse_args()
+    folders = (arguments.data / "models", arguments.data.parent / "models")
+    paths = [path for folder in folders for name in NAMES if (path := folder / f"{name}.tflite").is_file()]
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for path in paths:
+            results[path.stem] = result = measure(path, Path(folder))
+            print(path.stem, result, flush=True)
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if not results or any(r["differing"] or r["differing_on_cortex_m4"] for r in results.values()):
+        sys.exit("outputs differ from TFLite" if results else "no model found")
+
+
+if __name__ == "__main__":
+    main()
