@@ -43,7 +43,7 @@ enum {
 
 /* KWS_NN_LAYOUT_PAIRED: conv_paired.h */
 enum {
-    KWS_NN_PAIRED_CHANNELS = 4,    /* in a block */
+    KWS_NN_PAIRED_CHANNELS = 4,     /* in a block */
     KWS_NN_PAIRED_MAX_INPUTS = 1024 /* kernel_height * kernel_width * input_channels */
 };
 
