@@ -17,7 +17,7 @@ from random_bundles import random_bundle, speech_like
 from kws import places
 from kws.bundle import Bundle
 from kws.device.build import find_tool
-from kws.features import FeaturesConfig
+from kws.features import FeaturesConfig, MicroFeaturesConfig
 from kws.gate import GateConfig
 from kws.pipeline import Pipeline
 
@@ -28,8 +28,9 @@ BUNDLES = {
     "window": lambda: random_bundle(seed=2, streaming=False),
     "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=0), causal=True),
     "log-mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
+    "micro": lambda: random_bundle(seed=5, features=MicroFeaturesConfig()),
 }
-"""All weight layouts, both spectra, both FFT lengths."""
+"""All weight layouts, both front ends, both spectra, both FFT lengths."""
 
 
 @pytest.fixture(scope="module")

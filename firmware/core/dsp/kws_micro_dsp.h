@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_MICRO_WEIGHT_BITS = 12, /* window and band weights are Q12 */
     KWS_MICRO_SNR_BITS = 12,
@@ -53,5 +57,9 @@ void kws_micro_control_gain(uint32_t *bands, const uint32_t *noise, uint32_t num
  * 2^16 * (log2(1 + i / 128) - i / 128). */
 void kws_micro_logarithms(uint32_t *bands, uint32_t num_bands, const uint16_t *table_q16,
                           uint32_t correction_bits, uint32_t scale_shift);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
