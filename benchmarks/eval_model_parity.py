@@ -98,7 +98,7 @@ def candidates(data: Path) -> Iterator[tuple[Path, Network, FeaturesConfig | byt
                 yield path, network, config, {"packed weights": packed, "compact weights": compact}
     for path in sorted(MODELS.glob("*.tflite")):
         bundle = Bundle.load(path.with_suffix(".kws"))
-        front_end, section = bundle.section("FEAT"), bundle.section("MODL")
+        front_end, section = bundle.front_end, bundle.section("MODL")
         assert front_end is not None
         assert section is not None
         yield path, import_tflite(path), front_end, {"shipped bundle": section}

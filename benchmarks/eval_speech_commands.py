@@ -54,7 +54,7 @@ def equals_tflite(bundle: Bundle, tflite: bytes, clips: ClipSet, score: ClipScor
     load_tensorflow()
     from kws.training.fit.quantize import run_tflite
 
-    features = Features(bundle.section("FEAT") or b"").compute_batch(clips.clips())
+    features = Features(bundle.front_end).compute_batch(clips.clips())
     return np.array_equal(run_tflite(tflite, features), score.posteriors)
 
 

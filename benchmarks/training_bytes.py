@@ -80,7 +80,7 @@ def word(folder: Path) -> Path:
             variants_per_take=1, near=30, other=24, noise=16, per_epoch=256, recording_variants=3
         ),
         optimizer=OptimizerConfig(epochs=2, batch_clips=64, warmup_epochs=0.0),
-        quantize=QuantizeConfig(calibration_clips=20),
+        quantize=QuantizeConfig(representative_clips=20),
         trunk=trunk,
         recordings=takes,
         ambient=(ambient,),

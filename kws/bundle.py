@@ -165,6 +165,11 @@ class Bundle:
         return self._sections.get(kind)
 
     @property
+    def front_end(self) -> bytes:
+        """The FEAT section, which no bundle is without: what ``kws.features.Features`` takes."""
+        return self._sections["FEAT"]
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """Sections present, in the order of the file."""
         return tuple(self._sections)

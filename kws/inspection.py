@@ -58,7 +58,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _front_end(bundle: Bundle) -> dict[str, int]:
-    section = bundle.section("FEAT") or b""
+    section = bundle.front_end
     pointer, _owner = aligned_copy(section)
     config = ffi.new("kws_features_config_t *")
     check(lib.kws_features_read(config, {"data": pointer, "size_bytes": len(section)}), "features")

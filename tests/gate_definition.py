@@ -18,7 +18,7 @@ def gate_states(bundle: Bundle, audio: np.ndarray, num_frames: int) -> list[bool
     data = ffi.from_buffer("uint8_t[]", section)
     assert lib.kws_gate_read(config, {"data": data, "size_bytes": len(section)}) == lib.KWS_OK
     lib.kws_gate_init(gate, config, Model(bundle).window_frames)
-    features = Features(bundle.section("FEAT"))
+    features = Features(bundle.front_end)
     newest = min(features.hop_samples, features.window_samples)
     states = []
     for frame in range(num_frames):
@@ -30,7 +30,7 @@ def gate_states(bundle: Bundle, audio: np.ndarray, num_frames: int) -> list[bool
 
 def features_heard(bundle: Bundle, audio: np.ndarray, heard: np.ndarray) -> np.ndarray:
     """The features of these frames as if nothing else had ever been said: their windows laid end to end."""
-    section = bytearray(bundle.section("FEAT"))
+    section = bytearray(bundle.front_end)
     features = Features(bytes(section))
     starts = np.asarray(heard, dtype=int) * features.hop_samples
     windows = np.concatenate([audio[start : start + features.window_samples] for start in starts])

@@ -113,7 +113,7 @@ def test_signal(seconds: float, sample_rate_hz: int, level: float) -> npt.NDArra
 def _measure_emulated(bundle: Bundle, board: str) -> BenchResult:
     check_system(board)
     program = build_firmware(board, target="kws") / "kws.elf"
-    rate_hz = Features(bundle.section("FEAT") or b"").sample_rate_hz
+    rate_hz = Features(bundle.front_end).sample_rate_hz
     before, after = (_run(bundle, board, program, test_signal(s, rate_hz, LOUD)) for s in DURATIONS_S)
     if after.statistics.gated_frames:
         raise ConfigError(f"{bundle.name}: its gate closes in the loud test signal; expected a gate that opens")
@@ -138,7 +138,7 @@ def _gate_runs(bundle: Bundle, gate: GateConfig, board: str, program: Path) -> t
 
     How much of the pre-roll is heard depends on whether a decision is due.
     """
-    features = Features(bundle.section("FEAT") or b"")
+    features = Features(bundle.front_end)
     hop_s = features.hop_samples / features.sample_rate_hz
     to_close_s = (gate.hangover_frames + Model(bundle).window_frames) * hop_s
     sound = test_signal(WAKING_S, features.sample_rate_hz, LOUD)

@@ -93,7 +93,7 @@ def evaluate_clips(bundle: Bundle, clips: NDArray[np.int16], expected: Sequence[
     """
     if clips.ndim != 2 or len(clips) != len(expected) or len(clips) == 0:
         raise ValueError(f"expected clips [n, samples] with a label each, got {clips.shape} and {len(expected)} labels")
-    features, model = Features(bundle.section("FEAT") or b""), Model(bundle)
+    features, model = Features(bundle.front_end), Model(bundle)
     parts = []
     for start in range(0, len(clips), _BATCH_CLIPS):
         frames = features.compute_batch(clips[start : start + _BATCH_CLIPS])

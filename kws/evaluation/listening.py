@@ -95,7 +95,7 @@ def listening_of(bundle: Bundle, operating_point: int | None = None) -> Listenin
     ConfigError
         If the bundle has no such operating point.
     """
-    features, model = Features(bundle.section("FEAT") or b""), Model(bundle)
+    features, model = Features(bundle.front_end), Model(bundle)
     thresholds = bundle.decision.operating_points[operating_point_index(bundle, operating_point)].thresholds
     window_samples = (model.window_frames - 1) * features.hop_samples + features.window_samples
     return Listening(

@@ -212,4 +212,4 @@ def _chained(recordings: Iterable[Samples]) -> Iterator[tuple[int, Samples]]:
 
 
 def _sample_rate_hz(bundle: Bundle) -> int:
-    return Features(bundle.section("FEAT") or b"").sample_rate_hz
+    return Features(bundle.front_end).sample_rate_hz

@@ -48,7 +48,7 @@ epochs = 1
 batch_clips = 32
 warmup_epochs = 0.0
 [quantize]
-calibration_clips = 8
+representative_clips = 8
 """
 
 

@@ -34,7 +34,7 @@ TINY = WordProject(
     acoustics=AcousticsConfig(num_rooms=2),
     examples=ExamplesConfig(variants_per_take=1, near=30, other=24, noise=16, per_epoch=256),
     optimizer=OptimizerConfig(epochs=2, batch_clips=64, warmup_epochs=0.0),
-    quantize=QuantizeConfig(calibration_clips=20),
+    quantize=QuantizeConfig(representative_clips=20),
 )
 QUIET = Console(quiet=True)
 

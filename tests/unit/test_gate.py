@@ -46,7 +46,7 @@ class Heard:
 
 def by_its_parts(bundle: Bundle, audio: np.ndarray) -> Heard:
     """The same from the stages one by one, without the pipeline."""
-    features, model, decision = Features(bundle.section("FEAT")), Model(bundle), bundle.decision
+    features, model, decision = Features(bundle.front_end), Model(bundle), bundle.decision
     states = gate_states(bundle, audio, features.num_frames(len(audio)))
     gate = GateConfig.from_section(bundle.section("GATE"))
     heard = np.array(frames_heard(states, gate.preroll_frames, model.decision_frames))
@@ -75,7 +75,7 @@ def detect(bundle: Bundle, frames: np.ndarray, smoothed: np.ndarray) -> list[tup
 
 def by_the_pipeline(bundle: Bundle, audio: np.ndarray, cuts: list[int]) -> tuple[Heard, Pipeline]:
     pipeline = Pipeline(bundle)
-    features = Features(bundle.section("FEAT"))
+    features = Features(bundle.front_end)
     scores, events = [], []
     for chunk in np.split(audio, sorted(cuts)):
         for event in pipeline.feed(chunk):
@@ -133,7 +133,7 @@ def test_decisions_lie_on_the_frames_they_would_lie_on_without_a_gate() -> None:
 def test_frames_are_made_while_awake_only() -> None:
     bundle = random_bundle(seed=1, gate=GATE)
     _, pipeline = by_the_pipeline(bundle, AUDIO, [])
-    frames = Features(bundle.section("FEAT")).compute(AUDIO)
+    frames = Features(bundle.front_end).compute(AUDIO)
     states = gate_states(bundle, AUDIO, len(frames))
     assert pipeline.gated_frames == states.count(False)
     np.testing.assert_array_equal(pipeline.frames, frames[states])

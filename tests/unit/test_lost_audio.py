@@ -18,7 +18,7 @@ from kws.pipeline import Pipeline
 
 def frames_untouched(bundle: Bundle, num_samples: int, gap: tuple[int, int]) -> list[int]:
     """Frames that are heard: whole ones on the stream's grid, with what is cut a multiple of decision_frames."""
-    features, step = Features(bundle.section("FEAT")), Model(bundle).decision_frames
+    features, step = Features(bundle.front_end), Model(bundle).decision_frames
     hop, window = features.hop_samples, features.window_samples
     total = (num_samples - window) // hop + 1
     before = [frame for frame in range(total) if frame * hop + window <= gap[0]]
@@ -44,7 +44,7 @@ def test_the_model_goes_on_with_the_first_whole_frames_behind_a_gap(gap: tuple[i
     np.testing.assert_array_equal(np.concatenate([early.posteriors, pipeline.scores.posteriors]), posteriors)
     frame_index = np.concatenate([early.frame_index, pipeline.scores.frame_index])
     np.testing.assert_array_equal(frame_index, np.array(heard)[at])
-    features = Features(bundle.section("FEAT"))
+    features = Features(bundle.front_end)
     samples = frame_index * features.hop_samples + features.window_samples
     np.testing.assert_array_equal(np.concatenate([early.sample_index, pipeline.scores.sample_index]), samples)
 
@@ -70,7 +70,7 @@ def test_sound_slept_through_before_a_gap_is_not_heard_when_the_gate_opens_behin
     assert slept > 0
     pipeline.skip(gap[1] - gap[0])
     pipeline.feed(audio[gap[1] :])
-    features, step = Features(bundle.section("FEAT")), Model(bundle).decision_frames
+    features, step = Features(bundle.front_end), Model(bundle).decision_frames
     first = -(-gap[1] // features.hop_samples)
     assert pipeline.frames.size > 0
     assert pipeline.scores.frame_index[0] >= first

@@ -69,7 +69,7 @@ def test_streaming_decides_every_time_stride(streaming_bundle: Bundle) -> None:
 def test_frames_are_those_of_the_feature_stage(streaming_bundle: Bundle) -> None:
     pipeline = Pipeline(streaming_bundle)
     pipeline.feed(AUDIO)
-    features = Features(streaming_bundle.section("FEAT"))
+    features = Features(streaming_bundle.front_end)
     np.testing.assert_array_equal(pipeline.frames, features.compute(AUDIO))
 
 

@@ -16,7 +16,7 @@ from kws.training.fit import checkpoint
 from kws.training.fit.architectures import build_logits_model, count_macs
 from kws.training.fit.callbacks import RichProgress
 from kws.training.fit.config import BlockConfig, ModelConfig
-from kws.training.fit.quantize import choose_calibration
+from kws.training.fit.quantize import choose_representative
 from kws.training.fit.train import CHECKPOINT_NAME
 from rich.console import Console
 from training_fixtures import TINY_RUN, tiny_batches, tiny_data
@@ -55,9 +55,9 @@ def test_the_bundle_tells_where_it_comes_from(finished: tuple[Path, RunResult]) 
     assert metadata["data_sha256"] == tiny_data().sha256
     assert metadata["training"]["optimizer"]["epochs"] == 2
     assert metadata["validation"]["c_int8_accuracy"] == round(result.comparison.core_accuracy, 5)
-    calibration = json.loads((folder / "calibration.json").read_text())
-    assert metadata["calibration_sha256"] == calibration["sha256"]
-    assert len(calibration["rows"]) == len(tiny_data().training)
+    representative = json.loads((folder / "representative.json").read_text())
+    assert metadata["representative_sha256"] == representative["sha256"]
+    assert len(representative["rows"]) == len(tiny_data().training)
 
 
 def test_a_run_leaves_plots_and_logs(finished: tuple[Path, RunResult]) -> None:
@@ -151,12 +151,12 @@ def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp_path: Path) -> Non
         learn_clips(tiny_data(), dataclasses.replace(TINY_RUN, optimizer=mad), tmp_path)
 
 
-def test_calibration_clips_are_drawn_by_the_seed_without_repeats() -> None:
-    first, again = choose_calibration(1000, 50, 3), choose_calibration(1000, 50, 3)
+def test_representative_clips_are_drawn_by_the_seed_without_repeats() -> None:
+    first, again = choose_representative(1000, 50, 3), choose_representative(1000, 50, 3)
     assert np.array_equal(first, again)
     assert len(set(first.tolist())) == 50
-    assert not np.array_equal(first, choose_calibration(1000, 50, 4))
-    assert choose_calibration(10, 50, 3).tolist() == list(range(10))
+    assert not np.array_equal(first, choose_representative(1000, 50, 4))
+    assert choose_representative(10, 50, 3).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize(("name", "published"), [("mlperf_tiny", 2_656_768), ("ds_cnn_m", 9.8e6), ("ds_cnn_l", 28.4e6)])

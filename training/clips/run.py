@@ -23,7 +23,7 @@ from kws.training.clips.recipe.sources import continuous_speech
 from kws.training.fit import settings, work
 from kws.training.fit.architectures import build_logits_model, count_macs
 from kws.training.fit.export import export_bundle
-from kws.training.fit.quantize import choose_calibration, quantize
+from kws.training.fit.quantize import choose_representative, quantize
 from kws.training.fit.train import TrainedModel, train
 from numpy.typing import NDArray
 from rich.console import Console
@@ -91,14 +91,14 @@ def train_and_export(
     speech: Sequence[NDArray[np.int16]] = (),
     console: Console | None = None,
 ) -> RunResult:
-    """Train on prepared data and write bundle, TFLite file, calibration list, evaluation and confusion plot.
+    """Train on prepared data and write bundle, TFLite file, representative clips, evaluation and confusion plot.
 
     Parameters
     ----------
     data : TrainingData
     run : RunConfig
     out : Path
-        Gets ``NAME.kws``, ``model.tflite``, ``calibration.json``, ``evaluation.json``, ``confusion.png``,
+        Gets ``NAME.kws``, ``model.tflite``, ``representative.json``, ``evaluation.json``, ``confusion.png``,
         ``run.json``, and checkpoints and TensorBoard logs in ``work/``.
     speech : sequence of int16 arrays
         Continuous speech without keywords, for a recipe.
@@ -146,15 +146,15 @@ def learn_clips(
 def finish(trained: TrainedModel, data: TrainingData, run: RunConfig, out: Path, *, console: Console) -> RunResult:
     """Quantise, export and evaluate a trained network; see ``train_and_export`` for what it writes."""
     console.print("quantising to int8, writing the bundle, comparing float, TFLite and C ...")
-    count = run.quantize.calibration_clips
-    positions = choose_calibration(len(data.training), count, run.seed)
+    count = run.quantize.representative_clips
+    positions = choose_representative(len(data.training), count, run.seed)
     heard = Features(run.features).compute_batch(data.training.clips(positions))
     quantized = quantize(trained.model, heard, run.features)
     tflite_path = out / "model.tflite"
     tflite_path.write_bytes(quantized)
-    calibration = _calibration_record(data, positions)
-    _write_json(out / "calibration.json", calibration)
-    provenance = _provenance(trained, data, run, calibration)
+    representative = _representative_record(data, positions)
+    _write_json(out / "representative.json", representative)
+    provenance = _provenance(trained, data, run, representative)
     draft = export_bundle(
         tflite_path,
         features=run.features,
@@ -179,7 +179,7 @@ def finish(trained: TrainedModel, data: TrainingData, run: RunConfig, out: Path,
     return RunResult(bundle_path=bundle_path, bundle=bundle, comparison=comparison)
 
 
-def _calibration_record(data: TrainingData, positions: np.ndarray) -> dict[str, Any]:
+def _representative_record(data: TrainingData, positions: np.ndarray) -> dict[str, Any]:
     rows = data.training.rows[positions]
     words = [data.training.words[position] for position in positions]
     digest = hashlib.sha256(data.training.clips(positions).tobytes()).hexdigest()
@@ -187,14 +187,14 @@ def _calibration_record(data: TrainingData, positions: np.ndarray) -> dict[str, 
 
 
 def _provenance(
-    trained: TrainedModel, data: TrainingData, run: RunConfig, calibration: dict[str, Any]
+    trained: TrainedModel, data: TrainingData, run: RunConfig, representative: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "name": run.name,
         "training": settings.to_dict(run),
         "data_sha256": data.sha256,
         "training_clips": len(data.training),
-        "calibration_sha256": calibration["sha256"],
+        "representative_sha256": representative["sha256"],
         "parameters": int(sum(np.prod(weight.shape) for weight in trained.model.trainable_weights)),
         "macs_per_window": count_macs(trained.model),
         "tensorflow": tf.__version__,

@@ -60,5 +60,5 @@ class OptimizerConfig:
 class QuantizeConfig:
     """Post-training int8 quantisation."""
 
-    calibration_clips: int = 300
+    representative_clips: int = 300
     """Training clips, drawn by the seed and recorded, that set the range of every activation."""

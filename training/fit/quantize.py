@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Post-training int8 quantisation through TensorFlow Lite, with the calibration clips on record."""
+"""Post-training int8 quantisation through TensorFlow Lite, with the representative clips on record."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from kws.features import FeaturesConfig
 _SEED = 0xCA
 
 
-def choose_calibration(num_clips: int, count: int, seed: int) -> NDArray[np.int64]:
-    """Draw positions of calibration clips, sorted."""
+def choose_representative(num_clips: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Draw positions of representative clips, sorted."""
     rng = np.random.default_rng([seed, _SEED])
     return np.sort(rng.choice(num_clips, size=min(count, num_clips), replace=False))
 
@@ -33,7 +33,7 @@ def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesCon
     model : keras.Model
         Features in real units to logits; softmax is added here.
     features : int8 array, shape [clips, frames, num_features]
-        Calibration clips, as the front end gives them: they set the ranges of the activations.
+        Representative clips, as the front end gives them: they set the ranges of the activations.
     config : FeaturesConfig
         Says what one step of a feature means, which becomes the network's input quantisation, exactly.
 
@@ -50,7 +50,7 @@ def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesCon
     with quiet_tensorflow():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_freeze(with_softmax(model))])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: _calibration(features, config)
+        converter.representative_dataset = lambda: _representative(features, config)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
         tflite: bytes = converter.convert()
@@ -65,7 +65,7 @@ def _freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:
     return convert_variables_to_constants_v2(function)
 
 
-def _calibration(features: NDArray[np.int8], config: FeaturesConfig) -> Iterator[list[NDArray[np.float32]]]:
+def _representative(features: NDArray[np.int8], config: FeaturesConfig) -> Iterator[list[NDArray[np.float32]]]:
     """Yield the clips one by one.
 
     The converter takes the input's range from its smallest and largest value. Two values of the first clip are

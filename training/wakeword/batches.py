@@ -111,7 +111,7 @@ class WordBatches:
         return self._features.dequantize(self._windows(self._validation.features, starts)), self._validation.labels
 
     def plain_features(self, positions: NDArray[np.int64]) -> NDArray[np.int8]:
-        """Windows from the middle of some training scenes; they calibrate the quantisation."""
+        """Windows from the middle of some training scenes; they set the ranges of the int8 network."""
         middle = (self._shape.scene_frames - self._shape.window_frames) // 2
         return self._windows(self._training.features[positions], np.full(len(positions), middle))
 

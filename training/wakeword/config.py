@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.training.augment.acoustics import AcousticsConfig
-from kws.training.augment.features import SurroundingsConfig
-from kws.training.augment.mixing import AugmentConfig
+from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.config import OptimizerConfig, QuantizeConfig
 
@@ -123,10 +122,9 @@ class WordProject:
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
     examples: ExamplesConfig = field(default_factory=ExamplesConfig)
-    masks: AugmentConfig = field(
-        default_factory=lambda: AugmentConfig(time_masks=2, time_mask_frames=4, feature_mask_width=6)
+    masks: MaskConfig = field(
+        default_factory=lambda: MaskConfig(time_masks=2, time_mask_frames=4, feature_mask_width=6)
     )
-    """Only its SpecAugment fields are used."""
     trunk: Path = TRUNK
     """The pretrained layers it starts from; they bring their front end."""
     anchor: float = 0.3

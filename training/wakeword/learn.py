@@ -13,7 +13,7 @@ import tensorflow as tf
 from kws.training.augment.features import MaskConfig
 from kws.training.fit.callbacks import predict
 from kws.training.fit.config import OptimizerConfig
-from kws.training.fit.quantize import choose_calibration
+from kws.training.fit.quantize import choose_representative
 from kws.training.fit.train import train
 from kws.training.wakeword.batches import WordBatches
 from kws.training.wakeword.config import ExamplesConfig
@@ -38,7 +38,7 @@ class Learned:
     validation_accuracy: float
     held_out_recognised: float | None
     """Share of held-out recordings whose word posterior reaches 0.5 in some decision."""
-    calibration: NDArray[np.int8]
+    representative: NDArray[np.int8]
     """Windows ``[clips, frames, num_features]`` that set the ranges of the int8 network."""
 
     def __str__(self) -> str:
@@ -100,12 +100,12 @@ def learn(
         folder=folder,
         loss=partial(scene_loss, smoothing=optimizer.label_smoothing),
     )
-    positions = choose_calibration(len(data.training), num_representative, network.seed)
+    positions = choose_representative(len(data.training), num_representative, network.seed)
     return Learned(
         model=network.of_window(trained.model),
         validation_accuracy=trained.history[-1]["val_accuracy"],
         held_out_recognised=recognised(trained.model, data.held_out, network.features),
-        calibration=batches.plain_features(positions),
+        representative=batches.plain_features(positions),
     )
 
 

@@ -154,7 +154,7 @@ def _learn(
         examples=project.examples,
         masks=project.masks,
         optimizer=project.optimizer,
-        num_representative=project.quantize.calibration_clips,
+        num_representative=project.quantize.representative_clips,
         folder=work.place(out, "train", *depends_on, taught, _sha256(project.trunk)),
     )
 
@@ -162,7 +162,7 @@ def _learn(
 def _export(learned: Learned, project: WordProject, trunk: Trunk, given: Given, out: Path) -> Bundle:
     features = trunk.config.features
     tflite_path = out / "work" / "model.tflite"
-    tflite_path.write_bytes(quantize(learned.model, learned.calibration, features))
+    tflite_path.write_bytes(quantize(learned.model, learned.representative, features))
     silent = OperatingPoint(thresholds=(0, *[255] * len(project.words)))
     decision = DecisionConfig(
         operating_points=(silent,),
