@@ -24,17 +24,12 @@ from kws.errors import ConfigError
 from kws.features import Features
 from kws.gate import GateConfig
 from kws.model import Model
+from kws.stages import STAGE_FUNCTIONS
 
-STAGE_FUNCTIONS = {
-    "features": "kws_features_step",
-    "gate": "kws_gate_step",
-    "model": "kws_model_step",
-    "smoothing": "kws_smoothing_step",
-    "detection": "kws_detection_step",
-}
-"""Stage -> the function it is."""
 FEED = "kws_pipeline_feed"
 """Everything; what the stages do not account for is cutting audio into frames."""
+COUNTED = {stage: function for stage, function in STAGE_FUNCTIONS.items() if stage != "audio"}
+"""The stages that are counted."""
 DECISION = "kws_smoothing_step"
 """Called once per decision."""
 KERNELS = (
@@ -180,7 +175,7 @@ def _measure_real(bundle: Bundle, board: str) -> BenchResult:
 
 def _run(bundle: Bundle, board: str, program: Path, signal: npt.NDArray[np.int16]) -> _Run:
     weightless = [name for names in WEIGHTLESS_KERNELS.values() for name in names]
-    functions = [FEED, *STAGE_FUNCTIONS.values(), *weightless]
+    functions = [FEED, *COUNTED.values(), *weightless]
     with tempfile.TemporaryDirectory(prefix="kws-bench-") as name:
         folder = Path(name)
         path = folder / "bundle.kws"
@@ -238,7 +233,7 @@ def _difference(before: _Run, after: _Run, function: str, region: str | None = N
 
 
 def _stages(before: _Run, after: _Run) -> tuple[StageCost, ...]:
-    costs = {stage: _difference(before, after, function) for stage, function in STAGE_FUNCTIONS.items()}
+    costs = {stage: _difference(before, after, function) for stage, function in COUNTED.items()}
     feed = _difference(before, after, FEED)
     rest = feed.cycles - sum(cost.cycles for cost in costs.values())
     return tuple(_stage(name, cost) for name, cost in {"audio": _Cost(calls=feed.calls, cycles=rest), **costs}.items())

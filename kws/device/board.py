@@ -20,9 +20,7 @@ from kws.device.protocol import pack
 from kws.device.stream import Collector, Sender
 from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, DeviceError, ProtocolError
 from kws.pipeline import Detection, Scores
-
-STAGES = ("audio", "features", "model", "smoothing", "detection")
-"""Names of the stages in the order of ``kws_stage_t``."""
+from kws.stages import STAGES
 
 
 @dataclass(frozen=True, kw_only=True)

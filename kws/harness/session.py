@@ -20,6 +20,7 @@ from kws.core import lib
 from kws.errors import ConfigError
 from kws.files import StrPath
 from kws.pipeline import Detection, Pipeline, Scores
+from kws.stages import STAGE_FUNCTIONS
 
 if TYPE_CHECKING:
     from kws.device import Board, Statistics
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 
 HOST = "host"
 """The board that is no board: `kws.pipeline` in this process."""
-
-STAGE_FUNCTIONS = {
-    "audio": "kws_audio_framer_step",
-    "gate": "kws_gate_step",
-    "features": "kws_features_step",
-    "model": "kws_model_step",
-    "smoothing": "kws_smoothing_step",
-    "detection": "kws_detection_step",
-}
-"""Stage -> the function whose calls the emulator counts for it: QEMU's own cycle counter stands still."""
 
 
 @dataclass(frozen=True, kw_only=True)
