@@ -132,7 +132,8 @@ def pipeline_of(network: Network) -> Pipeline:
     features = FeaturesConfig(
         num_coefficients=network.num_features, scale=quantization.scale, zero_point=quantization.zero_point
     )
-    section = model_section(network, streaming=False, decision_frames=11)
+    overlapping = min(11, max(1, network.window_frames - 1))
+    section = model_section(network, streaming=False, decision_frames=overlapping)
     decision = DecisionConfig(operating_points=points, refractory_frames=10)
     return Pipeline(Bundle.build(features=features, model_section=section, labels=labels, decision=decision,
                                  metadata={}, name="random"))  # fmt: skip
