@@ -23,6 +23,7 @@ need libc6-dev compiles cc stdio.h
 need gcc-arm-none-eabi command -v arm-none-eabi-gcc
 need libnewlib-arm-none-eabi compiles arm-none-eabi-gcc stdio.h
 need qemu-system-arm command -v qemu-system-arm
+need openocd command -v openocd
 need espeak-ng command -v espeak-ng
 need flite command -v flite
 if [ "$(uname)" = Linux ]; then # elsewhere their packages bring them

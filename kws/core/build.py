@@ -32,7 +32,7 @@ DOOR_HEADERS = [
     *(
         f"kws_{name}.h"
         for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll",
-                     "dc_blocker", "smoothing", "detection", "pipeline")
+                     "dc_blocker", "pdm_table", "pdm", "smoothing", "detection", "pipeline")
     ),
 ]  # fmt: skip
 EXTRA_HEADERS = [HERE / "door.h", HERE / "door_model.h",

@@ -22,9 +22,10 @@ CROSS_COMPILER = "arm-none-eabi-gcc"
 DEBIAN = {
     CROSS_COMPILER: "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
+    "openocd": "openocd",
 }
 """Program -> its packages."""
-HOMEBREW = {CROSS_COMPILER: "--cask gcc-arm-embedded", "qemu-system-arm": "qemu"}
+HOMEBREW = {CROSS_COMPILER: "--cask gcc-arm-embedded", "qemu-system-arm": "qemu", "openocd": "open-ocd"}
 """The same on macOS."""
 
 log = logging.getLogger(__name__)

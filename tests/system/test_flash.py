@@ -240,6 +240,30 @@ def test_the_installed_pyocd_understands_its_command_line(tmp_path: Path) -> Non
     assert "No connected debug probes" in words, words
 
 
+def test_the_installed_openocd_understands_its_command_line(tmp_path: Path) -> None:
+    """Without a probe it gets as far as opening it; with a simulated chip it would go on with our script."""
+    images = [Image(name="firmware", address=0x08000000, data=bytes(64))]
+    command = ways.probe_command(ways.way_of("stm32f407g_disc1"), images, tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    assert "Error: open failed" in done.stderr, done.stderr
+    # With a chip that is none it says how each command of the script is used.
+    steps = [step.split() for step in command[-1].split("; ")]
+    names = {" ".join(step[:2]) if step[0] == "flash" else step[0] for step in steps}
+    assert names == {"init", "reset", "flash write_image", "verify_image", "shutdown"}
+    chip = (
+        "adapter driver dummy; adapter speed 1000; transport select jtag; jtag newtap x cpu -irlen 4 -expected-id 0; "
+    )
+    chip += "target create t testee -chain-position x.cpu; init; "
+    asked = "".join(f"usage {name.split()[0]}; " for name in sorted(names))
+    known = subprocess.run(
+        ["openocd", "-c", f"{chip}{asked}shutdown"], capture_output=True, text=True, check=False, timeout=60
+    )
+    listed = known.stdout + known.stderr
+    names.remove("flash write_image")  # there only with a flash bank, which takes a real chip
+    assert all(re.search(rf"^ *{name}\b", listed, re.MULTILINE) for name in names), listed
+
+
 # -- the command ----------------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,56 @@ def test_audio_from_the_line_and_sound_take_turns(
             assert board.listen(8000).sound.size >= 8000
 
 
+def decimated(bits: Path) -> np.ndarray:
+    """What the core makes of the bits that the microphone gave, without offset."""
+    words = np.fromfile(bits, "<u2")
+    words = words[: words.size // lib.KWS_PDM_PIECE_WORDS * lib.KWS_PDM_PIECE_WORDS]
+    decimator, out = ffi.new("kws_pdm_t *"), np.empty(words.size // lib.KWS_PDM_WORDS_PER_SAMPLE, np.int16)
+    lib.kws_pdm_init(decimator, 3)
+    target = ffi.cast("int16_t *", ffi.from_buffer(out))
+    lib.kws_pdm_step(decimator, ffi.from_buffer("uint16_t[]", words), words.size, target)
+    return without_offset(out)
+
+
+def test_a_microphone_of_bits_is_decimated_as_on_the_host(
+    bundle_path: Path, streaming_bundle: Bundle, tmp_path: Path
+) -> None:
+    bits, sound = tmp_path / "bits", played(tmp_path, speech_like(2.0, seed=5))
+    options = ("--bits-out", str(bits))
+    child = start_chip("stm32f407g_disc1", bundle_path, sound=sound, options=options)
+    with Board(Link(open_port(child.url, 921600, 10.0), "disc1", 10.0), child.stop) as board:
+        result = board.listen(20000, features=True)
+        expected = decimated(bits)[SETTLING:]  # now: once the host is gone the microphone starts anew
+    assert result.gaps == ()
+    np.testing.assert_array_equal(result.sound, expected[: result.sound.size])
+    pipeline = Pipeline(streaming_bundle)
+    assert result.detections == pipeline.feed(result.sound)
+    np.testing.assert_array_equal(result.scores.posteriors, pipeline.scores.posteriors)
+    np.testing.assert_array_equal(result.frames, pipeline.frames)
+
+
+def test_the_discovery_board_tells_its_events_and_lights_its_lamp(
+    bundle_path: Path, streaming_bundle: Bundle, tmp_path: Path
+) -> None:
+    bits, sound = tmp_path / "bits", played(tmp_path, speech_like(2.0, seed=5))
+    firmware = build_firmware("stm32f407g_disc1", target="kws") / "kws.elf"
+    emulated = emulated_chip("stm32f407g_disc1")
+    assert emulated is not None
+    address = linker_symbols(firmware)["kws_bundle_start"]
+    done = subprocess.run(
+        [build_emulator(emulated.chip), *emulated.options, "--pins", "--sound", sound, "--bits-out", bits, "--load",
+         f"{bundle_path}@{address:#x}", firmware],
+        capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "kws stm32f407g_disc1 started by power, listening"
+    expected = Pipeline(streaming_bundle).feed(decimated(bits)[SETTLING:])
+    told = [f"event {event.label} {event.score} {event.sample_index}" for event in expected]
+    assert told
+    assert lines[1 : 1 + len(told) - 1] == told[:-1]  # the last may come after the end
+    assert "P3.12 high" in done.stderr
+
+
 def test_a_board_without_a_microphone_says_so(bundle_path: Path) -> None:
     with open_board("native", bundle=bundle_path) as board:
         with pytest.raises(BoardRefusedError, match="no microphone"):

@@ -97,7 +97,8 @@ CONSTANT = re.compile(r"^#define ([A-Z]\w+)\s+\((0x[0-9A-Fa-f]+|\d+)u << (\d+)\)
 ELSEWHERE = {"NRF52_APPROTECT_DISABLE", "NRF52_UICR_APPROTECT", "NRF52_ERRATA_KEY"}
 ELSEWHERE |= {f"NRF52_ERRATA_{number}" for number in (166, 171, 187, 199)}
 """Not in the SVD; the header says where they come from."""
-HEADERS = [("mcu/nrf52/nrf52840.h", "nrf52840.svd")]
+HEADERS = [("mcu/nrf52/nrf52840.h", "nrf52840.svd"), ("mcu/stm32f4/stm32f4.h", "STM32F429x.svd")]
+"""No SVD of the F405 and F407 comes with pyOCD; ST's headers for them and the F429 agree in what is used."""
 
 
 def defined(header: str, svd: str) -> tuple[list[tuple[str, str]], list[tuple[str, int, int]]]:
@@ -121,8 +122,9 @@ def test_every_register_lies_where_the_chip_has_it(header: str, svd: str) -> Non
         assert int(terms[0].rstrip("u"), 0) == register.address, name
         steps = sorted(int(term.split("*")[0].strip().rstrip("u"), 0) for term in terms[1:])
         expected = list(register.increments)
-        if name.startswith("P0_"):  # the port is an index too
-            expected.append(known[name.replace("P0_", "P1_")].address - register.address)
+        for first, second in (("P0_", "P1_"), ("GPIOA_", "GPIOB_")):  # the port is an index too
+            if name.startswith(first):
+                expected.append(known[name.replace(first, second)].address - register.address)
         assert steps == sorted(expected), name
 
 
@@ -143,7 +145,7 @@ def test_every_constant_is_a_field_of_its_register_with_that_value(header: str, 
         if rest != field:
             assert named[rest.removeprefix(field)] == value, name
         else:
-            assert value == 1, name  # a flag
+            assert value == 1 or high > low, name  # a flag, or a value that has no name
 
 
 @pytest.mark.parametrize(("header", "svd"), HEADERS)
@@ -153,5 +155,5 @@ def test_every_interrupt_has_its_number(header: str, svd: str) -> None:
     interrupts = re.findall(r"^    (\w+)_IRQ = (\d+)", text, re.MULTILINE)
     assert interrupts
     for name, value in interrupts:
-        candidates = {known: number for known, number in numbers.items() if name in known.split("_")}
+        candidates = {known: number for known, number in numbers.items() if name == known or name in known.split("_")}
         assert int(value) in candidates.values(), (name, candidates)

@@ -5,7 +5,9 @@ set(KWS_BOARD_SOURCES
     boards/netduinoplus2/board.c
     mcu/armv7em/cortex_m.c
     mcu/armv7em/startup.c
+    mcu/stm32f4/board_stm32f4.c
     mcu/stm32f4/clock.c
+    mcu/stm32f4/pins.c
     mcu/stm32f4/usart.c
     mcu/stm32f4/vectors.c)
 set(KWS_BOARD_INCLUDES mcu/armv7em mcu/stm32f4)

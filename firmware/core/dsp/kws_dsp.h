@@ -84,4 +84,7 @@ void kws_dsp_log_features(int8_t *features, const uint64_t *bands, uint32_t num_
 void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *logs_q10, uint32_t row_length,
                      const int16_t *weights, const int32_t *offsets, uint32_t shift);
 
+/* Sum of values[i] * weights[i], which fits 32 bits. */
+int32_t kws_dsp_dot(const int16_t *values, const int16_t *weights, uint32_t count);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "machine.h"
 #include "outside.h"
@@ -15,6 +16,7 @@ static size_t sound_samples;
 static double sound_hz = 16000, sound_at;
 static bool sound_over;
 static FILE *bits_file;
+static double errors[2]; /* of the modulator */
 static bool loops;
 static double sensitivity = 1.0;
 static double offset, transient; /* of the microphone, in steps of its samples */
@@ -84,6 +86,11 @@ void sound_flaws(double sensitivity_db, double constant, double fading)
 void outside_sound_start(void)
 {
     started_samples = 0.0;
+    errors[0] = errors[1] = 0.0;
+    if (bits_file != NULL) { /* it holds the bits of the newest start */
+        rewind(bits_file);
+        must(ftruncate(fileno(bits_file), 0) == 0, "the bits of the microphone");
+    }
     sound_at = 0.0;
     sound_over = false;
 }
@@ -97,21 +104,21 @@ void sound_keep_bits(const char *path)
 {
     bits_file = fopen(path, "wb");
     must(bits_file != NULL, path);
+    setvbuf(bits_file, NULL, _IONBF, 0); /* it can be read while the chip runs */
 }
 
 /* A second-order sigma-delta modulator at half scale; what it gave can be kept for the host to decimate too. */
 void outside_sound_bits(uint16_t *words, size_t num_words, double bit_hz)
 {
-    static double error[2];
     for (size_t i = 0; i < num_words; ++i) {
         double samples[16];
         outside_sound(samples, 16, bit_hz);
         words[i] = 0;
         for (unsigned bit = 0; bit < 16; ++bit) {
-            const double wanted = samples[bit] / 65536.0 + 2.0 * error[0] - error[1];
+            const double wanted = samples[bit] / 65536.0 + 2.0 * errors[0] - errors[1];
             const double given = wanted >= 0.0 ? 1.0 : -1.0;
-            error[1] = error[0];
-            error[0] = wanted - given;
+            errors[1] = errors[0];
+            errors[0] = wanted - given;
             words[i] = (uint16_t)(words[i] << 1 | (given > 0.0 ? 1u : 0u));
         }
     }

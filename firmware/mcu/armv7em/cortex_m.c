@@ -7,6 +7,7 @@
 #include "startup.h"
 
 #define REGISTER(address)      (*(volatile uint32_t *)(address))
+#define NVIC_IPR(number)       (*(volatile uint8_t *)(0xE000E400u + (number)))
 #define NVIC_ISER(word)        REGISTER(0xE000E100u + 4u * (word))
 #define SYST_CSR               REGISTER(0xE000E010u)
 #define SYST_CSR_RUN           (7u) /* processor clock, interrupt, enable */
@@ -46,6 +47,11 @@ void cortex_m_interrupts_restore(uint32_t state)
 void cortex_m_enable_interrupt(uint32_t number)
 {
     NVIC_ISER(number / 32u) = 1u << (number % 32u);
+}
+
+void cortex_m_set_priority(uint32_t number, uint8_t priority)
+{
+    NVIC_IPR(number) = priority;
 }
 
 void cortex_m_reset(void)

@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "usart.h"
 
+#include <stdbool.h>
+
+#include "clock.h"
 #include "cortex_m.h"
 #include "kws_byte_ring.h"
-#include "stm32f405.h"
+#include "stm32f4.h"
 
+/* Registers by words from the first. */
 enum {
-    POLLS_AT_MOST = 1000000 /* a byte takes 11 us at 921600 baud, 1 ms at 9600; a poll about 50 ns */
+    SR = 0,
+    DR = 1,
+    BRR = 2,
+    CR1 = 3
 };
 
+enum {
+    POLLS_PER_BYTE =
+        100000 /* far longer than a byte takes; a line that does not move must not hang a fault handler */
+};
+
+static volatile uint32_t *usart;
 static uint8_t receive_bytes[STM32F4_USART_RECEIVE_BYTES];
 static uint8_t transmit_bytes[STM32F4_USART_TRANSMIT_BYTES];
 static kws_byte_ring_t receive_ring = {.bytes = receive_bytes, .capacity_bytes = STM32F4_USART_RECEIVE_BYTES};
@@ -16,48 +29,63 @@ static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes,
                                         .capacity_bytes = STM32F4_USART_TRANSMIT_BYTES};
 static volatile uint32_t overruns;
 
-void stm32f4_usart_init(uint32_t peripheral_hz, uint32_t baud)
+void stm32f4_usart_init(stm32f4_usart_t which, uint32_t baud)
 {
-    RCC_APB2ENR |= RCC_APB2ENR_USART1EN;
-    cortex_m_barrier();
-    USART1_BRR = (peripheral_hz + baud / 2u) / baud; /* 16 times oversampling: the divider in 1/16 */
-    USART1_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
-    cortex_m_enable_interrupt(USART1_IRQ_NUMBER);
+    const bool first = which == STM32F4_USART1;
+    const uint32_t peripheral_hz = first ? STM32F4_APB2_HZ : STM32F4_APB1_HZ;
+    usart = first ? &USART1_SR : &USART2_SR;
+    stm32f4_clock_enable(first ? &RCC_APB2ENR : &RCC_APB1ENR,
+                         first ? RCC_APB2ENR_USART1EN : RCC_APB1ENR_USART2EN);
+    usart[BRR] = (peripheral_hz + baud / 2u) / baud; /* 16 times oversampling: the divider in 1/16 */
+    usart[CR1] = USART1_CR1_UE | USART1_CR1_TE | USART1_CR1_RE | USART1_CR1_RXNEIE;
+    cortex_m_enable_interrupt(first ? USART1_IRQ : USART2_IRQ);
 }
 
 static void receive_pending(void)
 {
-    uint32_t status = USART1_SR;
-    while ((status & (USART_SR_RXNE | USART_SR_ORE)) != 0u) {
-        const uint8_t byte = (uint8_t)USART1_DR; /* reading SR, then DR, clears both flags */
+    uint32_t status = usart[SR];
+    while ((status & (USART1_SR_RXNE | USART1_SR_ORE)) != 0u) {
+        const uint8_t byte = (uint8_t)usart[DR]; /* reading SR, then DR, clears both flags */
         const uint32_t stored =
-            (status & USART_SR_RXNE) != 0u ? kws_byte_ring_write(&receive_ring, &byte, 1) : 1u;
-        overruns += (status & USART_SR_ORE) != 0u || stored == 0u;
-        status = USART1_SR;
+            (status & USART1_SR_RXNE) != 0u ? kws_byte_ring_write(&receive_ring, &byte, 1) : 1u;
+        overruns += (status & USART1_SR_ORE) != 0u || stored == 0u;
+        status = usart[SR];
     }
 }
 
 static void transmit_pending(void)
 {
     uint8_t byte;
-    while ((USART1_SR & USART_SR_TXE) != 0u && kws_byte_ring_read(&transmit_ring, &byte, 1) == 1u) {
-        USART1_DR = byte;
+    while ((usart[SR] & USART1_SR_TXE) != 0u && kws_byte_ring_read(&transmit_ring, &byte, 1) == 1u) {
+        usart[DR] = byte;
     }
     if (kws_byte_ring_available(&transmit_ring) > 0u) {
-        USART1_CR1 |= USART_CR1_TXEIE;
+        usart[CR1] |= USART1_CR1_TXEIE;
     } else {
-        USART1_CR1 &= ~USART_CR1_TXEIE;
+        usart[CR1] &= ~USART1_CR1_TXEIE;
     }
 }
 
 void USART1_IRQHandler(void);
-void USART1_IRQHandler(void)
+void USART2_IRQHandler(void);
+
+static void serve(void)
 {
     receive_pending();
-    if ((USART1_CR1 & USART_CR1_TXEIE) != 0u) {
+    if ((usart[CR1] & USART1_CR1_TXEIE) != 0u) {
         transmit_pending();
     }
     cortex_m_wake();
+}
+
+void USART1_IRQHandler(void)
+{
+    serve();
+}
+
+void USART2_IRQHandler(void)
+{
+    serve();
 }
 
 uint32_t stm32f4_usart_read(uint8_t *bytes, uint32_t max_bytes)
@@ -87,14 +115,8 @@ uint32_t stm32f4_usart_overruns(void)
 void stm32f4_usart_write_polled(const uint8_t *bytes, uint32_t num_bytes)
 {
     for (uint32_t i = 0; i < num_bytes; ++i) {
-        /* A USART without a clock, as in a fault before board_init, is never ready: then the report is lost, and the
-         * board must still restart. */
-        uint32_t patience = POLLS_AT_MOST;
-        while ((USART1_SR & USART_SR_TXE) == 0u && --patience > 0u) {
+        for (uint32_t poll = 0; poll < POLLS_PER_BYTE && (usart[SR] & USART1_SR_TXE) == 0u; ++poll) {
         }
-        if (patience == 0u) {
-            return;
-        }
-        USART1_DR = bytes[i];
+        usart[DR] = bytes[i];
     }
 }

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# Read by firmware/CMakeLists.txt: what this board is made of.
+set(KWS_BOARD_TOOLCHAIN mcu/armv7em/toolchain.cmake)
+set(KWS_BOARD_SOURCES
+    boards/stm32f407g_disc1/board.c
+    mcu/armv7em/cortex_m.c
+    mcu/armv7em/startup.c
+    mcu/stm32f4/board_stm32f4.c
+    mcu/stm32f4/clock.c
+    mcu/stm32f4/pins.c
+    mcu/stm32f4/usart.c
+    mcu/stm32f4/vectors.c
+    mcu/stm32f4/board_microphone.c
+    mcu/stm32f4/microphone.c)
+set(KWS_BOARD_INCLUDES mcu/armv7em mcu/stm32f4)
+set(KWS_BOARD_LINKER_SCRIPT mcu/stm32f4/stm32f405.ld)
+set(KWS_BOARD_HAS_MICROPHONE ON)
+set(KWS_BOARD_EMULATOR stm32f407 --sensitivity-db -12.0412)
+set(KWS_BOARD_FLASH openocd board/stm32f4discovery.cfg)
