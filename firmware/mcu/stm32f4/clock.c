@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clock.h"
 
+#include "cortex_m.h"
 #include "stm32f4.h"
 
 /* Fields of several bits; shifts as in RM0090. */
@@ -63,7 +64,7 @@ void stm32f4_clock_enable(volatile uint32_t *enable_register, uint32_t bit)
 {
     *enable_register |= bit;
     (void)*enable_register;
-    __asm volatile("dsb" ::: "memory");
+    cortex_m_barrier();
 }
 
 void stm32f4_clock_start_i2s(void)

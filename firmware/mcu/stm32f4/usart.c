@@ -21,7 +21,7 @@ enum {
         100000 /* far longer than a byte takes; a line that does not move must not hang a fault handler */
 };
 
-static volatile uint32_t *usart;
+static volatile uint32_t *usart = &USART1_SR;
 static uint8_t receive_bytes[STM32F4_USART_RECEIVE_BYTES];
 static uint8_t transmit_bytes[STM32F4_USART_TRANSMIT_BYTES];
 static kws_byte_ring_t receive_ring = {.bytes = receive_bytes, .capacity_bytes = STM32F4_USART_RECEIVE_BYTES};
@@ -115,7 +115,13 @@ uint32_t stm32f4_usart_overruns(void)
 void stm32f4_usart_write_polled(const uint8_t *bytes, uint32_t num_bytes)
 {
     for (uint32_t i = 0; i < num_bytes; ++i) {
-        for (uint32_t poll = 0; poll < POLLS_PER_BYTE && (usart[SR] & USART1_SR_TXE) == 0u; ++poll) {
+        /* A USART without a clock, as in a fault before board_init, is never ready: then the report is lost, and the
+         * board must still restart. */
+        uint32_t patience = POLLS_AT_MOST;
+        while ((usart[SR] & USART1_SR_TXE) == 0u && --patience > 0u) {
+        }
+        if (patience == 0u) {
+            return;
         }
         usart[DR] = bytes[i];
     }
