@@ -120,7 +120,7 @@ static void decision_refuses_what_is_out_of_range(void)
     const kws_span_t section = {bytes, sizeof bytes};
     const struct {
         uint8_t offset, value;
-    } wrong[] = {{0, 1}, {1, 1}, {2, 0}, {2, 65}, {3, 1}, {3, 0x82}, {6, 0}, {6, 9}, {6, 3}, {7, 2}};
+    } wrong[] = {{0, 0}, {1, 1}, {2, 0}, {2, 65}, {3, 1}, {3, 0x82}, {6, 0}, {6, 9}, {6, 3}, {7, 2}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
         memcpy(bytes, decision_section, sizeof bytes);
         bytes[wrong[i].offset] = wrong[i].value;
