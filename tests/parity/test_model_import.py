@@ -24,6 +24,7 @@ from kws.features import FeaturesConfig
 from kws.importer.bundle import default_decision, features_from_option, import_bundle
 from kws.importer.tflite import import_tflite
 from kws.model import Model
+from kws.pipeline import Pipeline
 
 STACK = [conv(4, (10, 4), (2, 2)), pool((20, 4)), FLATTEN, dense(3)]
 
@@ -52,6 +53,29 @@ def test_the_command_line_makes_a_bundle_that_agrees_with_tflite(model_path: Pat
     network = import_tflite(model_path)
     wanted = Reference.of(model_path.read_bytes()).run(frames)[network.layers[-1].name].reshape(-1)
     np.testing.assert_array_equal(Model(bundle).run(frames).astype(int) - 128, wanted)
+
+
+def test_one_output_in_logits_becomes_a_bundle_with_one_label_that_hears(tmp_path: Path) -> None:
+    writer = Writer(np.random.default_rng(2))
+    path = tmp_path / "net.tflite"
+    path.write_bytes(writer.finish(writer.dense(writer.conv(writer.source((1, 49, 10, 1)), 2, (10, 4), (2, 2)), 1)))
+    result = kws_import(path, "--labels", "word", "-o", tmp_path / "net.kws")
+    assert result.returncode == 0, result.stderr
+    assert "note: the model ends in logits: a sigmoid was added" in result.stdout
+    assert "'mlperf-kws' is an assumption" in result.stderr
+    pipeline = Pipeline(Bundle.load(tmp_path / "net.kws"))
+    pipeline.feed(np.random.default_rng(1).integers(-9000, 9000, 32000).astype(np.int16))
+    assert pipeline.scores.posteriors.shape[1] == 1
+    assert len(pipeline.scores.posteriors) > 5
+
+
+def test_a_bundle_with_nothing_but_the_model_needs_no_labels(model_path: Path, tmp_path: Path) -> None:
+    result = kws_import(model_path, "--model-only", "-o", tmp_path / "net.kws")
+    assert result.returncode == 0, result.stderr
+    assert "49 rows of 10 values" in result.stdout
+    refused = kws_import(model_path, "-o", tmp_path / "net.kws")
+    assert refused.returncode == 2
+    assert "--labels is missing" in refused.stderr
 
 
 def test_the_front_end_takes_over_the_quantisation_of_the_model_input(model_path: Path) -> None:
