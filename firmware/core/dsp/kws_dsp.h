@@ -50,7 +50,8 @@ void kws_dsp_fft_pass(int32_t *data, uint32_t num_points, uint32_t quarter, cons
 uint32_t kws_dsp_fft_num_twiddles(uint32_t log2_points);
 
 /* Bins first_bin .. first_bin + num_bins - 1 of the real signal's spectrum as magnitudes, from the complex
- * FFT of its even and odd samples, in place: bin k, 32 bits unsigned, where the real part of point k was. Bins k and M - k come together where both are wanted; 1 <= first_bin, last bin
+ * FFT of its even and odd samples, in place: bin k, 32 bits unsigned, lies where the real part of point k was. Bins k
+ * and M - k come together where both are wanted; 1 <= first_bin, last bin
  * <= M - first_bin. twiddles: (cos, sin) Q15 of 2 pi k / (2 M) for the bins up to M / 2. sqrt_table: entry i is
  * 2^11 * sqrt(i + 1/2), i = 0 .. 512, entry 0 is 0; the error stays below 0.4 %. */
 void kws_dsp_magnitudes(int32_t *data, uint32_t log2_points, uint32_t first_bin, uint32_t num_bins,
@@ -60,8 +61,8 @@ void kws_dsp_magnitudes(int32_t *data, uint32_t log2_points, uint32_t first_bin,
 int32_t kws_dsp_powers(int32_t *data, uint32_t log2_points, uint32_t first_bin, uint32_t num_bins,
                        const int16_t *twiddles_q15);
 
-/* Triangular bands of every other word of bins: segments[i] consecutive ones rise into band i with weight rise_q15 (<= 32768) and fall
- * out of band i - 1 with 1 - rise_q15. num_bands + 1 segments. bands: Q15 sums. */
+/* Triangular bands of every other word of bins: segments[i] consecutive ones rise into band i with weight rise_q15
+ * (<= 32768) and fall out of band i - 1 with 1 - rise_q15. num_bands + 1 segments. bands: Q15 sums. */
 void kws_dsp_mel_bands(uint64_t *bands, const uint32_t *bins, const uint16_t *rise_q15,
                        const uint16_t *segments, uint32_t num_bands);
 
