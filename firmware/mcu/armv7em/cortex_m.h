@@ -10,6 +10,16 @@ uint32_t cortex_m_interrupts_off(void);
 void cortex_m_interrupts_restore(uint32_t state);
 
 void cortex_m_enable_interrupt(uint32_t number);
+/* 0x00 comes first and is what all have from reset; chips keep the upper bits only. */
+void cortex_m_set_priority(uint32_t number, uint8_t priority);
+
+/* Waits until all writes so far have arrived. To be called after a peripheral's clock was enabled: the chip needs a few
+ * bus cycles before the peripheral's registers take writes (STM32F405: ES0182, "Delay after an RCC peripheral clock
+ * enabling"). */
+static inline void cortex_m_barrier(void)
+{
+    __asm volatile("dsb" ::: "memory");
+}
 
 /* Of the whole chip, by software. */
 __attribute__((noreturn)) void cortex_m_reset(void);
