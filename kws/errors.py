@@ -2,7 +2,8 @@
 """The one exception tree: every failure a user can cause or meet is a ``KwsError``.
 
 A message says what was wrong, what was expected, what was found, and what to do. The command line prints it on
-one line without a traceback and exits with 2; anything else that escapes is a defect of ours.
+one line without a traceback and exits with 2, or with 3 when a board was lost in the middle of its work; anything else
+that escapes is a defect of ours.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ class ProtocolError(DeviceError):
 
 class BoardRefusedError(DeviceError):
     """The board answered, and refused: no bundle, a corrupt one, or one that needs more memory than it has."""
+
+
+class BoardLostError(DeviceError):
+    """A board that stopped answering in the middle of a replay; ``partial`` holds what was measured until then."""
+
+    def __init__(self, message: str, partial: object) -> None:
+        super().__init__(message)
+        self.partial = partial
 
 
 class ToolMissingError(KwsError):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: one file per verb, which parses and calls; nothing else lives here.
 
-Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2; anything else that escapes is a defect of
-ours, and ends with exit code 70 and what a report needs (`kws.cli.defects`).
+Any :class:`kws.errors.KwsError` ends as one line on stderr and exit code 2, or 3 when a board was lost in the middle of
+its work; anything else that escapes is a defect of ours, and ends with exit code 70 and what a report needs
+(`kws.cli.defects`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Annotated, TextIO
 import typer
 
 from kws.cli import defects
-from kws.errors import KwsError, KwsWarning
+from kws.errors import BoardLostError, KwsError, KwsWarning
 
 VERBS = {
     "bench": "kws.cli.bench",
@@ -111,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         build_app(wanted)(given)
     except KwsError as error:
         typer.secho(f"kws: {error}", fg=typer.colors.RED, err=True)
-        raise SystemExit(2) from None
+        raise SystemExit(3 if isinstance(error, BoardLostError) else 2) from None
     except KeyboardInterrupt:
         typer.secho("kws: interrupted", err=True)
         raise SystemExit(130) from None

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kws.errors import BoardLostError
 from kws.files import prepare_output
-from kws.harness.baseline import Change, compare, read_baseline
+from kws.harness.baseline import Comparison, compare, read_baseline
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
-from kws.harness.suite import Suite
+from kws.harness.suite import Gate, Suite
 from kws.progress import one_bar
 from kws.report.junit import write_junit
 from kws.report.page import replay_page, write_page
@@ -35,22 +36,29 @@ class Outputs:
             prepare_output(path, option)
         console = Console()
         baseline = None if suite.baseline is None else read_baseline(suite.baseline)
-        result = replay_with_progress(suite.request, console)
-        changes = None if baseline is None else compare(result, baseline)
-        print_replay(result, console, changes=changes)
-        failures = suite.failures(result)
-        self._write(result, failures, changes or [], console)
-        for failure in failures:
-            console.print(f"[bold red]failed[/] {failure}")
-        return not failures
+        try:
+            result = replay_with_progress(suite.request, console)
+        except BoardLostError as lost:
+            if isinstance(lost.partial, ReplayResult):  # what was measured is kept, whatever happened then
+                print_replay(lost.partial, console)
+                self._write(lost.partial, [Gate(name="board", problem=str(lost))], None, console)
+            raise
+        comparison = None if baseline is None else compare(result, baseline)
+        print_replay(result, console, comparison=comparison)
+        gates = suite.gates(result, comparison)
+        self._write(result, gates, comparison, console)
+        failed = [gate for gate in gates if gate.problem is not None]
+        for gate in failed:
+            console.print(f"[bold red]failed[/] {gate.name}: {gate.problem}", highlight=False)
+        return not failed
 
-    def _write(self, result: ReplayResult, failures: list[str], changes: list[Change], console: Console) -> None:
+    def _write(self, result: ReplayResult, gates: list[Gate], comparison: Comparison | None, console: Console) -> None:
         if self.json is not None:
             result.write_json(self.json)
         if self.junit is not None:
-            write_junit(self.junit, result, failures)
+            write_junit(self.junit, result, gates, comparison)
         if self.report is not None:
-            write_page(self.report, replay_page(result, changes=changes, audio=self.audio))
+            write_page(self.report, replay_page(result, gates=gates, comparison=comparison, audio=self.audio))
         for path in (self.json, self.junit, self.report):
             if path is not None:
                 console.print(f"wrote {path}", highlight=False)

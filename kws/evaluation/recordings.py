@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def find_recordings(
     if truth is None and other_words:
         raise ConfigError("--other-words is about the words of a truth file; add --truth FILE")
     files = find_audio_by_root(as_paths(paths))
-    names = _short_names([file for _, file in files])
+    names = stable_names(files)
     if truth is None:
         return _by_folder(files, names, listening)
     said = read_truth(Path(truth), label=truth_label, sample_rate_hz=listening.sample_rate_hz)
@@ -229,11 +229,26 @@ class _TruthJudge:
         )
 
 
-def _short_names(files: Iterable[Path]) -> list[str]:
-    """Each path without the folders that all of them share; the last folder is kept, it is often the label."""
-    resolved = [file.resolve() for file in files]
-    parents = [file.parent.parts for file in resolved]
-    shared = 0
-    while all(len(parts) > shared + 1 and parts[shared] == parents[0][shared] for parts in parents):
-        shared += 1
-    return ["/".join(file.parts[shared:]) for file in resolved]
+def stable_names(files: Sequence[tuple[Path, Path]]) -> list[str]:
+    """Name each recording so that it keeps its name when other folders are replayed with it.
+
+    A name is the path below the folder that was given; a recording right in that folder has the folder's name before
+    it, which is often its label. Where a later folder holds a name that is taken, its own name comes before it.
+
+    Parameters
+    ----------
+    files : sequence of (root, file)
+        As `find_audio_by_root` returns them: what was given, and the recording found there.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for root, file in files:
+        root, file = root.resolve(), file.resolve()
+        inside = file.relative_to(root).parts if file != root else ()
+        parts = inside if len(inside) > 1 else (file.parent.name, file.name)
+        above = list((root if len(inside) > 1 else file.parent.parent).parts)
+        while "/".join(parts) in taken and above:
+            parts = (above.pop(), *parts)
+        names.append("/".join(parts))
+        taken.add(names[-1])
+    return names

@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This replay against one recorded before: which recordings changed, which figures moved."""
+"""This replay against one recorded before: words lost and gained, events that moved, scores that drifted.
+
+Everything is deterministic, so two replays of the same bundle to the same kind of board are identical, event for event
+and score for score; whatever is not, is said. A word is compared with itself: by its truth window, never by how many
+there were, so that a lost word cannot hide behind another one found.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
 from kws.errors import EvaluationError
 from kws.files import StrPath
 from kws.harness.result import FORMAT, ReplayResult
+
+Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,82 @@ class Change:
     before: str
     now: str
     worse: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Everything that differs from a baseline."""
+
+    context: tuple[Change, ...]
+    """What else is not the same: bundle, operating point, board, version; it explains, and is no failure."""
+    changes: tuple[Change, ...]
+    """Verdicts, words and false accepts that changed, and recordings that came or went; worst first."""
+    num_moved: int
+    """Events that answer the same word at another moment."""
+    longest_move_ms: float
+    num_scores: int
+    """Words and keywords whose highest score changed."""
+    largest_drift: int
+    """Of a score, 0 to 255."""
+    lost: int
+    """Clips and words that were right and are wrong."""
+    gained: int
+    """Clips and words that were wrong and are right."""
+
+    @property
+    def identical(self) -> bool:
+        """Whether every event and every score is the same."""
+        return not (self.changes or self.num_moved or self.num_scores)
+
+    @property
+    def worse(self) -> tuple[Change, ...]:
+        """Changes that are regressions."""
+        return tuple(change for change in self.changes if change.worse)
+
+    @property
+    def p_value(self) -> float:
+        """Exact two-sided McNemar test: how likely so uneven a flip of right and wrong is by chance."""
+        return mcnemar(self.lost, self.gained)
+
+    @property
+    def headline(self) -> str:
+        """The comparison in one sentence."""
+        if self.identical:
+            return "identical to the baseline: every event and every score"
+        parts = []
+        if self.changes:
+            flips = f"{self.lost} lost, {self.gained} gained (McNemar p = {self.p_value:.2g})"
+            parts.append(f"{flips}, {len(self.worse)} of {len(self.changes)} changes for the worse")
+        else:
+            parts.append("same verdicts")
+        if self.num_moved:
+            parts.append(f"{_count(self.num_moved, 'event')} moved, by up to {self.longest_move_ms:.0f} ms")
+        if self.num_scores:
+            parts.append(f"{_count(self.num_scores, 'score')} differ, by up to {self.largest_drift} of 255")
+        return "not identical to the baseline: " + "; ".join(parts)
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """Exact two-sided McNemar test of paired verdicts.
+
+    Parameters
+    ----------
+    lost, gained : int
+        Verdicts that turned from right to wrong, and from wrong to right.
+
+    Returns
+    -------
+    float
+        Probability of flips at least as uneven if both directions were equally likely; 1 without flips.
+
+    Examples
+    --------
+    >>> mcnemar(0, 0), mcnemar(5, 0)
+    (1.0, 0.0625)
+    """
+    flips, fewer = lost + gained, min(lost, gained)
+    tail = sum(comb(flips, count) for count in range(fewer + 1))
+    return float(min(1.0, 2 * tail / 2**flips))
 
 
 def read_baseline(path: StrPath) -> dict[str, Any]:
@@ -46,48 +130,187 @@ def read_baseline(path: StrPath) -> dict[str, Any]:
     return content
 
 
-def compare(result: ReplayResult, baseline: Mapping[str, Any]) -> list[Change]:
-    """List what differs from a baseline, recordings first.
+def compare(result: ReplayResult, baseline: Entry) -> Comparison:
+    """Compare recording by recording, word by word.
 
-    Everything is deterministic, so any recording that got worse is a regression; no tolerance is applied.
+    Parameters
+    ----------
+    result : ReplayResult
+    baseline : mapping
+        As `read_baseline` returns it.
     """
-    now = result.to_json()
+    now = json.loads(json.dumps(result.to_json()))
     before = {entry["name"]: entry for entry in baseline["recordings"]}
-    changes = [
-        change
-        for entry in now["recordings"]
-        if entry["name"] in before
-        for change in _recording_changes(before[entry["name"]], entry)
-    ]
-    missing = sorted(set(before) - {entry["name"] for entry in now["recordings"]})
-    changes += [Change(what=name, before="replayed", now="missing", worse=True) for name in missing]
-    return changes + _summary_changes(baseline["summary"], now["summary"])
+    names = {entry["name"] for entry in now["recordings"]}
+    rate_hz = result.listening.sample_rate_hz
+    pairs = [_Pair(before[entry["name"]], entry, rate_hz) for entry in now["recordings"] if entry["name"] in before]
+    changes = [change for pair in pairs for change in pair.changes()]
+    changes += [Change(what=name, before="replayed", now="missing", worse=True) for name in before if name not in names]
+    changes += [Change(what=name, before="not there", now="new", worse=False) for name in names if name not in before]
+    moves = [move for pair in pairs for move in pair.moves_ms()]
+    drifts = [drift for pair in pairs for drift in pair.drifts()]
+    flips = [flip for pair in pairs for flip in pair.flips()]
+    return Comparison(
+        context=tuple(_context(baseline, now)),
+        changes=tuple(sorted(changes, key=lambda change: (not change.worse, change.what))),
+        num_moved=len(moves),
+        longest_move_ms=max(moves, default=0.0),
+        num_scores=len(drifts),
+        largest_drift=max(drifts, default=0),
+        lost=flips.count(-1),
+        gained=flips.count(1),
+    )
 
 
-def _recording_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    changes = []
-    if before["predicted"] != now["predicted"]:
-        worse = before["predicted"] == now["expected"]
-        changes.append(
-            Change(what=now["name"], before=str(before["predicted"]), now=str(now["predicted"]), worse=worse)
-        )
-    for figure in ("misses", "false_accepts"):
-        if before[figure] != now[figure]:
-            worse = (now[figure] or 0) > (before[figure] or 0)
-            name = f"{now['name']} {figure.replace('_', ' ')}"
-            changes.append(Change(what=name, before=str(before[figure]), now=str(now[figure]), worse=worse))
-    return changes
+class _Pair:
+    """One recording, then and now."""
 
+    def __init__(self, before: Entry, now: Entry, rate_hz: int) -> None:
+        self._before, self._now, self._rate_hz = before, now, rate_hz
+        self._windows = list(_by_key(before["windows"], now["windows"]))
+        self._strays = _nearest(_stray(before), _stray(now), rate_hz)
 
-def _summary_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    changes = []
-    for figure, better in (("accuracy", 1), ("false_reject_rate", -1), ("false_accepts_per_hour", -1)):
-        old, new = before.get(figure), now.get(figure)
-        if old is not None and new is not None and old["value"] != new["value"]:
-            worse = (new["value"] - old["value"]) * better < 0
-            changes.append(
-                Change(
-                    what=figure.replace("_", " "), before=f"{old['value']:.4g}", now=f"{new['value']:.4g}", worse=worse
-                )
+    def changes(self) -> Iterable[Change]:
+        """Verdict, words, and events that answer no word."""
+        before, now, name = self._before, self._now, self._now["name"]
+        if before["num_samples"] != now["num_samples"]:
+            yield Change(
+                what=f"{name}, the recording itself",
+                before=f"{before['num_samples']} samples",
+                now=f"{now['num_samples']} samples",
+                worse=False,
             )
-    return changes
+        if (before["expected"], before["predicted"]) != (now["expected"], now["predicted"]):
+            worse = _right(before) and not _right(now)
+            yield Change(what=name, before=_verdict(before), now=_verdict(now), worse=worse)
+        for old, new in self._windows:
+            if old is None or new is None or (old["event"] is None) != (new["event"] is None):
+                known = new or old or {}
+                what = f'{name}, "{known["label"]}" at {self._seconds(known["start_sample"])}'
+                worse = old is not None and (new is None or new["event"] is None)
+                yield Change(what=what, before=self._heard(old), now=self._heard(new), worse=worse)
+        yield from self._stray_changes(name)
+
+    def _stray_changes(self, name: str) -> Iterable[Change]:
+        judged = self._now["windows"] is not None
+        for old, new in self._strays:
+            if old is None and new is not None:
+                yield Change(what=f"{name}, {self._at(new)}", before="nothing", now=_spoken(new), worse=judged)
+            if new is None and old is not None:
+                yield Change(what=f"{name}, {self._at(old)}", before=_spoken(old), now="nothing", worse=False)
+
+    def _at(self, event: Entry) -> str:
+        return f"at {self._seconds(event['sample_index'])}"
+
+    def moves_ms(self) -> Iterable[float]:
+        """How far events moved that answer the same word, or nothing, as before."""
+        pairs = [(old["event"], new["event"]) for old, new in self._windows if old and new]
+        pairs += self._strays
+        for old, new in pairs:
+            if old is not None and new is not None and old["sample_index"] != new["sample_index"]:
+                yield abs(old["sample_index"] - new["sample_index"]) * 1000.0 / self._rate_hz
+
+    def drifts(self) -> Iterable[int]:
+        """By how much the highest scores changed, of each word and of each keyword in the recording."""
+        for old, new in self._windows:
+            if old is not None and new is not None and old["peak"] != new["peak"]:
+                yield abs(old["peak"] - new["peak"])
+        for label in self._before["peaks"].keys() & self._now["peaks"].keys():
+            if self._before["peaks"][label] != self._now["peaks"][label]:
+                yield abs(self._before["peaks"][label] - self._now["peaks"][label])
+
+    def flips(self) -> Iterable[int]:
+        """-1 for what was right and is wrong, 1 for the reverse: a clip is one thing, of a stream each word."""
+        words = [(old, new) for old, new in self._windows if old is not None and new is not None]
+        each = [int(new["event"] is not None) - int(old["event"] is not None) for old, new in words]
+        if self._now["expected"] is None:
+            yield from each
+            return
+        steps = {*each, int(_right(self._now)) - int(_right(self._before))} - {0}
+        yield steps.pop() if len(steps) == 1 else 0
+
+    def _heard(self, window: Entry | None) -> str:
+        if window is None:
+            return _NO_WINDOW
+        event = window["event"]
+        if event is None:
+            return f"missed, peak {window['peak']}"
+        return f"heard at {self._seconds(event['sample_index'])}, {event['score']}"
+
+    def _seconds(self, sample: int) -> str:
+        return f"{sample / self._rate_hz:.2f} s"
+
+
+_NO_WINDOW = "not in the truth"
+
+
+def _by_key(before: Sequence[Entry] | None, now: Sequence[Entry] | None) -> Iterable[tuple[Entry | None, Entry | None]]:
+    """Windows of both, paired by label and number among those of the label: a truth may be mended by a few samples."""
+
+    def keyed(windows: Sequence[Entry] | None) -> dict[tuple[str, int], Entry]:
+        seen: dict[str, int] = {}
+        found = {}
+        for window in windows or ():
+            number = seen.get(window["label"], 0)
+            seen[window["label"]] = number + 1
+            found[window["label"], number] = window
+        return found
+
+    old, new = keyed(before), keyed(now)
+    for key in {**old, **new}:
+        yield old.get(key), new.get(key)
+
+
+def _stray(entry: Entry) -> list[Entry]:
+    """Events that answer no word."""
+    answered = [window["event"] for window in entry["windows"] or () if window["event"] is not None]
+    return [event for event in entry["events"] if event not in answered]
+
+
+def _nearest(
+    before: Sequence[Entry], now: Sequence[Entry], reach_samples: int
+) -> list[tuple[Entry | None, Entry | None]]:
+    """Pair events of the same label, the nearest first, as far as they are less than ``reach_samples`` apart."""
+    distances = sorted(
+        (abs(old["sample_index"] - new["sample_index"]), i, j)
+        for i, old in enumerate(before)
+        for j, new in enumerate(now)
+        if old["label"] == new["label"]
+    )
+    left_before, left_now = dict(enumerate(before)), dict(enumerate(now))
+    pairs: list[tuple[Entry | None, Entry | None]] = []
+    for distance, i, j in distances:
+        if distance < reach_samples and i in left_before and j in left_now:
+            pairs.append((left_before.pop(i), left_now.pop(j)))
+    pairs += [(old, None) for old in left_before.values()]
+    return pairs + [(None, new) for new in left_now.values()]
+
+
+def _spoken(event: Entry) -> str:
+    return f'"{event["label"]}" ({event["score"]})'
+
+
+def _right(entry: Entry) -> bool:
+    return entry["expected"] is not None and entry["predicted"] == entry["expected"]
+
+
+def _verdict(entry: Entry) -> str:
+    expected = entry["expected"]
+    return str(entry["predicted"]) if expected is None or _right(entry) else f"{entry['predicted']} (is {expected})"
+
+
+def _context(before: Entry, now: Entry) -> Iterable[Change]:
+    places = (
+        ("bundle", "bundle", "crc32"),
+        ("operating point", "bundle", "operating_point"),
+        ("board", "board", "name"),
+    )
+    for what, group, key in places:
+        if before[group][key] != now[group][key]:
+            yield Change(what=what, before=str(before[group][key]), now=str(now[group][key]), worse=False)
+    if before["kws_version"] != now["kws_version"]:
+        yield Change(what="kws", before=before["kws_version"], now=now["kws_version"], worse=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")

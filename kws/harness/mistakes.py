@@ -10,10 +10,13 @@ from kws.harness.result import ReplayResult
 def mistakes(result: ReplayResult) -> list[str]:
     """List what was heard wrongly, in the order of the recordings: what was expected, what came instead, and when."""
     rate_hz = result.listening.sample_rate_hz
-    return [f"{outcome.recording.name}: {what}" for outcome in result.outcomes for what in _mistakes(outcome, rate_hz)]
+    return [
+        f"{outcome.recording.name}: {what}" for outcome in result.outcomes for what in mistakes_of(outcome, rate_hz)
+    ]
 
 
-def _mistakes(outcome: Outcome, rate_hz: int) -> list[str]:
+def mistakes_of(outcome: Outcome, rate_hz: int) -> list[str]:
+    """The same of one recording, without its name."""
     matching, expected = outcome.matching, outcome.recording.expected
 
     def at(sample_index: int) -> str:

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replays in your own tests: fixtures for pytest.
+"""Replays in your own tests: fixtures for pytest, there as soon as kws is installed.
 
-Switch it on in a ``conftest.py``::
-
-    pytest_plugins = ["kws.harness.pytest_plugin"]
-
-and write tests such as::
+Write tests such as::
 
     def test_the_door_opens_when_asked(kws_replay):
         result = kws_replay("recordings/open", bundle="door.kws")

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from kws.errors import EvaluationError
 from kws.evaluation.listening import Listening
 from kws.evaluation.metrics import Proportion, Rate, StreamScore
+from kws.evaluation.truth import HIT_TOLERANCE_S
 from kws.files import StrPath
 from kws.harness.replay import Outcome
 from kws.harness.session import Listener, StageTotal
 from kws.notebook import data_frame, in_frame
+from kws.pipeline import Detection
 from kws.version import VERSION
 
 if TYPE_CHECKING:
     import pandas
 
 _PAGE_PIXELS = 700
-FORMAT = "kws-replay-1"
+FORMAT = "kws-replay-2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,8 @@ class ReplayResult:
     outcomes: tuple[Outcome, ...]
     stages: tuple[StageTotal, ...]
     dropped_samples: int
+    num_planned: int
+    """Recordings that were to be replayed; more than there are outcomes if the board was lost on the way."""
 
     def __repr__(self) -> str:
         parts = [f"{len(self.outcomes)} recordings, {self.audio_s:.0f} s, board {self.listener.board}"]
@@ -69,7 +73,7 @@ class ReplayResult:
         ToolMissingError
             If pandas is not installed.
         """
-        rows = [_outcome(outcome) for outcome in self.outcomes]
+        rows = [_outcome(outcome, self.listening) for outcome in self.outcomes]
         return data_frame(rows, tuple(rows[0]) if rows else ())
 
     @cached_property
@@ -182,9 +186,10 @@ class ReplayResult:
                 "crc32": f"{self.bundle.crc32:08x}",
                 "operating_point": self.bundle.operating_point,
             },
+            "complete": len(self.outcomes) == self.num_planned,
             "summary": self.summary(),
             "confusion": {"labels": list(self.verdicts), "matrix": self.confusion.tolist()},
-            "recordings": [_outcome(outcome) for outcome in self.outcomes],
+            "recordings": [_outcome(outcome, self.listening) for outcome in self.outcomes],
             "timing": {
                 "wall_s": round(self.wall_s, 3),
                 "times_real_time": round(self.audio_s / self.wall_s, 2) if self.wall_s else None,
@@ -213,7 +218,7 @@ def _json(value: Proportion | Rate | None) -> dict[str, Any] | None:
     return None if value is None else value.to_json()
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome(outcome: Outcome, listening: Listening) -> dict[str, Any]:
     matching = outcome.matching
     return {
         "name": outcome.recording.name,
@@ -221,13 +226,46 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "predicted": outcome.predicted,
         "start_sample": outcome.start_sample,
         "num_samples": outcome.num_samples,
-        "events": [
-            {"label": event.label, "sample_index": event.sample_index, "score": event.score}
-            for event in outcome.heard.events
-        ],
+        "events": [_event(event) for event in outcome.heard.events],
+        "windows": _windows(outcome, listening),
+        "peaks": _peaks(outcome, listening),
         "hits": len(matching.hits) if matching else None,
         "misses": len(matching.misses) if matching else None,
         "false_accepts": len(matching.false_accepts) if matching else None,
         "latency_samples": [hit.latency_samples for hit in matching.hits] if matching else None,
         "equal_to_host": outcome.equals_host,
     }
+
+
+def _event(event: Detection) -> dict[str, Any]:
+    return {"label": event.label, "sample_index": event.sample_index, "score": event.score}
+
+
+def _windows(outcome: Outcome, listening: Listening) -> list[dict[str, Any]] | None:
+    """Truth windows with the event that answered each, and how near the smoothed score came, threshold or not."""
+    if outcome.matching is None:
+        return None
+    answers = {hit.window: hit.event for hit in outcome.matching.hits}
+    tolerance = round(HIT_TOLERANCE_S * listening.sample_rate_hz)
+    scores = outcome.heard.scores
+    rows = []
+    for window in outcome.matching.truth.windows:
+        inside = (scores.sample_index >= window.start_sample) & (scores.sample_index <= window.end_sample + tolerance)
+        peak = scores.smoothed[inside, listening.labels.index(window.label)].max(initial=0)
+        answer = answers.get(window)
+        rows.append(
+            {
+                "label": window.label,
+                "start_sample": window.start_sample,
+                "end_sample": window.end_sample,
+                "event": None if answer is None else _event(cast(Detection, answer)),
+                "peak": int(peak),
+            }
+        )
+    return rows
+
+
+def _peaks(outcome: Outcome, listening: Listening) -> dict[str, int]:
+    """Highest smoothed score of each keyword anywhere in the recording: what moves when nothing else seems to."""
+    smoothed = outcome.heard.scores.smoothed
+    return {label: int(smoothed[:, listening.labels.index(label)].max(initial=0)) for label in listening.keywords}

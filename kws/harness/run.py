@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
+from kws.errors import BoardLostError, DeviceError
 from kws.evaluation.listening import describe_operating_point, listening_of
 from kws.evaluation.recordings import find_recordings
 from kws.files import StrPath, StrPaths, as_paths
 from kws.harness.replay import Outcome, replay
 from kws.harness.result import BundleIdentity, ReplayResult
-from kws.harness.session import HOST, HostSession, open_session
+from kws.harness.session import HOST, HostSession, Session, open_session
 
 OnOutcome = Callable[[int, int, Outcome], None]
 """Called after each recording with how many are done, how many there are, and its outcome."""
@@ -62,6 +63,8 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
 
     Raises
     ------
+    BoardLostError
+        If the board fails after the first recording; its ``partial`` is the result until then.
     AudioError, BundleError, DeviceError, EvaluationError, ToolMissingError
         If a recording, the bundle, the board, the truth or a tool fails.
 
@@ -86,27 +89,38 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
         other_words=request.other_words,
     )
     host = HostSession(bundle, request.operating_point) if request.verify else None
-    outcomes = []
-    with open_session(
-        request.board,
-        request.bundle,
-        operating_point=request.operating_point,
-        features=request.verify,
-        count_cycles=request.count_cycles,
-        microphone=request.microphone,
-    ) as session:
-        for outcome in replay(session, recordings, listening, host=host):
-            outcomes.append(outcome)
-            if on_outcome is not None:
-                on_outcome(len(outcomes), len(recordings), outcome)
-    return ReplayResult(
+    outcomes: list[Outcome] = []
+    session: Session | None = None
+    lost: DeviceError | None = None
+    try:
+        with open_session(
+            request.board,
+            request.bundle,
+            operating_point=request.operating_point,
+            features=request.verify,
+            count_cycles=request.count_cycles,
+            microphone=request.microphone,
+        ) as session:
+            for outcome in replay(session, recordings, listening, host=host):
+                outcomes.append(outcome)
+                if on_outcome is not None:
+                    on_outcome(len(outcomes), len(recordings), outcome)
+    except DeviceError as error:
+        if session is None or not outcomes:
+            raise
+        lost = error
+    result = ReplayResult(
         listener=session.listener,
         bundle=_identity(bundle, request),
         listening=listening,
         outcomes=tuple(outcomes),
         stages=session.stages,
         dropped_samples=session.dropped_samples,
+        num_planned=len(recordings),
     )
+    if lost is not None:
+        raise BoardLostError(f"{lost}; {len(outcomes)} of {len(recordings)} recordings were replayed", result) from lost
+    return result
 
 
 def _identity(bundle: Bundle, request: ReplayRequest) -> BundleIdentity:

@@ -30,10 +30,20 @@ from typing import Any
 
 from kws.errors import ConfigError
 from kws.files import StrPath
-from kws.harness.baseline import compare, read_baseline
+from kws.harness.baseline import Comparison
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest
 from kws.harness.session import HOST
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A condition on a whole replay."""
+
+    name: str
+    """Stable over runs, whatever was measured: CI systems keep a history by it."""
+    problem: str | None
+    """What was expected and what came instead; None when it holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,28 +56,32 @@ class Expectations:
     max_median_latency_ms: float | None = None
     equal_to_host: bool = False
 
-    def failures(self, result: ReplayResult) -> list[str]:
-        """List what does not hold, one sentence each; a limit on a figure that was not measured does not hold."""
+    def gates(self, result: ReplayResult) -> list[Gate]:
+        """Judge each limit that was set; one on a figure that nothing replayed could measure does not hold."""
         figures = {
             "min_accuracy": result.accuracy.value if result.accuracy else None,
             "max_false_reject_rate": result.false_rejects.value if result.false_rejects else None,
             "max_false_accepts_per_hour": result.false_accepts.per_hour if result.false_accepts else None,
             "max_median_latency_ms": result.spotting.median_latency_ms,
         }
-        found = []
+        gates = []
         for name, value in figures.items():
             limit = getattr(self, name)
             if limit is None:
                 continue
+            problem = None
             if value is None:
-                found.append(f"{name}: expected {limit} and nothing replayed could measure it")
+                problem = f"expected {limit} and nothing replayed could measure it"
             elif value < limit if name.startswith("min") else value > limit:
-                found.append(f"{name}: expected {limit} and got {value:.4g}")
-        if result.dropped_samples:
-            found.append(f"dropped samples: expected 0 and got {result.dropped_samples}")
-        if self.equal_to_host and (result.equality is None or result.equality.count < result.equality.total):
-            found.append(f"equal_to_host: expected every recording and got {result.equality}")
-        return found
+                problem = f"expected {limit} and got {value:.4g}"
+            gates.append(Gate(name=name, problem=problem))
+        dropped = result.dropped_samples
+        gates.append(Gate(name="dropped_samples", problem=f"expected 0 and got {dropped}" if dropped else None))
+        if self.equal_to_host:
+            equal = result.equality is not None and result.equality.count == result.equality.total
+            problem = None if equal else f"expected every recording and got {result.equality}"
+            gates.append(Gate(name="equal_to_host", problem=problem))
+        return gates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +96,12 @@ class Suite:
         """Return the same suite for another board."""
         return replace(self, request=replace(self.request, board=board))
 
-    def failures(self, result: ReplayResult) -> list[str]:
-        """List broken expectations and whatever got worse than the baseline."""
-        found = self.expect.failures(result)
-        if self.baseline is not None:
-            changes = compare(result, read_baseline(self.baseline))
-            found += [f"{c.what}: was {c.before}, now {c.now}" for c in changes if c.worse]
-        return found
+    def gates(self, result: ReplayResult, comparison: Comparison | None) -> list[Gate]:
+        """Judge the limits, and the comparison with the baseline if there is one."""
+        gates = self.expect.gates(result)
+        if comparison is not None:
+            gates.append(Gate(name="baseline", problem=comparison.headline if comparison.worse else None))
+        return gates
 
 
 def read_suite(path: StrPath) -> Suite:

@@ -18,9 +18,10 @@ from kws.audio import Samples
 from kws.errors import EvaluationError
 from kws.evaluation.metrics import Proportion, Rate
 from kws.files import StrPath
-from kws.harness.baseline import Change
+from kws.harness.baseline import Comparison
 from kws.harness.replay import Outcome, surround
 from kws.harness.result import ReplayResult
+from kws.harness.suite import Gate
 from kws.report.figures import label_colour, latency_histogram, recording_figure, shown_labels
 from kws.version import VERSION
 
@@ -63,14 +64,22 @@ def trusted(markup: str) -> Any:
     return markupsafe.Markup(markup)
 
 
-def replay_page(result: ReplayResult, *, changes: Sequence[Change] = (), audio: bool = True) -> str:
+def replay_page(
+    result: ReplayResult,
+    *,
+    gates: Sequence[Gate] = (),
+    comparison: Comparison | None = None,
+    audio: bool = True,
+) -> str:
     """Make the page of a replay.
 
     Parameters
     ----------
     result : ReplayResult
-    changes : sequence of Change
-        Against a baseline.
+    gates : sequence of Gate
+        Judged conditions on the whole.
+    comparison : Comparison, optional
+        With a baseline.
     audio : bool
         Embed the recordings that are drawn, for listening.
 
@@ -85,7 +94,8 @@ def replay_page(result: ReplayResult, *, changes: Sequence[Change] = (), audio: 
         "title": "Replay report",
         "subtitle": _subtitle(result),
         "tiles": _tiles(result),
-        "changes": changes,
+        "gates": gates,
+        "comparison": comparison,
         "confusion": confusion,
         "latency": trusted(latency_histogram(latencies)) if latencies else None,
         "stages": _stages(result),

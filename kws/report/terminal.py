@@ -13,17 +13,18 @@ from rich.table import Table
 from kws.evaluation.clips import ClipScore
 from kws.evaluation.listening import Listening
 from kws.evaluation.summary import Evaluation
-from kws.harness.baseline import Change
+from kws.harness.baseline import Comparison
 from kws.harness.mistakes import mistakes
 from kws.harness.result import ReplayResult
 
 _MISTAKES_SHOWN = 20
+_CHANGES_SHOWN = 20
 _SHORTEST_HEAD = 3
 """Characters below which numbers say more."""
 _BAR_CHARACTERS = 40
 
 
-def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Change] | None = None) -> None:
+def print_replay(result: ReplayResult, console: Console, *, comparison: Comparison | None = None) -> None:
     """Print the figures, the confusion, the compute per stage, and what changed since the baseline."""
     if len(result.clips) > 1:
         console.print(confusion_table(result.confusion.tolist(), result.verdicts, width=console.width))
@@ -33,8 +34,8 @@ def print_replay(result: ReplayResult, console: Console, *, changes: Sequence[Ch
         console.print(_stages(result))
     console.print(_figures(result))
     _print_mistakes(result, console)
-    if changes is not None:
-        console.print(_changes(changes) if changes else "[green]no change since the baseline[/green]")
+    if comparison is not None:
+        _print_comparison(comparison, console)
 
 
 def _print_mistakes(result: ReplayResult, console: Console) -> None:
@@ -140,12 +141,19 @@ def _figures(result: ReplayResult) -> Table:
     return table
 
 
-def _changes(changes: Sequence[Change]) -> Table:
-    table = Table("what", "before", "now", title="changes since the baseline", title_justify="left")
-    for change in changes:
-        style = "red" if change.worse else "green"
-        table.add_row(change.what, change.before, f"[{style}]{change.now}[/]")
-    return table
+def _print_comparison(comparison: Comparison, console: Console) -> None:
+    style = "green" if comparison.identical else "red" if comparison.worse else "yellow"
+    console.print(f"[{style}]{comparison.headline}[/]", highlight=False)
+    rows = (*comparison.context, *comparison.changes)
+    if not rows:
+        return
+    table = Table("what", "before", "now", title="since the baseline", title_justify="left")
+    for change in rows[:_CHANGES_SHOWN]:
+        style = "red" if change.worse else "green" if change in comparison.changes else "yellow"
+        table.add_row(escape(change.what), escape(change.before), f"[{style}]{escape(change.now)}[/]")
+    console.print(table)
+    if len(rows) > _CHANGES_SHOWN:
+        console.print(f"and {len(rows) - _CHANGES_SHOWN} more: --report FILE shows them all", highlight=False)
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from kws.audio import write_wav
 from kws.bundle import Bundle
-from kws.errors import AudioError, ConfigError, EvaluationError
+from kws.errors import AudioError, BoardLostError, BoardTimeoutError, ConfigError, EvaluationError
 from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.listening import Listening, listening_of
 from kws.evaluation.recordings import Recording
@@ -21,13 +21,13 @@ from kws.evaluation.truth import Truth, Window
 from kws.evaluation.truth_files import write_truth
 from kws.gate import GateConfig
 from kws.harness import suite as suite_module
-from kws.harness.baseline import compare, read_baseline
+from kws.harness.baseline import compare, mcnemar, read_baseline
 from kws.harness.mistakes import mistakes
 from kws.harness.replay import clip_decision, replay, same_bits, surround
 from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.harness.session import Heard, HostSession, Listener
-from kws.harness.suite import Expectations, read_suite
+from kws.harness.suite import Expectations, Gate, read_suite
 from kws.pipeline import Detection, Pipeline, Scores
 from kws.report.junit import junit_xml
 from kws.report.page import replay_page
@@ -254,7 +254,10 @@ def test_json_is_the_same_for_the_same_replay_but_for_timing(
 
 def test_the_same_replay_has_no_change_from_its_baseline(result: ReplayResult, tmp_path: Path) -> None:
     result.write_json(tmp_path / "base.json")
-    assert compare(result, read_baseline(tmp_path / "base.json")) == []
+    comparison = compare(result, read_baseline(tmp_path / "base.json"))
+    assert comparison.identical
+    assert comparison.headline.startswith("identical")
+    assert comparison.context == comparison.changes == ()
 
 
 def test_a_recording_that_got_worse_and_one_that_is_missing_are_named(result: ReplayResult) -> None:
@@ -262,11 +265,117 @@ def test_a_recording_that_got_worse_and_one_that_is_missing_are_named(result: Re
     wrong = next(entry for entry in baseline["recordings"] if entry["predicted"] != entry["expected"])
     wrong["predicted"] = wrong["expected"]
     baseline["recordings"].append({**wrong, "name": "left/gone.wav"})
-    changes = compare(result, baseline)
-    assert {(change.what, change.now) for change in changes if change.worse} >= {
-        (wrong["name"], next(e["predicted"] for e in result.to_json()["recordings"] if e["name"] == wrong["name"])),
+    comparison = compare(result, baseline)
+    now = next(e for e in result.to_json()["recordings"] if e["name"] == wrong["name"])
+    assert {(change.what, change.now) for change in comparison.worse} >= {
+        (wrong["name"], f"{now['predicted']} (is {now['expected']})"),
         ("left/gone.wav", "missing"),
     }
+    assert (comparison.lost, comparison.gained) == (1, 0)
+
+
+def heard_words(tmp_path: Path, *heard: Detection, best: int = 0) -> ReplayResult:
+    """A stream with "left" at 1 s and "right" at 5 s, and what a board said of it."""
+    path = tmp_path / "long.wav"
+    if not path.exists():
+        write_wav(path, speech_like(10.0))
+    windows = (
+        Window(label="left", start_sample=16000, end_sample=24000),
+        Window(label="right", start_sample=80000, end_sample=88000),
+    )
+    board = Scripted(events=heard, best=best)
+    return ReplayResult(
+        listener=board.listener,
+        bundle=BundleIdentity(name="a.kws", crc32=0, operating_point="0"),
+        listening=LISTENING,
+        outcomes=tuple(replay(board, [Recording(path=path, name="long.wav", windows=windows)], LISTENING)),
+        stages=(),
+        dropped_samples=0,
+        num_planned=1,
+    )
+
+
+def test_a_lost_word_does_not_hide_behind_another_one_found(tmp_path: Path) -> None:
+    before, now = heard_words(tmp_path, event(20000, "left")), heard_words(tmp_path, event(84000, "right"))
+    comparison = compare(now, json.loads(json.dumps(before.to_json())))
+    assert [(change.what, change.worse) for change in comparison.changes] == [
+        ('long.wav, "left" at 1.00 s', True),
+        ('long.wav, "right" at 5.00 s', False),
+    ]
+    assert (comparison.lost, comparison.gained, comparison.p_value) == (1, 1, 1.0)
+
+
+def test_an_event_that_moved_is_no_change_of_verdict_and_not_identical(tmp_path: Path) -> None:
+    before, now = heard_words(tmp_path, event(20000, "left")), heard_words(tmp_path, event(20640, "left"))
+    comparison = compare(now, json.loads(json.dumps(before.to_json())))
+    assert comparison.changes == ()
+    assert not comparison.identical
+    assert comparison.headline == "not identical to the baseline: same verdicts; 1 event moved, by up to 40 ms"
+
+
+def test_scores_that_drifted_below_the_threshold_are_counted(tmp_path: Path) -> None:
+    before, now = heard_words(tmp_path, best=0), heard_words(tmp_path, best=2)
+    comparison = compare(now, json.loads(json.dumps(before.to_json())))
+    label = LISTENING.labels[2]
+    words = sum(window.label == label for window in now.outcomes[0].recording.windows or ())
+    assert (comparison.num_scores, comparison.largest_drift) == (1 + words, 200)  # the word's, and the recording's peak
+    assert comparison.changes == ()
+
+
+def test_a_new_false_accept_is_worse_and_one_that_is_gone_is_not(tmp_path: Path) -> None:
+    quiet, alarmed = heard_words(tmp_path), heard_words(tmp_path, event(140000, "left"))
+    (new,) = compare(alarmed, json.loads(json.dumps(quiet.to_json()))).changes
+    assert (new.what, new.before, new.now, new.worse) == ("long.wav, at 8.75 s", "nothing", '"left" (200)', True)
+    (gone,) = compare(quiet, json.loads(json.dumps(alarmed.to_json()))).changes
+    assert not gone.worse
+
+
+def test_what_else_differs_is_at_the_head(tmp_path: Path) -> None:
+    baseline = json.loads(json.dumps(heard_words(tmp_path).to_json()))
+    baseline["bundle"]["crc32"], baseline["board"]["name"] = "12345678", "native"
+    comparison = compare(heard_words(tmp_path), baseline)
+    assert [(change.what, change.before) for change in comparison.context] == [
+        ("bundle", "12345678"),
+        ("board", "native"),
+    ]
+    assert comparison.identical
+
+
+@pytest.mark.parametrize(("lost", "gained", "p"), [(0, 0, 1.0), (1, 0, 1.0), (6, 0, 0.03125), (1, 5, 0.21875)])
+def test_mcnemar_by_hand(lost: int, gained: int, p: float) -> None:
+    assert mcnemar(lost, gained) == p
+
+
+def test_recordings_keep_their_names_when_others_come_along(clips: Path, bundle_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "more" / "left").mkdir(parents=True)
+    write_wav(tmp_path / "more" / "left" / "0.wav", speech_like(1.0))
+    alone = run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path))
+    both = run_replay(ReplayRequest(paths=(clips, tmp_path / "more"), bundle=bundle_path))
+    names = [outcome.recording.name for outcome in both.outcomes]
+    assert names == [*(outcome.recording.name for outcome in alone.outcomes), "more/left/0.wav"]
+    comparison = compare(both, json.loads(json.dumps(alone.to_json())))
+    assert [(change.what, change.now) for change in comparison.changes] == [("more/left/0.wav", "new")]
+
+
+def test_a_board_lost_on_the_way_leaves_what_was_measured(
+    clips: Path, bundle_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    whole = HostSession.hear
+
+    def hear_three(self: HostSession, samples: np.ndarray) -> Heard:
+        if len(heard) == 3:
+            raise BoardTimeoutError("the board fell silent")
+        heard.append(samples.size)
+        return whole(self, samples)
+
+    monkeypatch.setattr(HostSession, "hear", hear_three)
+    with pytest.raises(BoardLostError, match=r"fell silent; 3 of 6 recordings were replayed") as caught:
+        run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path))
+    partial = caught.value.partial
+    assert isinstance(partial, ReplayResult)
+    assert len(partial.outcomes) == 3
+    assert partial.to_json()["complete"] is False
 
 
 def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
@@ -276,10 +385,12 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
 
 
 def test_limits_that_do_not_hold_are_listed(result: ReplayResult) -> None:
-    failures = Expectations(min_accuracy=1.01, max_false_accepts_per_hour=1.0, equal_to_host=True).failures(result)
-    assert len(failures) == 2
-    assert failures[0].startswith("min_accuracy: expected 1.01")
-    assert "nothing replayed could measure it" in failures[1]
+    gates = Expectations(min_accuracy=1.01, max_false_accepts_per_hour=1.0, equal_to_host=True).gates(result)
+    failed = {gate.name: gate.problem for gate in gates if gate.problem is not None}
+    assert list(failed) == ["min_accuracy", "max_false_accepts_per_hour"]
+    assert str(failed["min_accuracy"]).startswith("expected 1.01")
+    assert "nothing replayed could measure it" in str(failed["max_false_accepts_per_hour"])
+    assert {gate.name for gate in gates} - set(failed) == {"dropped_samples", "equal_to_host"}
 
 
 def test_a_suite_is_read_with_paths_beside_it(tmp_path: Path) -> None:
@@ -332,18 +443,36 @@ def test_names_of_recordings_cannot_smuggle_markup_into_the_page(clips: Path, bu
     assert "<img" not in page
 
 
-def test_junit_has_a_case_for_each_recording_and_fails_the_wrong_ones(result: ReplayResult) -> None:
-    suite = ElementTree.fromstring(junit_xml(result, ["min_accuracy: expected 1 and got 0"]))
-    assert len(suite.findall("testcase")) == 7
-    wrong = sum(outcome.correct is False for outcome in result.outcomes)
-    assert len(suite.findall("testcase/failure")) == wrong + 1 == int(suite.get("failures", "0"))
+def test_junit_fails_where_the_command_does_and_tells_the_rest(result: ReplayResult) -> None:
+    assert any(outcome.correct is False for outcome in result.outcomes), "there must be mistakes in it"
+    gates = [Gate(name="min_accuracy", problem="expected 1 and got 0"), Gate(name="dropped_samples", problem=None)]
+    suite = ElementTree.fromstring(junit_xml(result, gates))
+    cases = {case.get("name"): case for case in suite.findall("testcase")}
+    assert len(cases) == len(result.outcomes) + 2 == int(suite.get("tests", "0"))
+    assert [name for name, case in cases.items() if case.find("failure") is not None] == ["min_accuracy"]
+    assert suite.get("failures") == "1"  # a mistake that no gate forbids fails nothing
+    told = " ".join(case.findtext("system-out", "") for case in cases.values())
+    assert all(mistake.split(": ")[1] in told for mistake in mistakes(result))
+    properties = {entry.get("name"): entry.get("value") for entry in suite.findall("properties/property")}
+    assert properties["bundle_crc32"] == f"{result.bundle.crc32:08x}"
+    assert properties["complete"] == "true"
+
+
+def test_junit_fails_the_recording_that_got_worse(result: ReplayResult) -> None:
+    baseline = json.loads(json.dumps(result.to_json()))
+    wrong = next(entry for entry in baseline["recordings"] if entry["predicted"] != entry["expected"])
+    wrong["predicted"] = wrong["expected"]
+    comparison = compare(result, baseline)
+    suite = ElementTree.fromstring(junit_xml(result, [], comparison))
+    failed = [case.get("name") for case in suite.findall("testcase") if case.find("failure") is not None]
+    assert failed == [wrong["name"]]
 
 
 def test_the_terminal_shows_confusion_and_figures_in_80_columns(result: ReplayResult) -> None:
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_replay(result, console, changes=[])
+    print_replay(result, console, comparison=compare(result, json.loads(json.dumps(result.to_json()))))
     text = console.export_text()
-    assert all(words in text for words in ("confusion", "accuracy", "equal to host", "dropped samples", "no change"))
+    assert all(words in text for words in ("confusion", "accuracy", "equal to host", "dropped samples", "identical"))
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -390,6 +519,7 @@ def test_mistakes_in_streams_have_their_time(tmp_path: Path) -> None:
         outcomes=(outcome,),
         stages=(),
         dropped_samples=0,
+        num_planned=1,
     )
     assert mistakes(replayed) == [
         "long.wav: missed left at 1.00 s",

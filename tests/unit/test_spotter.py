@@ -270,7 +270,7 @@ def test_paths_may_be_strings_and_one_path_stands_for_itself(clips: Path, tmp_pa
     result = run_replay(request)
     assert [outcome.recording.expected for outcome in result.outcomes] == ["left"] * 5
     result.write_json(f"{folder}/a.json")
-    assert compare(result, read_baseline(f"{folder}/a.json")) == []
+    assert compare(result, read_baseline(f"{folder}/a.json")).identical
     write_junit(f"{folder}/a.xml", result)
     write_page(f"{folder}/a.html", replay_page(result))
     (tmp_path / "s.toml").write_text('bundle = "a.kws"\nrecordings = ["clips"]\n', encoding="utf-8")
