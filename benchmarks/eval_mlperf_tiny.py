@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All five MLPerf Tiny networks through the engine, rows streaming in: `make eval KWS_DATA=DIR`.
 
 For each of DIR/models/*.tflite: outputs compared with TFLite's reference kernels, RAM (what the engine keeps and its

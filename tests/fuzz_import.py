@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged .tflite files for the importer: one sentence, or a network; no traceback, no hang, no gigabytes.
 
 ``python tests/fuzz_import.py --count 100000`` runs as many as you have patience for; the tests run a few hundred.
