@@ -282,8 +282,9 @@ def test_a_crash_of_the_processor_is_reported_with_its_address(bundle_path: Path
 
 
 def test_missing_tools_are_named_with_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "apt-get").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolMissingError, match=r"is not installed: .*apt-get install"):
+    with pytest.raises(ToolMissingError, match=r"is not installed; run: sudo apt-get install"):
         open_board("netduinoplus2")
     assert shutil.which("qemu-system-arm") is None
 
