@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,15 @@ KERNELS = (
 """What the engine calls for layers with weights, whose address tells the layer."""
 WEIGHTLESS_KERNELS = {
     "average pool": ("kws_nn_pool_row", "kws_nn_pool_general_row", "kws_nn_pool_finish"),
+    "mean": ("kws_nn_mean_finish",),
+    "max pool": ("kws_nn_max_pool_row",),
+    "add": ("kws_nn_add_row",),
+    "concatenate": ("kws_nn_concat_row",),
+    "slice": ("kws_nn_slice_row",),
     "softmax": ("kws_nn_softmax",),
 }
-"""Operation -> its functions; networks have one layer of each."""
+"""Operation -> its functions. Without weights nothing tells one layer from another: all of an operation are counted as
+one; the sums of a mean are counted with the average pool, if there is one, else with the engine."""
 MEASURED_S = 2.0
 DURATIONS_S = (1.0, 1.0 + MEASURED_S)
 """Figures are the difference between a run of both lengths: no start-up effects."""
@@ -251,13 +258,21 @@ def _stage(name: str, cost: _Cost) -> StageCost:
 def _layers(model: Model, before: _Run, after: _Run) -> tuple[LayerCost, ...]:
     decisions = _difference(before, after, DECISION).calls
     costs = []
+    alike = Counter(layer.operation for layer in model.layers if not layer.weights_bytes)
     for index, layer in enumerate(model.layers):
+        name, macs = f"{index} {layer.operation}", layer.macs_per_decision
         if layer.weights_bytes:
             parts = [_difference(before, after, kernel, str(index)) for kernel in KERNELS]
         else:
+            count = alike.pop(layer.operation, 0)
+            if not count:
+                continue  # told with the first of its kind
+            if count > 1:
+                name = f"{layer.operation}, all {count}"
+                macs = sum(other.macs_per_decision for other in model.layers if other.operation == layer.operation)
             parts = [_difference(before, after, kernel) for kernel in WEIGHTLESS_KERNELS[layer.operation]]
         cycles = round(sum(part.cycles for part in parts) / decisions)
-        costs.append(LayerCost(layer=f"{index} {layer.operation}", macs=layer.macs_per_decision, cycles=cycles))
+        costs.append(LayerCost(layer=name, macs=macs, cycles=cycles))
     return tuple(costs)
 
 

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
+from kws.bench.measure import WEIGHTLESS_KERNELS
 from kws.bench.reference import reference_bundle, reference_network
 from kws.bench.result import BenchResult, Change, GateCost, LayerCost, MemoryCost, StageCost, compare, read_figures
 from kws.bench.run import save_result
 from kws.errors import ConfigError
+from kws.model import OPERATION_NAMES
+from kws.places import firmware
 
 RESULT = BenchResult(
     board="netduinoplus2",
@@ -94,3 +98,11 @@ def test_reference_network_has_the_shape_of_the_published_one() -> None:
 
 def test_reference_bundle_is_the_same_every_time() -> None:
     assert reference_bundle().data == reference_bundle().data
+
+
+def test_every_operation_without_weights_has_functions_to_count() -> None:
+    weighted = {"conv", "pointwise", "depthwise", "dense", "lookup"}
+    assert set(WEIGHTLESS_KERNELS) == set(OPERATION_NAMES.values()) - weighted
+    header = (firmware() / "core" / "nn" / "nn.h").read_text(encoding="utf-8")
+    for function in (name for names in WEIGHTLESS_KERNELS.values() for name in names):
+        assert re.search(rf"\b{function}\b", header), function
