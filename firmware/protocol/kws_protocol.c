@@ -2,7 +2,7 @@
 /* The layouts of kws_protocol.h hold on every compiler, or this file does not compile. */
 #include "kws_protocol.h"
 
-#include "kws_frame.h"
+#include "kws_packet.h"
 #include "kws_pipeline.h"
 
 #define SIZE_IS(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " has padding")
@@ -26,9 +26,9 @@ SIZE_IS(kws_message_drained_t, 8);
 
 _Static_assert((int)KWS_PROTOCOL_NUM_STAGES == (int)KWS_NUM_STAGES,
                "one statistic per stage of the pipeline");
-_Static_assert(sizeof(kws_message_audio_t) + 2 * KWS_AUDIO_FRAME_SAMPLES <= KWS_FRAME_MAX_PAYLOAD_BYTES,
-               "AUDIO fits a frame");
-_Static_assert(sizeof(kws_message_scores_t) + 2 * KWS_PROTOCOL_MAX_LABELS <= KWS_FRAME_MAX_PAYLOAD_BYTES,
-               "SCORES fits a frame");
-_Static_assert(sizeof(kws_message_features_t) + KWS_PROTOCOL_MAX_FEATURES <= KWS_FRAME_MAX_PAYLOAD_BYTES,
-               "FEATURES fits a frame");
+_Static_assert(sizeof(kws_message_audio_t) + 2 * KWS_AUDIO_PACKET_SAMPLES <= KWS_PACKET_MAX_PAYLOAD_BYTES,
+               "AUDIO fits a packet");
+_Static_assert(sizeof(kws_message_scores_t) + 2 * KWS_PROTOCOL_MAX_LABELS <= KWS_PACKET_MAX_PAYLOAD_BYTES,
+               "SCORES fits a packet");
+_Static_assert(sizeof(kws_message_features_t) + KWS_PROTOCOL_MAX_FEATURES <= KWS_PACKET_MAX_PAYLOAD_BYTES,
+               "FEATURES fits a packet");

@@ -3,7 +3,7 @@
  * firmware includes it and Python reads it through cffi (kws/device/protocol.py). README.md beside it tells the
  * story: who speaks when, how audio is never lost, how errors are repaired.
  *
- * A message is a frame (kws_frame.h): header, payload, CRC. Payloads are the structs below, little-endian, with
+ * A message is a packet (kws_packet.h): header, payload, CRC. Payloads are the structs below, little-endian, with
  * every field on its natural boundary, so no compiler pads them (checked in kws_protocol.c).
  *
  * Sample counts on the line are modulo 2^32 and count from the last RESET. */
@@ -19,7 +19,7 @@ extern "C" {
 enum {
     KWS_SERIAL_BAUD = 921600,
     KWS_PROTOCOL_VERSION = 3, /* boards and hosts of different versions refuse to work together */
-    KWS_AUDIO_FRAME_SAMPLES =
+    KWS_AUDIO_PACKET_SAMPLES =
         56, /* most samples in one AUDIO message: few, so that a small buffer holds several */
     KWS_PROTOCOL_MAX_LABELS =
         112, /* posteriors and smoothed posteriors of one decision fit one SCORES message */
@@ -38,7 +38,7 @@ typedef enum {
     KWS_MESSAGE_HELLO = 0x01, /* kws_message_hello_t -> INFO */
     KWS_MESSAGE_LABEL = 0x02, /* kws_message_label_t -> LABEL_TEXT */
     KWS_MESSAGE_RESET = 0x03, /* kws_message_reset_t -> STATUS; begins the session of its header */
-    KWS_MESSAGE_AUDIO = 0x04, /* kws_message_audio_t, then 1 .. KWS_AUDIO_FRAME_SAMPLES int16 samples */
+    KWS_MESSAGE_AUDIO = 0x04, /* kws_message_audio_t, then 1 .. KWS_AUDIO_PACKET_SAMPLES int16 samples */
     KWS_MESSAGE_FLUSH = 0x05, /* kws_message_flush_t -> DRAINED record once all samples before it are heard */
     KWS_MESSAGE_POLL = 0x06,  /* empty -> STATUS, and every record from the header's number on again */
     KWS_MESSAGE_ACKNOWLEDGE = 0x07, /* empty; the header says it all; no answer */
@@ -126,7 +126,7 @@ typedef struct {
     uint32_t accepted_samples; /* arrived in order; the host may forget them */
     uint32_t allowed_samples;  /* the host may send up to here and not beyond */
     uint32_t consumed_samples; /* heard by the pipeline */
-    uint32_t bad_frames;       /* frames that failed the CRC, since the board started */
+    uint32_t bad_packets;      /* packets that failed the CRC, since the board started */
     uint32_t overruns; /* bytes that came while the receive buffer was full, since the board started */
     uint32_t resend;   /* 1: something was lost, send again from accepted_samples on */
 } kws_message_status_t;

@@ -18,7 +18,8 @@ from kws.core import ffi, lib
 from kws.device.board import BoardInfo, Statistics
 from kws.device.boards import open_board
 from kws.device.build import build_firmware
-from kws.device.cycles import CycleReport, Region, Watch, plugin_arguments, read_report
+from kws.device.counted import open_counted_board
+from kws.device.cycles import CycleReport, Region, Watch
 from kws.device.launch import COUNTED_BOARDS, check_system, qemu_machine
 from kws.device.sizes import firmware_sizes, linker_symbols
 from kws.errors import ConfigError
@@ -184,17 +185,15 @@ def _run(bundle: Bundle, board: str, program: Path, signal: npt.NDArray[np.int16
     weightless = [name for names in WEIGHTLESS_KERNELS.values() for name in names]
     functions = [FEED, *COUNTED.values(), *weightless]
     with tempfile.TemporaryDirectory(prefix="kws-bench-") as name:
-        folder = Path(name)
-        path = folder / "bundle.kws"
+        path = Path(name) / "bundle.kws"
         bundle.save(path)
         address = linker_symbols(program)["kws_bundle_start"]
         watch = Watch(functions=functions, kernels=KERNELS, regions=_regions(bundle, address))
-        arguments = plugin_arguments(program, folder, watch)
-        with open_board(board, bundle=path, qemu_arguments=arguments) as device:
-            device.reset(scores=False, times=False)
-            device.stream(signal)
-            info, statistics = device.info, device.stats()
-        return _Run(report=read_report(program, folder), info=info, statistics=statistics)
+        with open_counted_board(board, path, watch) as counted:
+            counted.board.reset(scores=False, times=False)
+            counted.board.stream(signal)
+            info, statistics = counted.board.info, counted.board.stats()
+        return _Run(report=counted.report, info=info, statistics=statistics)
 
 
 def _regions(bundle: Bundle, address: int) -> list[Region]:

@@ -51,8 +51,8 @@ def replay(
     from kws.cli.arguments import check_order
     from kws.cli.outputs import Outputs
     from kws.errors import ConfigError
+    from kws.harness.listener import HOST
     from kws.harness.run import ReplayRequest
-    from kws.harness.session import HOST
     from kws.harness.suite import Expectations, Suite, read_suite
 
     if bundle.suffix == ".toml":

@@ -36,7 +36,7 @@ DOOR_HEADERS = [
     ),
 ]  # fmt: skip
 EXTRA_HEADERS = [HERE / "door.h", HERE / "door_model.h",
-                 PROTOCOL / "kws_frame.h", PROTOCOL / "kws_protocol.h"]  # fmt: skip
+                 PROTOCOL / "kws_packet.h", PROTOCOL / "kws_protocol.h"]  # fmt: skip
 """Batch loops over the core's functions, so that Python never loops over frames; and the line to the boards."""
 
 

@@ -88,7 +88,7 @@ class StreamResult:
     """Samples given but not heard; a stream that ends without an error has none."""
     repeated_samples: int
     """Sent again because the line damaged them."""
-    bad_frames: int
+    bad_packets: int
     """Damaged messages, both directions."""
     seconds: float
     """Wall-clock time it took."""
@@ -143,17 +143,17 @@ class Board:
 
     def _hello(self) -> BoardInfo:
         self._link.state = lambda: "greeting it"
-        frame = self._link.ask(
+        packet = self._link.ask(
             lib.KWS_MESSAGE_HELLO, pack("hello", version=lib.KWS_PROTOCOL_VERSION), lib.KWS_MESSAGE_INFO
         )
-        self._link.adopt_session(frame.session)
-        version = int.from_bytes(frame.payload[:2], "little")
+        self._link.adopt_session(packet.session)
+        version = int.from_bytes(packet.payload[:2], "little")
         if version != lib.KWS_PROTOCOL_VERSION:
             raise ProtocolError(
                 f"{self._link.name} speaks version {version} of the protocol, this host version "
                 f"{lib.KWS_PROTOCOL_VERSION}; build and flash the firmware again"
             )
-        info = frame.read("info")
+        info = packet.read("info")
         self._check_bundle(info)
         return BoardInfo(
             board=ffi.string(info.board).decode(errors="replace"),
@@ -178,14 +178,14 @@ class Board:
 
     def _label(self, index: int) -> str:
         self._link.state = lambda: f"asking for label {index}"
-        frame = self._link.ask(lib.KWS_MESSAGE_LABEL, pack("label", index=index), lib.KWS_MESSAGE_LABEL_TEXT)
-        return str(ffi.string(frame.read("label_text").text).decode(errors="replace"))
+        packet = self._link.ask(lib.KWS_MESSAGE_LABEL, pack("label", index=index), lib.KWS_MESSAGE_LABEL_TEXT)
+        return str(ffi.string(packet.read("label_text").text).decode(errors="replace"))
 
     def stats(self) -> Statistics:
         """Return the cost of each stage since the last :meth:`reset`."""
         self._link.state = lambda: "asking for statistics"
-        frame = self._link.ask(lib.KWS_MESSAGE_STATISTICS, b"", lib.KWS_MESSAGE_STATISTICS_REPORT)
-        report = frame.read("statistics")
+        packet = self._link.ask(lib.KWS_MESSAGE_STATISTICS, b"", lib.KWS_MESSAGE_STATISTICS_REPORT)
+        report = packet.read("statistics")
         return Statistics(
             stages=tuple(
                 StageStatistics(
@@ -292,7 +292,7 @@ class Board:
                 "read files with kws.audio.read_audio"
             )
         started = time.monotonic()
-        bad_before = self._link.bad_frames
+        bad_before = self._link.bad_packets
         audio = np.ascontiguousarray(samples, "<i2").tobytes()
         sender = Sender(self._link, audio, self._position, self._allowed, self._crc32)
         collector = Collector(self.info.labels, self.info.num_features, self.info.sample_rate_hz, on_event, on_scores)
@@ -306,7 +306,7 @@ class Board:
             samples=samples.size,
             dropped_samples=samples.size - (sender.drained_samples or 0),
             repeated_samples=sender.repeated,
-            bad_frames=self._link.bad_frames - bad_before + sender.bad_frames,
+            bad_packets=self._link.bad_packets - bad_before + sender.bad_packets,
             seconds=time.monotonic() - started,
         )
 
@@ -356,10 +356,10 @@ class Board:
         progressed_at, marks = time.monotonic(), (0, 0)
         while sender.drained_samples is None:
             sender.send_allowed()
-            for frame in self._link.receive(wait_s=0.02):
-                self._link.check_error(frame, session_runs=True)
-                sender.hear(frame)
-                collector.hear(frame)
+            for packet in self._link.receive(wait_s=0.02):
+                self._link.check_error(packet, session_runs=True)
+                sender.hear(packet)
+                collector.hear(packet)
             now = time.monotonic()
             if (sender.accepted, collector.count) != marks:
                 progressed_at, marks = now, (sender.accepted, collector.count)

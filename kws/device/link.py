@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host's end of a serial line to a board: frames, sessions, numbered records, time-outs.
+"""The host's end of a serial line to a board: packets, sessions, numbered records, time-outs.
 
 The board keeps every record until it is acknowledged, and repeats them when polled; requests may be repeated
 without harm. So this side owns all the timers: it asks again when an answer does not come, and gives up, saying
@@ -19,7 +19,7 @@ from typing import Any
 import serial
 
 from kws.core import lib
-from kws.device.protocol import Frame, FrameReader, encode, pack
+from kws.device.protocol import Packet, PacketReader, encode, pack
 from kws.errors import BoardTimeoutError, DeviceError, ProtocolError
 
 RETRY_S = 0.25
@@ -70,13 +70,13 @@ class Link:
         self._is_ours = False
         self._foreign_bytes = 0
         self._foreign_words = b""
-        self._reader = FrameReader()
+        self._reader = PacketReader()
         self._next_record = 0
         self._unacknowledged = 0
         self.polling = False
         self.lossy = False
         self.lost_records = 0
-        self._early: list[Frame] = []  # came right behind an answer
+        self._early: list[Packet] = []  # came right behind an answer
         self._first_token = self._next_token = 1
         self._retry_s = RETRY_S
         self._polled_at = 0.0
@@ -128,7 +128,7 @@ class Link:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
-    def receive(self, wait_s: float) -> list[Frame]:
+    def receive(self, wait_s: float) -> list[Packet]:
         """Return replies, and records in order and without gaps; waits at most ``wait_s`` for the first byte.
 
         Raises
@@ -142,10 +142,10 @@ class Link:
             early, self._early = self._early, []
             return early
         data = self._read(wait_s)
-        bad_before = self._reader.bad_frames
+        bad_before = self._reader.bad_packets
         heard = self._reader.feed(data)
-        frames = [frame for frame in heard if self._accept(frame)]
-        if self._reader.bad_frames > bad_before and self.session and not self.lossy:
+        packets = [packet for packet in heard if self._accept(packet)]
+        if self._reader.bad_packets > bad_before and self.session and not self.lossy:
             self.poll()
         if heard:
             self._heard_at = time.monotonic()
@@ -155,7 +155,7 @@ class Link:
             self._while_quiet()
         if self._unacknowledged >= UNACKNOWLEDGED_RECORDS or (self._unacknowledged and not data):
             self.send(lib.KWS_MESSAGE_ACKNOWLEDGE)
-        return frames
+        return packets
 
     def _read(self, wait_s: float) -> bytes:
         try:
@@ -171,19 +171,19 @@ class Link:
             self._foreign_words = (self._foreign_words + data)[-FOREIGN_BYTES:]
         return data
 
-    def _accept(self, frame: Frame) -> bool:
+    def _accept(self, packet: Packet) -> bool:
         """Sort out what is stale, repeated or out of order; ask again for what is missing."""
-        if frame.type == lib.KWS_MESSAGE_FAULT:
-            raise self._crashed(frame)
-        if frame.session != self.session:
-            return frame.type in (lib.KWS_MESSAGE_INFO, lib.KWS_MESSAGE_ERROR)
-        ahead = (frame.number - self._next_record) & 0xFFFF
+        if packet.type == lib.KWS_MESSAGE_FAULT:
+            raise self._crashed(packet)
+        if packet.session != self.session:
+            return packet.type in (lib.KWS_MESSAGE_INFO, lib.KWS_MESSAGE_ERROR)
+        ahead = (packet.number - self._next_record) & 0xFFFF
         if self.lossy:
-            if frame.is_record:
+            if packet.is_record:
                 self.lost_records += ahead
-                self._next_record = (frame.number + 1) & 0xFFFF
+                self._next_record = (packet.number + 1) & 0xFFFF
             return True
-        if frame.is_record:
+        if packet.is_record:
             if ahead == 0:
                 self._next_record = (self._next_record + 1) & 0xFFFF
                 self._unacknowledged += 1
@@ -204,7 +204,7 @@ class Link:
 
     # -- questions ----------------------------------------------------------------------------------------------
 
-    def ask(self, request: int, payload: bytes, reply: int) -> Frame:
+    def ask(self, request: int, payload: bytes, reply: int) -> Packet:
         """Send a request, again and again, until its reply comes; records that come before it are dropped.
 
         Raises
@@ -227,14 +227,14 @@ class Link:
                 wait_s = min(2 * wait_s, MAX_RETRY_S) if asked_at else wait_s
                 asked_at = now
                 self.send(request, payload)
-            frames = self.receive(0.02)
-            for index, frame in enumerate(frames):
-                if frame.type == reply:
-                    self._early = [later for later in frames[index + 1 :] if later.is_record]
-                    return frame
-                self.check_error(frame, session_runs=False)
+            packets = self.receive(0.02)
+            for index, packet in enumerate(packets):
+                if packet.type == reply:
+                    self._early = [later for later in packets[index + 1 :] if later.is_record]
+                    return packet
+                self.check_error(packet, session_runs=False)
 
-    def begin_session(self, payload: bytes, *, lossy: bool = False) -> Frame:
+    def begin_session(self, payload: bytes, *, lossy: bool = False) -> Packet:
         """Send RESET with a new session number; returns the STATUS that answers it."""
         self.session = self.session % 255 + 1
         self.lossy, self.lost_records = lossy, 0
@@ -247,11 +247,11 @@ class Link:
         """Learn the board's session from its INFO, so that the next one differs."""
         self.session = session
 
-    def check_error(self, frame: Frame, *, session_runs: bool) -> None:
+    def check_error(self, packet: Packet, *, session_runs: bool) -> None:
         """Raise what an ERROR message means; do nothing for any other message."""
-        if frame.type != lib.KWS_MESSAGE_ERROR:
+        if packet.type != lib.KWS_MESSAGE_ERROR:
             return
-        error = frame.read("error")
+        error = packet.read("error")
         code, detail = int(error.error), int(error.detail)
         if code == lib.KWS_LINK_ERROR_SESSION:
             if session_runs and detail != self.session:
@@ -270,9 +270,9 @@ class Link:
     # -- messages of errors -------------------------------------------------------------------------------------
 
     @property
-    def bad_frames(self) -> int:
-        """Frames from the board that were altered on their way."""
-        return self._reader.bad_frames
+    def bad_packets(self) -> int:
+        """Packets from the board that were altered on their way."""
+        return self._reader.bad_packets
 
     def _silent(self, quiet_s: float) -> BoardTimeoutError:
         what_to_do = (
@@ -293,13 +293,13 @@ class Link:
         )
 
     def _noise(self) -> str:
-        return f" ({self.bad_frames} damaged frames)" if self.bad_frames else ""
+        return f" ({self.bad_packets} damaged packets)" if self.bad_packets else ""
 
     def _broken(self, error: Exception) -> DeviceError:
         return DeviceError(f"the line to {self.name} broke while {self.state()}: {error}; is it still plugged in?")
 
-    def _crashed(self, frame: Frame) -> DeviceError:
-        fault = frame.read("fault")
+    def _crashed(self, packet: Packet) -> DeviceError:
+        fault = packet.read("fault")
         where = (
             f"pc 0x{fault.pc:08x}, lr 0x{fault.lr:08x}; look the address up with arm-none-eabi-addr2line -e kws.elf"
             if fault.pc

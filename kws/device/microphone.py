@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kws.core import lib
 from kws.device.link import Link
-from kws.device.protocol import Frame
+from kws.device.protocol import Packet
 from kws.device.stream import Collector
 from kws.errors import AudioError, BoardTimeoutError, DeviceError
 from kws.pipeline import Detection, Scores
@@ -63,14 +63,14 @@ class SoundCollector:
         self.position = 0
         """Samples of the stream that are there."""
 
-    def hear(self, frame: Frame) -> bool:
+    def hear(self, packet: Packet) -> bool:
         """Take a record; True when that was all."""
-        if frame.type != lib.KWS_MESSAGE_HEARD:
-            self._collector.hear(frame)
+        if packet.type != lib.KWS_MESSAGE_HEARD:
+            self._collector.hear(packet)
             return False
         if self.position >= self._num_samples:
             return True  # this piece comes after everything that the last one led to
-        heard = frame.read("heard")
+        heard = packet.read("heard")
         missing = (int(heard.position) - self.position) & 0xFFFFFFFF
         if missing != int(heard.lost):
             raise DeviceError(
@@ -79,7 +79,7 @@ class SoundCollector:
             )
         if missing:
             self._gaps.append(Gap(position=self.position, samples=missing))
-        piece = np.frombuffer(frame.tail("heard"), "<i2")
+        piece = np.frombuffer(packet.tail("heard"), "<i2")
         self._pieces.append(piece)
         self.position += missing + piece.size
         return False
@@ -113,9 +113,9 @@ def collect_sound(link: Link, collector: Collector, num_samples: int) -> Microph
     quiet_s = 0.0
     while True:
         before = sound.position
-        for frame in link.receive(wait_s=0.02):
-            link.check_error(frame, session_runs=True)
-            if sound.hear(frame):
+        for packet in link.receive(wait_s=0.02):
+            link.check_error(packet, session_runs=True)
+            if sound.hear(packet):
                 return sound.result()
         quiet_s = quiet_s + 0.02 if sound.position == before else 0.0
         if quiet_s > link.timeout_s:

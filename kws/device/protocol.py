@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames and messages of the serial line: ``firmware/protocol`` seen from Python.
+"""Packets and messages of the serial line: ``firmware/protocol`` seen from Python.
 
 Ids, layouts and the framing itself come from the C headers and C functions through cffi; nothing is typed twice.
 """
@@ -19,8 +19,8 @@ MESSAGE_NAMES: dict[int, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
-    """One frame that arrived whole."""
+class Packet:
+    """One packet that arrived whole."""
 
     type: int
     """``KWS_MESSAGE_...``."""
@@ -74,57 +74,57 @@ def encode(message_type: int, payload: bytes = b"", *, session: int = 0, number:
     Raises
     ------
     ValueError
-        If the payload is longer than a frame can hold.
+        If the payload is longer than a packet can hold.
     """
-    if len(payload) > lib.KWS_FRAME_MAX_PAYLOAD_BYTES:
-        raise ValueError(f"payload of {len(payload)} bytes, at most {lib.KWS_FRAME_MAX_PAYLOAD_BYTES} fit a frame")
-    line = ffi.new("kws_frame_line_t *")
-    header = line.frame.header
+    if len(payload) > lib.KWS_PACKET_MAX_PAYLOAD_BYTES:
+        raise ValueError(f"payload of {len(payload)} bytes, at most {lib.KWS_PACKET_MAX_PAYLOAD_BYTES} fit a packet")
+    line = ffi.new("kws_packet_line_t *")
+    header = line.packet.header
     header.type, header.session, header.number = message_type, session, number
-    ffi.memmove(line.frame.payload, payload, len(payload))
-    size = lib.kws_frame_write(line, len(payload))
-    start = ffi.offsetof("kws_frame_line_t", "code")
+    ffi.memmove(line.packet.payload, payload, len(payload))
+    size = lib.kws_packet_write(line, len(payload))
+    start = ffi.offsetof("kws_packet_line_t", "code")
     return bytes(ffi.buffer(line)[start : start + size])
 
 
 def pack(struct: str, **fields: int) -> bytes:
-    """Return the bytes of a C struct, named as in :meth:`Frame.read`, with the given fields set."""
+    """Return the bytes of a C struct, named as in :meth:`Packet.read`, with the given fields set."""
     value = ffi.new(f"kws_message_{struct}_t *", fields)
     return bytes(ffi.buffer(value))
 
 
-class FrameReader:
-    """Bytes in any pieces -> frames.
+class PacketReader:
+    """Bytes in any pieces -> packets.
 
     Attributes
     ----------
-    bad_frames : int
-        Frames so far that were altered on their way.
+    bad_packets : int
+        Packets so far that were altered on their way.
     """
 
     def __init__(self) -> None:
-        self._reader = ffi.new("kws_frame_reader_t *")
-        self._result = ffi.new("kws_frame_result_t *")
-        self.bad_frames = 0
-        lib.kws_frame_reader_init(self._reader)
+        self._reader = ffi.new("kws_packet_reader_t *")
+        self._result = ffi.new("kws_packet_result_t *")
+        self.bad_packets = 0
+        lib.kws_packet_reader_init(self._reader)
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes from the line; return the frames they complete, in order."""
-        frames = []
+    def feed(self, data: bytes) -> list[Packet]:
+        """Take bytes from the line; return the packets they complete, in order."""
+        packets = []
         bytes_left, at = ffi.from_buffer("uint8_t[]", data), 0
         while at < len(data):
-            at += lib.kws_frame_reader_read(self._reader, bytes_left + at, len(data) - at, self._result)
-            if self._result[0] == lib.KWS_FRAME_GOOD:
-                frames.append(self._take())
-            elif self._result[0] == lib.KWS_FRAME_BAD:
-                self.bad_frames += 1
-        return frames
+            at += lib.kws_packet_reader_read(self._reader, bytes_left + at, len(data) - at, self._result)
+            if self._result[0] == lib.KWS_PACKET_GOOD:
+                packets.append(self._take())
+            elif self._result[0] == lib.KWS_PACKET_BAD:
+                self.bad_packets += 1
+        return packets
 
-    def _take(self) -> Frame:
-        frame = self._reader.frame
-        return Frame(
-            type=int(frame.header.type),
-            session=int(frame.header.session),
-            number=int(frame.header.number),
-            payload=bytes(ffi.buffer(frame.payload, self._reader.payload_bytes)),
+    def _take(self) -> Packet:
+        packet = self._reader.packet
+        return Packet(
+            type=int(packet.header.type),
+            session=int(packet.header.session),
+            number=int(packet.header.number),
+            payload=bytes(ffi.buffer(packet.payload, self._reader.payload_bytes)),
         )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kws.core import lib
 from kws.device.link import Link
-from kws.device.protocol import Frame, pack
+from kws.device.protocol import Packet, pack
 from kws.errors import ProtocolError
 from kws.pipeline import Detection, Scores
 
@@ -36,7 +36,7 @@ class Sender:
         Samples heard by the board's pipeline, once it has said that it is through.
     repeated : int
         Samples sent more than once.
-    bad_frames : int
+    bad_packets : int
         Messages that the board found damaged since this sender began.
     crc32 : int
         Of all audio since the last reset, this one included; ``crc32_before`` is that of the audio before it.
@@ -52,8 +52,8 @@ class Sender:
         self.drained_samples: int | None = None
         self.crc32 = zlib.crc32(audio, crc32_before)
         self.repeated = 0
-        self.bad_frames = 0
-        self._bad_frames_before: int | None = None
+        self.bad_packets = 0
+        self._bad_packets_before: int | None = None
         self._consumed = start
         self._flushed = False
 
@@ -80,7 +80,7 @@ class Sender:
 
     def _allowed_audio(self) -> Iterator[tuple[int, bytes]]:
         while self._sent != self.end:
-            count = min(ahead(self.end, self._sent), int(lib.KWS_AUDIO_FRAME_SAMPLES))
+            count = min(ahead(self.end, self._sent), int(lib.KWS_AUDIO_PACKET_SAMPLES))
             if ahead(self.allowed, self._sent) < count:
                 return  # short frames would fill the board's buffer with headers: wait for a whole one
             at = ahead(self._sent, self._start) * BYTES_PER_SAMPLE
@@ -88,7 +88,7 @@ class Sender:
             yield int(lib.KWS_MESSAGE_AUDIO), pack("audio", position=self._sent) + samples
             self._sent = (self._sent + count) % MODULUS
 
-    def hear(self, frame: Frame) -> None:
+    def hear(self, packet: Packet) -> None:
         """Take notice of a STATUS or DRAINED.
 
         Raises
@@ -96,13 +96,13 @@ class Sender:
         ProtocolError
             If the board is through with other samples than were sent.
         """
-        if frame.type == lib.KWS_MESSAGE_DRAINED:
-            self._hear_drained(frame)
-        elif frame.type == lib.KWS_MESSAGE_STATUS:
-            self._hear_status(frame)
+        if packet.type == lib.KWS_MESSAGE_DRAINED:
+            self._hear_drained(packet)
+        elif packet.type == lib.KWS_MESSAGE_STATUS:
+            self._hear_status(packet)
 
-    def _hear_drained(self, frame: Frame) -> None:
-        drained = frame.read("drained")
+    def _hear_drained(self, packet: Packet) -> None:
+        drained = packet.read("drained")
         if int(drained.position) != self.end:
             return
         if int(drained.crc32) != self.crc32:
@@ -113,14 +113,14 @@ class Sender:
             )
         self.drained_samples = self._samples
 
-    def _hear_status(self, frame: Frame) -> None:
-        status = frame.read("status")
+    def _hear_status(self, packet: Packet) -> None:
+        status = packet.read("status")
         self.accepted = int(status.accepted_samples)
         self.allowed = int(status.allowed_samples)
         self._consumed = int(status.consumed_samples)
-        if self._bad_frames_before is None:
-            self._bad_frames_before = int(status.bad_frames)
-        self.bad_frames = int(status.bad_frames) - self._bad_frames_before
+        if self._bad_packets_before is None:
+            self._bad_packets_before = int(status.bad_packets)
+        self.bad_packets = int(status.bad_packets) - self._bad_packets_before
         if status.resend:
             self._link.poll()
         if self._link.answers_poll(status):
@@ -161,18 +161,18 @@ class Collector:
         self._smoothed: list[npt.NDArray[np.uint8]] = []
         self._frames: list[npt.NDArray[np.int8]] = []
 
-    def hear(self, frame: Frame) -> None:
+    def hear(self, packet: Packet) -> None:
         """Take notice of a record; other messages are ignored."""
-        self.count += frame.is_record
-        if frame.type == lib.KWS_MESSAGE_EVENT:
-            self._hear_event(frame)
-        elif frame.type == lib.KWS_MESSAGE_SCORES:
-            self._hear_scores(frame)
-        elif frame.type == lib.KWS_MESSAGE_FEATURES:
-            self._hear_features(frame)
+        self.count += packet.is_record
+        if packet.type == lib.KWS_MESSAGE_EVENT:
+            self._hear_event(packet)
+        elif packet.type == lib.KWS_MESSAGE_SCORES:
+            self._hear_scores(packet)
+        elif packet.type == lib.KWS_MESSAGE_FEATURES:
+            self._hear_features(packet)
 
-    def _hear_event(self, frame: Frame) -> None:
-        event = frame.read("event")
+    def _hear_event(self, packet: Packet) -> None:
+        event = packet.read("event")
         if event.label >= len(self._labels):
             raise _other_bundle(f"an event of label {event.label}", f"{len(self._labels)} labels")
         detection = Detection(
@@ -186,15 +186,15 @@ class Collector:
         if self._on_event is not None:
             self._on_event(detection)
 
-    def _hear_features(self, frame: Frame) -> None:
-        features = np.frombuffer(frame.tail("features"), np.int8)
+    def _hear_features(self, packet: Packet) -> None:
+        features = np.frombuffer(packet.tail("features"), np.int8)
         if features.size != self._num_features:
             raise _other_bundle(f"a frame of {features.size} features", f"{self._num_features}")
         self._frames.append(features)
 
-    def _hear_scores(self, frame: Frame) -> None:
-        scores = frame.read("scores")
-        both = np.frombuffer(frame.tail("scores"), np.uint8)
+    def _hear_scores(self, packet: Packet) -> None:
+        scores = packet.read("scores")
+        both = np.frombuffer(packet.tail("scores"), np.uint8)
         if both.size != 2 * len(self._labels):
             raise _other_bundle(f"{both.size} scores", f"two for each of {len(self._labels)} labels")
         both = both.reshape(2, len(self._labels))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from kws.harness.session import HOST
+from kws.harness.listener import HOST
 
 if TYPE_CHECKING:
     from kws.harness.result import ReplayResult

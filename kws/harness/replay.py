@@ -28,7 +28,7 @@ from kws.evaluation.events import Matching, match_events
 from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, Streamed, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Truth, Window
-from kws.harness.session import Heard, Session
+from kws.harness.listener import Heard, Listener
 from kws.pipeline import Scores
 
 
@@ -69,18 +69,18 @@ def surround(recording: Recording, samples: Samples, listening: Listening) -> St
 
 
 def replay(
-    session: Session, recordings: Sequence[Recording], listening: Listening, *, host: Session | None = None
+    listener: Listener, recordings: Sequence[Recording], listening: Listening, *, host: Listener | None = None
 ) -> Iterator[Outcome]:
     """Replay recordings one by one, each from reset.
 
     Parameters
     ----------
-    session : Session
+    listener : Listener
         The open board.
     recordings : sequence of Recording
     listening : Listening
         Of the bundle on the board.
-    host : Session, optional
+    host : Listener, optional
         The host library with the same bundle and operating point: every outcome is compared with it.
 
     Yields
@@ -97,7 +97,7 @@ def replay(
         samples = unheard.load(listening.sample_rate_hz)
         recording = unheard.within(samples.size, listening.sample_rate_hz)
         streamed = surround(recording, samples, listening)
-        heard = session.hear(streamed.samples)
+        heard = listener.hear(streamed.samples)
         truth = _truth(recording, samples, streamed, listening)
         yield Outcome(
             recording=recording,

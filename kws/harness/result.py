@@ -17,8 +17,8 @@ from kws.evaluation.listening import Listening
 from kws.evaluation.metrics import Proportion, Rate, StreamScore
 from kws.evaluation.truth import HIT_TOLERANCE_S
 from kws.files import StrPath
+from kws.harness.listener import Identity, StageTotal
 from kws.harness.replay import Outcome
-from kws.harness.session import Listener, StageTotal
 from kws.notebook import data_frame, in_frame
 from kws.pipeline import Detection
 from kws.version import VERSION
@@ -43,7 +43,7 @@ class BundleIdentity:
 class ReplayResult:
     """Everything a replay found out. Figures are None where the recordings cannot give them."""
 
-    listener: Listener
+    identity: Identity
     bundle: BundleIdentity
     listening: Listening
     outcomes: tuple[Outcome, ...]
@@ -53,7 +53,7 @@ class ReplayResult:
     """Recordings that were to be replayed; more than there are outcomes if the board was lost on the way."""
 
     def __repr__(self) -> str:
-        parts = [f"{len(self.outcomes)} recordings, {self.audio_s:.0f} s, board {self.listener.board}"]
+        parts = [f"{len(self.outcomes)} recordings, {self.audio_s:.0f} s, board {self.identity.board}"]
         if self.accuracy is not None:
             parts.append(f"accuracy {self.accuracy.value:.1%}")
         if self.false_rejects is not None:
@@ -177,9 +177,9 @@ class ReplayResult:
             "format": FORMAT,
             "kws_version": VERSION,
             "board": {
-                "name": self.listener.board,
-                "says_it_is": self.listener.name,
-                "clock_hz": self.listener.clock_hz,
+                "name": self.identity.board,
+                "says_it_is": self.identity.name,
+                "clock_hz": self.identity.clock_hz,
             },
             "bundle": {
                 "name": self.bundle.name,

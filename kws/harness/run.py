@@ -12,9 +12,9 @@ from kws.errors import BoardLostError, DeviceError
 from kws.evaluation.listening import describe_operating_point, listening_of
 from kws.evaluation.recordings import find_recordings
 from kws.files import StrPath, StrPaths, as_paths
+from kws.harness.listener import HOST, HostListener, Listener, open_listener
 from kws.harness.replay import Outcome, replay
 from kws.harness.result import BundleIdentity, ReplayResult
-from kws.harness.session import HOST, HostSession, Session, open_session
 
 OnOutcome = Callable[[int, int, Outcome], None]
 """Called after each recording with how many are done, how many there are, and its outcome."""
@@ -88,34 +88,34 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
         truth_label=request.truth_label,
         other_words=request.other_words,
     )
-    host = HostSession(bundle, request.operating_point) if request.verify else None
+    host = HostListener(bundle, request.operating_point) if request.verify else None
     outcomes: list[Outcome] = []
-    session: Session | None = None
+    listener: Listener | None = None
     lost: DeviceError | None = None
     try:
-        with open_session(
+        with open_listener(
             request.board,
             request.bundle,
             operating_point=request.operating_point,
             features=request.verify,
             count_cycles=request.count_cycles,
             microphone=request.microphone,
-        ) as session:
-            for outcome in replay(session, recordings, listening, host=host):
+        ) as listener:
+            for outcome in replay(listener, recordings, listening, host=host):
                 outcomes.append(outcome)
                 if on_outcome is not None:
                     on_outcome(len(outcomes), len(recordings), outcome)
     except DeviceError as error:
-        if session is None or not outcomes:
+        if listener is None or not outcomes:
             raise
         lost = error
     result = ReplayResult(
-        listener=session.listener,
+        identity=listener.identity,
         bundle=_identity(bundle, request),
         listening=listening,
         outcomes=tuple(outcomes),
-        stages=session.stages,
-        dropped_samples=session.dropped_samples,
+        stages=listener.stages,
+        dropped_samples=listener.dropped_samples,
         num_planned=len(recordings),
     )
     if lost is not None:

@@ -31,9 +31,9 @@ from typing import Any
 from kws.errors import ConfigError
 from kws.files import StrPath
 from kws.harness.baseline import Comparison
+from kws.harness.listener import HOST
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest
-from kws.harness.session import HOST
 
 
 @dataclass(frozen=True, kw_only=True)

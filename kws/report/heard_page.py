@@ -10,8 +10,8 @@ from pathlib import Path
 from kws.audio import Samples
 from kws.evaluation.listening import Listening, with_silence
 from kws.evaluation.recordings import Recording
+from kws.harness.listener import Heard
 from kws.harness.replay import Outcome
-from kws.harness.session import Heard
 from kws.pipeline import Detection, Scores
 from kws.report.figures import label_colour, recording_figure, shown_labels
 from kws.report.page import render, trusted

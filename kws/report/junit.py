@@ -32,7 +32,7 @@ def junit_xml(result: ReplayResult, gates: Sequence[Gate] = (), comparison: Comp
     comparison : Comparison, optional
         With a baseline: recordings that got worse fail, and so do those that are missing.
     """
-    suite = ElementTree.Element("testsuite", name=f"kws replay {result.bundle.name} on {result.listener.board}")
+    suite = ElementTree.Element("testsuite", name=f"kws replay {result.bundle.name} on {result.identity.board}")
     _properties(suite, result)
     for gate in gates:
         case = _case(suite, "kws.gates", gate.name, "0")
@@ -72,7 +72,7 @@ def write_junit(
 def _properties(suite: ElementTree.Element, result: ReplayResult) -> None:
     properties = ElementTree.SubElement(suite, "properties")
     values = {
-        "board": result.listener.board,
+        "board": result.identity.board,
         "bundle": result.bundle.name,
         "bundle_crc32": f"{result.bundle.crc32:08x}",
         "operating_point": result.bundle.operating_point,

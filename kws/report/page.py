@@ -155,10 +155,10 @@ def rate_tile(rate: Rate) -> Tile:
 
 
 def _subtitle(result: ReplayResult) -> str:
-    bundle, listener = result.bundle, result.listener
-    clock = f" at {listener.clock_hz / 1e6:g} MHz" if listener.clock_hz else ""
+    bundle, identity = result.bundle, result.identity
+    clock = f" at {identity.clock_hz / 1e6:g} MHz" if identity.clock_hz else ""
     return (
-        f"{len(result.outcomes)} recordings replayed to board {listener.board}{clock} ({listener.name}) with "
+        f"{len(result.outcomes)} recordings replayed to board {identity.board}{clock} ({identity.name}) with "
         f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}. "
         "In parentheses: 95 % intervals."
     )

@@ -96,7 +96,7 @@ def _events(result: ReplayResult) -> Table:
 
 
 def _stages(result: ReplayResult) -> Table:
-    table = Table(title=f"compute per stage on {result.listener.board}", title_justify="left")
+    table = Table(title=f"compute per stage on {result.identity.board}", title_justify="left")
     for name in ("stage", "calls", "cycles a call", "time a call", "cycles per second of audio"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage in result.stages:
@@ -116,7 +116,7 @@ def _figures(result: ReplayResult) -> Table:
     table.add_column()
     bundle = result.bundle
     table.add_row("bundle", f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}")
-    table.add_row("board", f"{result.listener.board} ({result.listener.name})")
+    table.add_row("board", f"{result.identity.board} ({result.identity.name})")
     if result.accuracy is not None:
         table.add_row("accuracy", f"[bold]{result.accuracy}[/]")
         table.add_row("", "[dim]in a stream, silence before each clip; kws evaluate judges each alone[/]")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The application against a host that says anything: damaged bytes, and well-formed frames of any type, length and
+/* The application against a host that says anything: damaged bytes, and well-formed packets of any type, length and
  * contents. It must neither touch memory that is not its own (sanitizers look), nor stop answering.
  *
  *   fuzz_requests BUNDLE ROUNDS */
@@ -93,27 +93,27 @@ static void host_says(const uint8_t *bytes, uint32_t num_bytes)
     CHECK_EQUAL(kws_byte_ring_write(&receive_ring, bytes, num_bytes), num_bytes);
 }
 
-static void host_sends(uint8_t type, uint8_t session, uint16_t number, kws_frame_line_t *line,
+static void host_sends(uint8_t type, uint8_t session, uint16_t number, kws_packet_line_t *line,
                        uint32_t payload_bytes)
 {
-    line->frame.header = (kws_frame_header_t){.type = type, .session = session, .number = number};
-    const uint32_t line_bytes = kws_frame_write(line, payload_bytes);
+    line->packet.header = (kws_packet_header_t){.type = type, .session = session, .number = number};
+    const uint32_t line_bytes = kws_packet_write(line, payload_bytes);
     host_says(&line->code, line_bytes);
 }
 
 /* Runs until there is nothing to do; the answers are read and counted by type. */
 static void board_works(uint32_t *answers)
 {
-    static kws_frame_reader_t reader;
+    static kws_packet_reader_t reader;
     uint32_t steps = 0u;
     while (loop_step(&app)) {
         CHECK(++steps < STEPS_AT_MOST);
         uint8_t byte;
         while (kws_byte_ring_read(&transmit_ring, &byte, 1u) == 1u) {
-            kws_frame_result_t result;
-            kws_frame_reader_read(&reader, &byte, 1u, &result);
-            CHECK(result != KWS_FRAME_BAD);
-            answers[reader.frame.header.type] += result == KWS_FRAME_GOOD;
+            kws_packet_result_t result;
+            kws_packet_reader_read(&reader, &byte, 1u, &result);
+            CHECK(result != KWS_PACKET_BAD);
+            answers[reader.packet.header.type] += result == KWS_PACKET_GOOD;
         }
     }
 }
@@ -121,37 +121,37 @@ static void board_works(uint32_t *answers)
 static void say_anything(void)
 {
     static const uint8_t lengths[] = {0u, 1u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 244u, 245u, 246u, 248u};
-    kws_frame_line_t line;
-    for (uint32_t i = 0; i < KWS_FRAME_MAX_PAYLOAD_BYTES; ++i) {
-        line.frame.payload[i] = (uint8_t)random_below(256u);
+    kws_packet_line_t line;
+    for (uint32_t i = 0; i < KWS_PACKET_MAX_PAYLOAD_BYTES; ++i) {
+        line.packet.payload[i] = (uint8_t)random_below(256u);
     }
     if (random_below(2u) == 0u) {
-        memset(line.frame.payload, 0, 8u); /* small numbers reach further than random ones */
+        memset(line.packet.payload, 0, 8u); /* small numbers reach further than random ones */
     }
     const uint8_t type = (uint8_t)(random_below(8u) == 0u ? random_below(256u) : 1u + random_below(8u));
     host_sends(type, (uint8_t)random_below(3u), (uint16_t)random_below(8u), &line,
                lengths[random_below(sizeof lengths)]);
     if (random_below(4u) == 0u) {
-        host_says(line.frame.payload, random_below(KWS_FRAME_MAX_PAYLOAD_BYTES));
+        host_says(line.packet.payload, random_below(KWS_PACKET_MAX_PAYLOAD_BYTES));
     }
 }
 
 /* The audio that the board waits for, from a host that has heard everything: otherwise it would soon be stuck. */
 static void go_on(void)
 {
-    kws_frame_line_t line;
-    for (uint32_t i = 0; i < KWS_FRAME_MAX_PAYLOAD_BYTES; ++i) {
-        line.frame.payload[i] = (uint8_t)random_below(256u);
+    kws_packet_line_t line;
+    for (uint32_t i = 0; i < KWS_PACKET_MAX_PAYLOAD_BYTES; ++i) {
+        line.packet.payload[i] = (uint8_t)random_below(256u);
     }
     const uint32_t position = app.audio.written; /* AUDIO and FLUSH both begin with it */
-    memcpy(line.frame.payload, &position, sizeof position);
+    memcpy(line.packet.payload, &position, sizeof position);
     const uint8_t end_of_noise = 0u;
     host_says(&end_of_noise, 1u);
     const uint16_t number = app.link.outbox.next_number;
     if (random_below(8u) == 0u) {
         host_sends(KWS_MESSAGE_FLUSH, app.link.session, number, &line, sizeof(kws_message_flush_t));
     } else {
-        const uint32_t num_samples = 1u + random_below(KWS_AUDIO_FRAME_SAMPLES);
+        const uint32_t num_samples = 1u + random_below(KWS_AUDIO_PACKET_SAMPLES);
         host_sends(KWS_MESSAGE_AUDIO, app.link.session, number, &line,
                    (uint32_t)(sizeof(kws_message_audio_t) + num_samples * sizeof(int16_t)));
     }
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 
     const uint8_t end_of_noise = 0u;
     host_says(&end_of_noise, 1u);
-    kws_frame_line_t hello = {.frame = {.payload = {KWS_PROTOCOL_VERSION}}};
+    kws_packet_line_t hello = {.packet = {.payload = {KWS_PROTOCOL_VERSION}}};
     answers[KWS_MESSAGE_INFO] = 0u;
     host_sends(KWS_MESSAGE_HELLO, 0u, 0u, &hello, sizeof(kws_message_hello_t));
     board_works(answers);

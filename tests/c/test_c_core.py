@@ -101,7 +101,7 @@ def test_altered_graphs_are_refused_or_run_inside_their_memory(build: Path, tmp_
     assert 0 < int(report.split()[0]) < 1500
 
 
-def test_byte_ring_outbox_and_frames_by_hand(build: Path) -> None:
+def test_byte_ring_outbox_and_packets_by_hand(build: Path) -> None:
     run([build / "test_protocol"])
 
 

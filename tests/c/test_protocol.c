@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte ring, outbox and frames at their edges; the host's side is tested from Python. */
+/* Byte ring, outbox and packets at their edges; the host's side is tested from Python. */
 #include <string.h>
 
 #include "check.h"
 #include "kws_byte_ring.h"
-#include "kws_frame.h"
 #include "kws_outbox.h"
+#include "kws_packet.h"
 
 enum {
     RING_BYTES = 16,
@@ -137,28 +137,28 @@ static void outbox_keeps_order_over_any_number_of_records(void)
 
 static void reader_survives_any_bytes_and_then_reads_on(void)
 {
-    kws_frame_reader_t reader;
-    kws_frame_reader_init(&reader);
-    kws_frame_line_t frame = {.frame = {.header = {.type = 5u, .session = 6u, .number = 7u}}};
-    uint8_t line[1 + KWS_FRAME_MAX_LINE_BYTES] = {0}; /* a zero first: it ends whatever noise came before */
-    const uint32_t line_bytes = 1u + kws_frame_write(&frame, KWS_FRAME_MAX_PAYLOAD_BYTES);
-    memcpy(line + 1, &frame.code, line_bytes - 1u);
+    kws_packet_reader_t reader;
+    kws_packet_reader_init(&reader);
+    kws_packet_line_t packet = {.packet = {.header = {.type = 5u, .session = 6u, .number = 7u}}};
+    uint8_t line[1 + KWS_PACKET_MAX_LINE_BYTES] = {0}; /* a zero first: it ends whatever noise came before */
+    const uint32_t line_bytes = 1u + kws_packet_write(&packet, KWS_PACKET_MAX_PAYLOAD_BYTES);
+    memcpy(line + 1, &packet.code, line_bytes - 1u);
     uint32_t random = 1u;
     for (uint32_t round = 0; round < 2000u; ++round) {
-        kws_frame_result_t result;
+        kws_packet_result_t result;
         for (uint32_t i = 0; i < 300u; ++i) {
             random = random * 1664525u + 1013904223u;
             const uint8_t noise = (uint8_t)(random >> 24);
-            CHECK_EQUAL(kws_frame_reader_read(&reader, &noise, 1u, &result), 1);
+            CHECK_EQUAL(kws_packet_reader_read(&reader, &noise, 1u, &result), 1);
         }
         uint32_t at = 0u;
-        result = KWS_FRAME_NONE;
+        result = KWS_PACKET_NONE;
         while (at < line_bytes) {
-            at += kws_frame_reader_read(&reader, line + at, line_bytes - at, &result);
+            at += kws_packet_reader_read(&reader, line + at, line_bytes - at, &result);
         }
-        CHECK_EQUAL(result, KWS_FRAME_GOOD);
-        CHECK_EQUAL(reader.payload_bytes, KWS_FRAME_MAX_PAYLOAD_BYTES);
-        CHECK_EQUAL(reader.frame.header.number, 7);
+        CHECK_EQUAL(result, KWS_PACKET_GOOD);
+        CHECK_EQUAL(reader.payload_bytes, KWS_PACKET_MAX_PAYLOAD_BYTES);
+        CHECK_EQUAL(reader.packet.header.number, 7);
     }
 }
 

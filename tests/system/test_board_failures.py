@@ -88,12 +88,12 @@ def test_a_line_that_damages_bytes_changes_no_result(
     np.testing.assert_array_equal(result.scores.posteriors, pipeline.scores.posteriors)
     np.testing.assert_array_equal(result.scores.smoothed, pipeline.scores.smoothed)
     np.testing.assert_array_equal(result.frames, pipeline.frames)
-    assert result.bad_frames > 0
+    assert result.bad_packets > 0
     assert result.dropped_samples == 0
 
 
 def test_a_hopeless_line_is_reported_and_does_not_hang(native: Child) -> None:
-    with NoisyLine(native.url, flips=0.05) as line, pytest.raises(DeviceError, match="damaged frames"):
+    with NoisyLine(native.url, flips=0.05) as line, pytest.raises(DeviceError, match="damaged packets"):
         connect(line.url, timeout_s=4.0)
 
 

@@ -14,10 +14,10 @@ from kws import places
 from kws.core import lib
 from kws.device.boards import open_port
 from kws.device.launch import start_native
-from kws.device.protocol import FrameReader, encode, pack
+from kws.device.protocol import PacketReader, encode, pack
 
 SESSION = 7
-STEP = int(lib.KWS_AUDIO_FRAME_SAMPLES)
+STEP = int(lib.KWS_AUDIO_PACKET_SAMPLES)
 LOUDNESS = 3000 * (1 + np.arange(400_000) // 8000 % 3)  # steady noise would let the gate close
 SAMPLES = (LOUDNESS * np.random.default_rng(0).standard_normal(400_000)).clip(-32768, 32767).astype("<i2").tobytes()
 
@@ -26,7 +26,7 @@ class Host:
     """Sends what it likes, and acknowledges records only when told to."""
 
     def __init__(self, port: serial.SerialBase) -> None:
-        self.port, self.reader = port, FrameReader()
+        self.port, self.reader = port, PacketReader()
         self.sent = self.records = 0
         self.status: Any = None
         self.drained: list[Any] = []
@@ -43,13 +43,13 @@ class Host:
     def hear(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for frame in self.reader.feed(self.port.read(4096)):
-                if frame.is_record:
-                    self.records = max(self.records, frame.number + 1)
-                if frame.type == lib.KWS_MESSAGE_DRAINED:
-                    self.drained.append(frame.read("drained"))
-                if frame.type == lib.KWS_MESSAGE_STATUS:
-                    self.status = frame.read("status")
+            for packet in self.reader.feed(self.port.read(4096)):
+                if packet.is_record:
+                    self.records = max(self.records, packet.number + 1)
+                if packet.type == lib.KWS_MESSAGE_DRAINED:
+                    self.drained.append(packet.read("drained"))
+                if packet.type == lib.KWS_MESSAGE_STATUS:
+                    self.status = packet.read("status")
             time.sleep(0.002)
 
     def fill_outbox(self) -> None:

@@ -23,7 +23,7 @@ from kws.device.chips import build_emulator, emulated_chip, start_chip
 from kws.device.link import Link
 from kws.device.sizes import linker_symbols
 from kws.errors import BoardRefusedError
-from kws.harness.session import open_session
+from kws.harness.listener import open_listener
 from kws.pipeline import Pipeline
 
 BOARDS = {"nrf52840dk": "P0.29", "xiao_nrf52840_sense": "P0.02", "nano33ble_sense": "P1.11"}
@@ -193,11 +193,11 @@ def test_replay_through_the_microphone_is_a_session_like_any_other(tmp_path: Pat
     path = tmp_path / "model.kws"
     bundle.save(path)
     audio = speech_like(1.5, seed=9)
-    with open_session("nrf52840dk", path, features=True, microphone=True) as session:
-        heard = session.hear(audio)
+    with open_listener("nrf52840dk", path, features=True, microphone=True) as listener:
+        heard = listener.hear(audio)
     assert heard.sound is not None
     assert heard.sound.size >= audio.size
     pipeline = Pipeline(bundle)
     assert list(heard.events) == pipeline.feed(heard.sound)
     np.testing.assert_array_equal(heard.scores.posteriors, pipeline.scores.posteriors)
-    assert session.dropped_samples == 0
+    assert listener.dropped_samples == 0

@@ -84,7 +84,7 @@ def test_the_pytest_plug_in_replays_in_other_peoples_tests(folder: Path) -> None
     (folder / "test_words.py").write_text(
         "def test_words(kws_replay):\n"
         "    result = kws_replay('clips', bundle='random.kws', verify=True)\n"
-        "    assert result.listener.board == 'host'\n"
+        "    assert result.identity.board == 'host'\n"
         "    assert result.equality.value == 1.0\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_words.py"]

@@ -47,7 +47,7 @@ for found in (module for place in found for module in pkgutil.walk_packages(*pla
 """
     done = on_windows(script, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {"kws.device.launch", "kws.harness.session", "kws.cli.replay", "kws.datasets.synthetic_piper"} <= set(
+    assert {"kws.device.launch", "kws.harness.listener", "kws.cli.replay", "kws.datasets.synthetic_piper"} <= set(
         done.stdout.split()
     )
 

@@ -22,11 +22,11 @@ from kws.evaluation.truth_files import write_truth
 from kws.gate import GateConfig
 from kws.harness import suite as suite_module
 from kws.harness.baseline import compare, mcnemar, read_baseline
+from kws.harness.listener import Heard, HostListener, Identity
 from kws.harness.mistakes import mistakes
 from kws.harness.replay import clip_decision, replay, same_bits, surround
 from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
-from kws.harness.session import Heard, HostSession, Listener
 from kws.harness.suite import Expectations, Gate, read_suite
 from kws.pipeline import Detection, Pipeline, Scores
 from kws.report.junit import junit_xml
@@ -47,7 +47,7 @@ LISTENING = Listening(
 class Scripted:
     """A board that says what it was told to say."""
 
-    listener = Listener(board="scripted", name="scripted", clock_hz=None)
+    identity = Identity(board="scripted", name="scripted", clock_hz=None)
     stages = ()
     dropped_samples = 0
 
@@ -142,12 +142,12 @@ def test_verdicts_are_those_of_clip_evaluation_bit_for_bit(
 ) -> None:
     bundle = streaming_bundle if streaming else window_bundle
     listening = listening_of(bundle)
-    session = HostSession(bundle, None)
+    listener = HostListener(bundle, None)
     for path in sorted(clips.glob("*/*.wav")):
         recording = Recording(path=path, name=path.name, expected="left")
         samples = recording.load(16000)
         streamed = surround(recording, samples, listening)
-        scores = session.hear(streamed.samples).scores
+        scores = listener.hear(streamed.samples).scores
         row = clip_decision(scores, streamed, listening)
         expected = evaluate_clips(bundle, samples[np.newaxis], [2]).posteriors[0]
         assert row is not None
@@ -285,7 +285,7 @@ def heard_words(tmp_path: Path, *heard: Detection, best: int = 0) -> ReplayResul
     )
     board = Scripted(events=heard, best=best)
     return ReplayResult(
-        listener=board.listener,
+        identity=board.identity,
         bundle=BundleIdentity(name="a.kws", crc32=0, operating_point="0"),
         listening=LISTENING,
         outcomes=tuple(replay(board, [Recording(path=path, name="long.wav", windows=windows)], LISTENING)),
@@ -361,15 +361,15 @@ def test_a_board_lost_on_the_way_leaves_what_was_measured(
     clips: Path, bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[int] = []
-    whole = HostSession.hear
+    whole = HostListener.hear
 
-    def hear_three(self: HostSession, samples: np.ndarray) -> Heard:
+    def hear_three(self: HostListener, samples: np.ndarray) -> Heard:
         if len(heard) == 3:
             raise BoardTimeoutError("the board fell silent")
         heard.append(samples.size)
         return whole(self, samples)
 
-    monkeypatch.setattr(HostSession, "hear", hear_three)
+    monkeypatch.setattr(HostListener, "hear", hear_three)
     with pytest.raises(BoardLostError, match=r"fell silent; 3 of 6 recordings were replayed") as caught:
         run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path))
     partial = caught.value.partial
@@ -513,7 +513,7 @@ def test_mistakes_in_streams_have_their_time(tmp_path: Path) -> None:
     board = Scripted(events=(event(20000, "right"), event(120000, "right")))
     (outcome,) = replay(board, [recording], LISTENING)
     replayed = ReplayResult(
-        listener=board.listener,
+        identity=board.identity,
         bundle=BundleIdentity(name="a.kws", crc32=0, operating_point="0"),
         listening=LISTENING,
         outcomes=(outcome,),

@@ -142,8 +142,8 @@ class Demo:
                 f"bundle  {made.bundle_path}  ({len(made.bundle.data)} bytes)\n"
                 f"report  {page.resolve()}\n"
                 f"next    kws inspect {made.bundle_path}\n"
-                f"        kws replay {made.bundle_path} YOUR.wav --board {result.listener.board}",
-                title=f'"{phrase}" on {result.listener.name}, {seconds / 60:.1f} minutes from text to verdict',
+                f"        kws replay {made.bundle_path} YOUR.wav --board {result.identity.board}",
+                title=f'"{phrase}" on {result.identity.name}, {seconds / 60:.1f} minutes from text to verdict',
                 expand=False,
             )
         )

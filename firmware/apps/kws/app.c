@@ -11,7 +11,7 @@ enum {
 };
 
 /* The host sends whole messages only: a ring without room for one while it waits for a slice would wait for ever. */
-_Static_assert(SLICE_SAMPLES + KWS_AUDIO_FRAME_SAMPLES <= BOARD_AUDIO_RING_SAMPLES, "a slice always comes");
+_Static_assert(SLICE_SAMPLES + KWS_AUDIO_PACKET_SAMPLES <= BOARD_AUDIO_RING_SAMPLES, "a slice always comes");
 
 static void on_stage(void *user, kws_stage_t stage, bool begins)
 {

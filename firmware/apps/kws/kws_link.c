@@ -8,7 +8,7 @@
 void kws_link_init(kws_link_t *self, uint8_t *outbox_bytes, uint32_t capacity_bytes)
 {
     memset(self, 0, sizeof *self);
-    kws_frame_reader_init(&self->reader);
+    kws_packet_reader_init(&self->reader);
     kws_outbox_init(&self->outbox, outbox_bytes, capacity_bytes);
 }
 
@@ -21,54 +21,54 @@ void kws_link_begin_session(kws_link_t *self, uint8_t session)
 /* A header speaks of records only within the running session. */
 static void acknowledge(kws_link_t *self)
 {
-    const kws_frame_header_t *header = &self->reader.frame.header;
+    const kws_packet_header_t *header = &self->reader.packet.header;
     if (header->session == self->session) {
         kws_outbox_acknowledge(&self->outbox, header->number);
     }
 }
 
-kws_frame_result_t kws_link_receive(kws_link_t *self)
+kws_packet_result_t kws_link_receive(kws_link_t *self)
 {
-    kws_frame_result_t result = KWS_FRAME_NONE;
-    while (result == KWS_FRAME_NONE) {
+    kws_packet_result_t result = KWS_PACKET_NONE;
+    while (result == KWS_PACKET_NONE) {
         if (self->chunk_at == self->chunk_bytes) {
             self->chunk_at = 0u;
             self->chunk_bytes = board_serial_read(self->chunk, KWS_LINK_CHUNK_BYTES);
             if (self->chunk_bytes == 0u) {
-                return KWS_FRAME_NONE;
+                return KWS_PACKET_NONE;
             }
         }
-        self->chunk_at += kws_frame_reader_read(&self->reader, self->chunk + self->chunk_at,
-                                                self->chunk_bytes - self->chunk_at, &result);
+        self->chunk_at += kws_packet_reader_read(&self->reader, self->chunk + self->chunk_at,
+                                                 self->chunk_bytes - self->chunk_at, &result);
     }
-    if (result == KWS_FRAME_GOOD) {
+    if (result == KWS_PACKET_GOOD) {
         acknowledge(self);
     } else {
-        ++self->bad_frames;
+        ++self->bad_packets;
     }
     return result;
 }
 
 bool kws_link_can_send(void)
 {
-    return board_serial_write_room() >= KWS_FRAME_MAX_LINE_BYTES;
+    return board_serial_write_room() >= KWS_PACKET_MAX_LINE_BYTES;
 }
 
-/* The frame lives on the stack, not in the link: the pipeline needs a deeper stack than this at other times, so it
+/* The packet lives on the stack, not in the link: the pipeline needs a deeper stack than this at other times, so it
  * costs no memory. Returns the number of bytes on the line, from line->code on. */
 static uint32_t write_reply(const kws_link_t *self, kws_message_type_t type, const void *payload,
-                            uint32_t payload_bytes, kws_frame_line_t *line)
+                            uint32_t payload_bytes, kws_packet_line_t *line)
 {
-    line->frame.header = (kws_frame_header_t){
+    line->packet.header = (kws_packet_header_t){
         .type = (uint8_t)type, .session = self->session, .number = self->outbox.unsent_number};
-    memcpy(line->frame.payload, payload, payload_bytes);
-    return kws_frame_write(line, payload_bytes);
+    memcpy(line->packet.payload, payload, payload_bytes);
+    return kws_packet_write(line, payload_bytes);
 }
 
 void kws_link_send(const kws_link_t *self, kws_message_type_t type, const void *payload,
                    uint32_t payload_bytes)
 {
-    kws_frame_line_t line;
+    kws_packet_line_t line;
     const uint32_t line_bytes = write_reply(self, type, payload, payload_bytes, &line);
     board_serial_write(&line.code, line_bytes);
 }
@@ -78,15 +78,15 @@ bool kws_link_send_record(kws_link_t *self)
     if (!kws_link_can_send()) {
         return false;
     }
-    kws_frame_line_t line;
-    kws_frame_header_t *header = &line.frame.header;
+    kws_packet_line_t line;
+    kws_packet_header_t *header = &line.packet.header;
     const int32_t payload_bytes =
-        kws_outbox_next(&self->outbox, &header->type, &header->number, line.frame.payload);
+        kws_outbox_next(&self->outbox, &header->type, &header->number, line.packet.payload);
     if (payload_bytes < 0) {
         return false;
     }
     header->session = self->session;
-    const uint32_t line_bytes = kws_frame_write(&line, (uint32_t)payload_bytes);
+    const uint32_t line_bytes = kws_packet_write(&line, (uint32_t)payload_bytes);
     board_serial_write(&line.code, line_bytes);
     return true;
 }
@@ -94,9 +94,9 @@ bool kws_link_send_record(kws_link_t *self)
 void kws_link_send_last(const kws_link_t *self, kws_message_type_t type, const void *payload,
                         uint32_t payload_bytes)
 {
-    kws_frame_line_t line;
-    const uint8_t end_of_cut_frame = 0u;
-    board_serial_write_polled(&end_of_cut_frame, 1);
+    kws_packet_line_t line;
+    const uint8_t end_of_cut_packet = 0u;
+    board_serial_write_polled(&end_of_cut_packet, 1);
     const uint32_t line_bytes = write_reply(self, type, payload, payload_bytes, &line);
     board_serial_write_polled(&line.code, line_bytes);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board's end of the serial line: frames in, frames out, records kept until acknowledged. What the messages
+/* The board's end of the serial line: packets in, packets out, records kept until acknowledged. What the messages
  * mean is the application's business. */
 #ifndef KWS_LINK_H
 #define KWS_LINK_H
 
 #include <stdbool.h>
 
-#include "kws_frame.h"
 #include "kws_outbox.h"
+#include "kws_packet.h"
 #include "kws_protocol.h"
 
 enum {
@@ -15,12 +15,12 @@ enum {
 };
 
 typedef struct {
-    kws_frame_reader_t reader;
+    kws_packet_reader_t reader;
     kws_outbox_t outbox;
     uint8_t chunk[KWS_LINK_CHUNK_BYTES]; /* taken from the serial port, not yet read */
     uint32_t chunk_bytes;
     uint32_t chunk_at;
-    uint32_t bad_frames; /* since kws_link_init */
+    uint32_t bad_packets; /* since kws_link_init */
     uint8_t session;
 } kws_link_t;
 
@@ -30,11 +30,11 @@ void kws_link_init(kws_link_t *self, uint8_t *outbox_bytes, uint32_t capacity_by
 /* A new session: earlier records are forgotten. */
 void kws_link_begin_session(kws_link_t *self, uint8_t session);
 
-/* What has come in, as soon as a whole frame has; KWS_FRAME_NONE when there is nothing to do. A good frame is in
+/* What has come in, as soon as a whole packet has; KWS_PACKET_NONE when there is nothing to do. A good packet is in
  * self->reader, and the records it acknowledges are gone. */
-kws_frame_result_t kws_link_receive(kws_link_t *self);
+kws_packet_result_t kws_link_receive(kws_link_t *self);
 
-/* True when the serial port takes a whole frame now. */
+/* True when the serial port takes a whole packet now. */
 bool kws_link_can_send(void);
 
 /* A reply. Call only when kws_link_can_send. */

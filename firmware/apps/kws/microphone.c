@@ -14,7 +14,7 @@ enum {
 
 _Static_assert(SLICE_SAMPLES + 0u <= BOARD_AUDIO_RING_SAMPLES,
                "the host's ring, idle meanwhile, holds a slice");
-_Static_assert(sizeof(kws_message_heard_t) + SLICE_SAMPLES * sizeof(int16_t) <= KWS_FRAME_MAX_PAYLOAD_BYTES,
+_Static_assert(sizeof(kws_message_heard_t) + SLICE_SAMPLES * sizeof(int16_t) <= KWS_PACKET_MAX_PAYLOAD_BYTES,
                "a slice fits a message");
 
 static uint32_t samples_in(const app_t *app, uint32_t ms)

@@ -9,24 +9,24 @@
 enum {
     /* Kept free of audio in the receive buffer, for requests that come on top of it. */
     REQUEST_RESERVE_BYTES = 128,
-    AUDIO_LINE_BYTES = KWS_FRAME_HEADER_BYTES + sizeof(kws_message_audio_t) +
-        KWS_AUDIO_FRAME_SAMPLES * sizeof(int16_t) + KWS_FRAME_CRC_BYTES + 2,
+    AUDIO_LINE_BYTES = KWS_PACKET_HEADER_BYTES + sizeof(kws_message_audio_t) +
+        KWS_AUDIO_PACKET_SAMPLES * sizeof(int16_t) + KWS_PACKET_CRC_BYTES + 2,
     /* A STATUS tells of this much more room, not of less: one for two messages of audio. */
-    STATUS_SAMPLES = 2 * KWS_AUDIO_FRAME_SAMPLES
+    STATUS_SAMPLES = 2 * KWS_AUDIO_PACKET_SAMPLES
 };
 
 typedef struct {
     const uint8_t *payload;
     uint32_t payload_bytes;
-    kws_frame_header_t header;
+    kws_packet_header_t header;
 } request_t;
 
 /* The host may send up to here: what fits the audio ring, and, while the pipeline keeps the main loop from
  * looking, the buffer that the interrupt fills. */
 static uint32_t allowed_samples(const app_t *self)
 {
-    const uint32_t line_frames = (board_serial_receive_bytes() - REQUEST_RESERVE_BYTES) / AUDIO_LINE_BYTES;
-    const uint32_t by_line = self->audio.written + line_frames * KWS_AUDIO_FRAME_SAMPLES;
+    const uint32_t line_packets = (board_serial_receive_bytes() - REQUEST_RESERVE_BYTES) / AUDIO_LINE_BYTES;
+    const uint32_t by_line = self->audio.written + line_packets * KWS_AUDIO_PACKET_SAMPLES;
     const uint32_t by_ring = self->audio.read + self->audio.capacity_samples;
     return (int32_t)(by_line - by_ring) < 0 ? by_line : by_ring;
 }
@@ -45,7 +45,7 @@ static void send_status(app_t *self)
                                           .accepted_samples = self->audio.written,
                                           .allowed_samples = self->told_allowed,
                                           .consumed_samples = self->audio.read,
-                                          .bad_frames = self->link.bad_frames,
+                                          .bad_packets = self->link.bad_packets,
                                           .overruns = board_serial_overruns(),
                                           .resend = self->resend_due ? 1u : 0u};
     self->status_due = false;
@@ -119,7 +119,7 @@ static void serve_audio(app_t *self, const request_t *request)
 {
     kws_message_audio_t audio;
     memcpy(&audio, request->payload, sizeof audio);
-    int16_t samples[KWS_AUDIO_FRAME_SAMPLES];
+    int16_t samples[KWS_AUDIO_PACKET_SAMPLES];
     const uint32_t num_samples =
         (request->payload_bytes - (uint32_t)sizeof audio) / (uint32_t)sizeof samples[0];
     memcpy(samples, request->payload + sizeof audio, num_samples * sizeof samples[0]);
@@ -197,7 +197,7 @@ enum {
     AUDIO_MIN_BYTES = sizeof(kws_message_audio_t) + sizeof(int16_t)
 };
 enum {
-    AUDIO_MAX_BYTES = sizeof(kws_message_audio_t) + KWS_AUDIO_FRAME_SAMPLES * sizeof(int16_t)
+    AUDIO_MAX_BYTES = sizeof(kws_message_audio_t) + KWS_AUDIO_PACKET_SAMPLES * sizeof(int16_t)
 };
 
 #define EXACTLY(type) sizeof(type), sizeof(type)
@@ -234,7 +234,7 @@ static void serve_request(app_t *self, const request_t *request)
     send_error(self, KWS_LINK_ERROR_MESSAGE, type);
 }
 
-/* The first message of a host: from now on it is spoken to in frames. A line of text in front of the first one would
+/* The first message of a host: from now on it is spoken to in packets. A line of text in front of the first one would
  * spoil it. */
 static void greet(app_t *self)
 {
@@ -256,16 +256,16 @@ bool requests_serve(app_t *self)
         send_status(self);
         return true;
     }
-    const kws_frame_result_t result = kws_link_receive(&self->link);
-    if (result == KWS_FRAME_GOOD) {
+    const kws_packet_result_t result = kws_link_receive(&self->link);
+    if (result == KWS_PACKET_GOOD) {
         greet(self);
-        const request_t request = {.payload = self->link.reader.frame.payload,
+        const request_t request = {.payload = self->link.reader.packet.payload,
                                    .payload_bytes = self->link.reader.payload_bytes,
-                                   .header = self->link.reader.frame.header};
+                                   .header = self->link.reader.packet.header};
         serve_request(self, &request);
-    } else if (result == KWS_FRAME_BAD && self->has_host) {
+    } else if (result == KWS_PACKET_BAD && self->has_host) {
         self->status_due = true;
         self->resend_due = true;
     }
-    return result != KWS_FRAME_NONE;
+    return result != KWS_PACKET_NONE;
 }

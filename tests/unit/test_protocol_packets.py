@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames on the line: what is written is read, whatever the pieces, and damage is noticed."""
+"""Packets on the line: what is written is read, whatever the pieces, and damage is noticed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.core import ffi, lib
-from kws.device.protocol import MESSAGE_NAMES, Frame, FrameReader, encode, pack
+from kws.device.protocol import MESSAGE_NAMES, Packet, PacketReader, encode, pack
 from kws.errors import ProtocolError
 
-payloads = st.binary(max_size=lib.KWS_FRAME_MAX_PAYLOAD_BYTES)
-bytes_with_zeros = st.lists(st.sampled_from([0, 0, 1, 255]), max_size=lib.KWS_FRAME_MAX_PAYLOAD_BYTES).map(bytes)
+payloads = st.binary(max_size=lib.KWS_PACKET_MAX_PAYLOAD_BYTES)
+bytes_with_zeros = st.lists(st.sampled_from([0, 0, 1, 255]), max_size=lib.KWS_PACKET_MAX_PAYLOAD_BYTES).map(bytes)
 headers = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 65535))
 
 
@@ -22,7 +22,7 @@ def cobs_by_the_book(data: bytes) -> bytes:
     """Cheshire and Baker 1999: blocks of non-zero bytes, each led by its length + 1."""
     out = bytearray()
     for block in data.split(b"\0"):
-        assert len(block) <= 254, "longer runs need the 0xFF code, which frames never reach twice"
+        assert len(block) <= 254, "longer runs need the 0xFF code, which packets never reach twice"
         out += bytes([len(block) + 1]) + block
     return bytes(out)
 
@@ -42,52 +42,52 @@ def test_line_bytes_equal_an_independent_cobs_and_crc(header: tuple[int, int, in
 
 
 @given(st.lists(st.tuples(headers, payloads | bytes_with_zeros), max_size=5), st.randoms(use_true_random=False))
-def test_frames_come_out_as_they_went_in_for_any_pieces(messages, random) -> None:
+def test_packets_come_out_as_they_went_in_for_any_pieces(messages, random) -> None:
     line = b"".join(encoded(*message) for message in messages)
     cuts = sorted(random.randrange(len(line) + 1) for _ in range(8))
-    reader, got = FrameReader(), []
+    reader, got = PacketReader(), []
     for start, end in zip([0, *cuts], [*cuts, len(line)], strict=True):
         got += reader.feed(line[start:end])
     assert [((f.type, f.session, f.number), f.payload) for f in got] == messages
-    assert reader.bad_frames == 0
+    assert reader.bad_packets == 0
 
 
 @given(headers, payloads, st.data())
 @settings(derandomize=True)  # a CRC-16 misses one damage in 65,536: the same examples every time
-def test_a_changed_byte_never_passes_as_another_frame(header, payload, data) -> None:
+def test_a_changed_byte_never_passes_as_another_packet(header, payload, data) -> None:
     line = bytearray(encoded(header, payload))
     at = data.draw(st.integers(0, len(line) - 1))
     line[at] ^= data.draw(st.integers(1, 255))
-    for frame in FrameReader().feed(bytes(line) + b"\0"):
-        assert ((frame.type, frame.session, frame.number), frame.payload) == (header, payload)
+    for packet in PacketReader().feed(bytes(line) + b"\0"):
+        assert ((packet.type, packet.session, packet.number), packet.payload) == (header, payload)
 
 
 @given(st.lists(payloads, min_size=3, max_size=3), st.data())
 @settings(derandomize=True)
-def test_cut_out_stretches_are_detected_or_lose_whole_frames_only(three, data) -> None:
+def test_cut_out_stretches_are_detected_or_lose_whole_packets_only(three, data) -> None:
     line = b"".join(encode(4, payload, number=i) for i, payload in enumerate(three))
     start = data.draw(st.integers(0, len(line)))
     end = data.draw(st.integers(start, len(line)))
-    reader = FrameReader()
-    for frame in reader.feed(line[:start] + line[end:] + b"\0"):
-        assert frame.payload == three[frame.number]
+    reader = PacketReader()
+    for packet in reader.feed(line[:start] + line[end:] + b"\0"):
+        assert packet.payload == three[packet.number]
 
 
 @given(st.binary(max_size=600))
 def test_a_reader_finds_its_place_after_any_noise(noise: bytes) -> None:
-    reader = FrameReader()
+    reader = PacketReader()
     reader.feed(noise)
-    frames = reader.feed(b"\0" + encode(7, b"after the noise"))
-    assert frames[-1].payload == b"after the noise"
+    packets = reader.feed(b"\0" + encode(7, b"after the noise"))
+    assert packets[-1].payload == b"after the noise"
 
 
 def test_every_error_of_one_or_two_bits_changes_the_crc() -> None:
-    frame = bytes(range(1, 13))
-    flips = [1 << bit for bit in range(8 * len(frame))]
-    value, crc = int.from_bytes(frame, "big"), lib.kws_crc16(0xFFFF, frame, len(frame))
+    packet = bytes(range(1, 13))
+    flips = [1 << bit for bit in range(8 * len(packet))]
+    value, crc = int.from_bytes(packet, "big"), lib.kws_crc16(0xFFFF, packet, len(packet))
     for i, first in enumerate(flips):
         for second in [0, *flips[i + 1 :]]:
-            damaged = (value ^ first ^ second).to_bytes(len(frame), "big")
+            damaged = (value ^ first ^ second).to_bytes(len(packet), "big")
             assert lib.kws_crc16(0xFFFF, damaged, len(damaged)) != crc
 
 
@@ -95,23 +95,23 @@ def test_crc_has_its_published_check_value() -> None:
     assert lib.kws_crc16(0xFFFF, b"123456789", 9) == 0x29B1
 
 
-def test_zeros_between_frames_are_not_damage() -> None:
-    reader = FrameReader()
+def test_zeros_between_packets_are_not_damage() -> None:
+    reader = PacketReader()
     assert len(reader.feed(b"\0\0\0" + encode(7) + b"\0\0" + encode(7))) == 2
-    assert reader.bad_frames == 0
+    assert reader.bad_packets == 0
 
 
-def test_a_frame_that_never_ends_is_one_bad_frame() -> None:
-    reader = FrameReader()
+def test_a_packet_that_never_ends_is_one_bad_packet() -> None:
+    reader = PacketReader()
     assert reader.feed(b"\x42" * 5000 + b"\0") == []
-    assert reader.bad_frames == 1
+    assert reader.bad_packets == 1
 
 
 def test_longest_payload_fits_and_one_byte_more_does_not() -> None:
-    longest = b"\x01" * lib.KWS_FRAME_MAX_PAYLOAD_BYTES
+    longest = b"\x01" * lib.KWS_PACKET_MAX_PAYLOAD_BYTES
     line = encode(4, longest)
-    assert len(line) == lib.KWS_FRAME_MAX_LINE_BYTES
-    assert FrameReader().feed(line)[0].payload == longest
+    assert len(line) == lib.KWS_PACKET_MAX_LINE_BYTES
+    assert PacketReader().feed(line)[0].payload == longest
     with pytest.raises(ValueError, match="at most 248"):
         encode(4, longest + b"\x01")
 
@@ -124,18 +124,18 @@ def test_message_ids_are_distinct_and_records_are_marked() -> None:
 
 def test_payload_structs_are_little_endian() -> None:
     assert pack("audio", position=0x01020304) == b"\x04\x03\x02\x01"
-    frame = Frame(type=lib.KWS_MESSAGE_AUDIO, session=0, number=0, payload=b"\x04\x03\x02\x01tail")
-    assert frame.read("audio").position == 0x01020304
-    assert frame.tail("audio") == b"tail"
+    packet = Packet(type=lib.KWS_MESSAGE_AUDIO, session=0, number=0, payload=b"\x04\x03\x02\x01tail")
+    assert packet.read("audio").position == 0x01020304
+    assert packet.tail("audio") == b"tail"
 
 
 def test_a_payload_too_short_for_its_message_is_a_protocol_error() -> None:
-    frame = Frame(type=lib.KWS_MESSAGE_STATUS, session=1, number=0, payload=bytes(4))
+    packet = Packet(type=lib.KWS_MESSAGE_STATUS, session=1, number=0, payload=bytes(4))
     with pytest.raises(ProtocolError, match=r"STATUS message of 4 bytes, expected at least 32"):
-        frame.read("status")
+        packet.read("status")
 
 
-def test_no_message_is_longer_than_a_frame() -> None:
-    limit = lib.KWS_FRAME_MAX_PAYLOAD_BYTES
-    assert ffi.sizeof("kws_message_audio_t") + 2 * lib.KWS_AUDIO_FRAME_SAMPLES <= limit
+def test_no_message_is_longer_than_a_packet() -> None:
+    limit = lib.KWS_PACKET_MAX_PAYLOAD_BYTES
+    assert ffi.sizeof("kws_message_audio_t") + 2 * lib.KWS_AUDIO_PACKET_SAMPLES <= limit
     assert ffi.sizeof("kws_message_scores_t") + 2 * lib.KWS_PROTOCOL_MAX_LABELS <= limit

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kws_frame.h"
+#include "kws_packet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-_Static_assert(sizeof(kws_frame_header_t) == KWS_FRAME_HEADER_BYTES, "header without padding");
-_Static_assert(sizeof(kws_frame_t) == KWS_FRAME_MAX_BYTES, "frame without padding");
-_Static_assert(offsetof(kws_frame_line_t, frame) == offsetof(kws_frame_line_t, code) + 1,
+_Static_assert(sizeof(kws_packet_header_t) == KWS_PACKET_HEADER_BYTES, "header without padding");
+_Static_assert(sizeof(kws_packet_t) == KWS_PACKET_MAX_BYTES, "packet without padding");
+_Static_assert(offsetof(kws_packet_line_t, packet) == offsetof(kws_packet_line_t, code) + 1,
                "line without padding");
 
 enum {
@@ -25,11 +25,11 @@ uint16_t kws_crc16(uint16_t crc, const uint8_t *bytes, uint32_t num_bytes)
     return (uint16_t)value;
 }
 
-uint32_t kws_frame_write(kws_frame_line_t *self, uint32_t payload_bytes)
+uint32_t kws_packet_write(kws_packet_line_t *self, uint32_t payload_bytes)
 {
-    uint8_t *line = &((uint8_t *)self)[offsetof(kws_frame_line_t, code)];
-    uint8_t *bytes = &line[1]; /* the frame */
-    uint32_t num_bytes = KWS_FRAME_HEADER_BYTES + payload_bytes;
+    uint8_t *line = &((uint8_t *)self)[offsetof(kws_packet_line_t, code)];
+    uint8_t *bytes = &line[1]; /* the packet */
+    uint32_t num_bytes = KWS_PACKET_HEADER_BYTES + payload_bytes;
     const uint32_t crc = kws_crc16(CRC16_START, bytes, num_bytes);
     bytes[num_bytes++] = (uint8_t)(crc & 0xFFu);
     bytes[num_bytes++] = (uint8_t)(crc >> 8);
@@ -47,7 +47,7 @@ uint32_t kws_frame_write(kws_frame_line_t *self, uint32_t payload_bytes)
     return num_bytes + 2u;
 }
 
-void kws_frame_reader_init(kws_frame_reader_t *self)
+void kws_packet_reader_init(kws_packet_reader_t *self)
 {
     self->num_bytes = 0u;
     self->block_left = 0u;
@@ -55,44 +55,44 @@ void kws_frame_reader_init(kws_frame_reader_t *self)
     self->too_long = 0u;
 }
 
-static void append(kws_frame_reader_t *self, uint8_t byte)
+static void append(kws_packet_reader_t *self, uint8_t byte)
 {
-    if (self->num_bytes < KWS_FRAME_MAX_BYTES) {
-        ((uint8_t *)&self->frame)[self->num_bytes++] = byte;
+    if (self->num_bytes < KWS_PACKET_MAX_BYTES) {
+        ((uint8_t *)&self->packet)[self->num_bytes++] = byte;
     } else {
         self->too_long = 1u;
     }
 }
 
-static kws_frame_result_t finish(kws_frame_reader_t *self)
+static kws_packet_result_t finish(kws_packet_reader_t *self)
 {
     const uint32_t num_bytes = self->num_bytes;
     const bool empty = num_bytes == 0u && self->block_left == 0u && self->zero_due == 0u;
     const bool whole = self->block_left == 0u && self->too_long == 0u &&
-                       num_bytes >= KWS_FRAME_HEADER_BYTES + KWS_FRAME_CRC_BYTES;
-    kws_frame_reader_init(self);
+                       num_bytes >= KWS_PACKET_HEADER_BYTES + KWS_PACKET_CRC_BYTES;
+    kws_packet_reader_init(self);
     if (empty) {
-        return KWS_FRAME_NONE; /* zeros in a row: a host makes sure that a frame begins */
+        return KWS_PACKET_NONE; /* zeros in a row: a host makes sure that a packet begins */
     }
     if (!whole) {
-        return KWS_FRAME_BAD;
+        return KWS_PACKET_BAD;
     }
-    const uint8_t *bytes = (const uint8_t *)&self->frame;
+    const uint8_t *bytes = (const uint8_t *)&self->packet;
     const uint32_t crc = bytes[num_bytes - 2u] | ((uint32_t)bytes[num_bytes - 1u] << 8);
-    self->payload_bytes = num_bytes - KWS_FRAME_HEADER_BYTES - KWS_FRAME_CRC_BYTES;
-    return kws_crc16(CRC16_START, bytes, num_bytes - KWS_FRAME_CRC_BYTES) == crc ? KWS_FRAME_GOOD
-                                                                                 : KWS_FRAME_BAD;
+    self->payload_bytes = num_bytes - KWS_PACKET_HEADER_BYTES - KWS_PACKET_CRC_BYTES;
+    return kws_crc16(CRC16_START, bytes, num_bytes - KWS_PACKET_CRC_BYTES) == crc ? KWS_PACKET_GOOD
+                                                                                  : KWS_PACKET_BAD;
 }
 
-uint32_t kws_frame_reader_read(kws_frame_reader_t *self, const uint8_t *bytes, uint32_t num_bytes,
-                               kws_frame_result_t *result)
+uint32_t kws_packet_reader_read(kws_packet_reader_t *self, const uint8_t *bytes, uint32_t num_bytes,
+                                kws_packet_result_t *result)
 {
-    *result = KWS_FRAME_NONE;
+    *result = KWS_PACKET_NONE;
     for (uint32_t i = 0; i < num_bytes; ++i) {
         const uint8_t byte = bytes[i];
         if (byte == 0u) {
             *result = finish(self);
-            if (*result != KWS_FRAME_NONE) {
+            if (*result != KWS_PACKET_NONE) {
                 return i + 1u;
             }
         } else if (self->block_left > 0u) {

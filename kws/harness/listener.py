@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class StageTotal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listener:
+class Identity:
     """Who listened, for tables and reports."""
 
     board: str
@@ -80,34 +80,34 @@ class Listener:
     clock_hz: int | None
 
 
-class Session(Protocol):
+class Listener(Protocol):
     """An open board that holds the bundle."""
 
     @property
-    def listener(self) -> Listener:
+    def identity(self) -> Identity:
         """Who listens."""
 
     @property
     def stages(self) -> tuple[StageTotal, ...]:
-        """Compute per stage since the session was opened; empty where nobody measures it.
+        """Compute per stage since the listener was opened; empty where nobody measures it.
 
         An emulated board's counts are there once it is closed.
         """
 
     @property
     def dropped_samples(self) -> int:
-        """Samples lost on the way since the session was opened; anything but 0 is a defect."""
+        """Samples lost on the way since the listener was opened; anything but 0 is a defect."""
 
     def hear(self, samples: Samples) -> Heard:
         """Reset, stream the samples, wait for the last answer."""
 
 
-class HostSession:
+class HostListener:
     """The host library as a board: the reference every other board must equal bit for bit."""
 
     def __init__(self, bundle: Bundle, operating_point: int | None) -> None:
         self._pipeline = Pipeline(bundle, operating_point=operating_point)
-        self.listener = Listener(board=HOST, name="kws.pipeline", clock_hz=None)
+        self.identity = Identity(board=HOST, name="kws.pipeline", clock_hz=None)
         self.stages: tuple[StageTotal, ...] = ()
         self.dropped_samples = 0
 
@@ -126,7 +126,7 @@ class HostSession:
         )
 
 
-class BoardSession:
+class BoardListener:
     """A board at the end of a serial line: real, emulated, or a process."""
 
     def __init__(self, board: Board, asked_for: str, operating_point: int | None, *, features: bool) -> None:
@@ -135,7 +135,7 @@ class BoardSession:
         self._operating_point = operating_point
         self._features = features
         self._statistics: list[Statistics] = []
-        self.listener = Listener(board=asked_for, name=board.info.board, clock_hz=board.info.clock_hz)
+        self.identity = Identity(board=asked_for, name=board.info.board, clock_hz=board.info.clock_hz)
         self.dropped_samples = 0
 
     @property
@@ -181,7 +181,7 @@ class BoardSession:
         )
 
 
-class MicrophoneSession:
+class MicrophoneListener:
     """An emulated board that hears recordings through its microphone, as a voice comes to it.
 
     Every recording has a run of its own, which begins with power-on.
@@ -190,7 +190,7 @@ class MicrophoneSession:
     def __init__(self, board: str, bundle_path: Path, operating_point: int | None, *, features: bool) -> None:
         self._board, self._bundle_path = board, bundle_path
         self._operating_point, self._features = operating_point, features
-        self.listener = Listener(board=board, name=f"{board}, through its microphone", clock_hz=None)
+        self.identity = Identity(board=board, name=f"{board}, through its microphone", clock_hz=None)
         self.stages: tuple[StageTotal, ...] = ()
         self.dropped_samples = 0
 
@@ -220,7 +220,7 @@ class MicrophoneSession:
 
 
 @contextmanager
-def open_session(
+def open_listener(
     board: str,
     bundle_path: StrPath,
     *,
@@ -228,7 +228,7 @@ def open_session(
     features: bool = False,
     count_cycles: bool = True,
     microphone: bool = False,
-) -> Iterator[Session]:
+) -> Iterator[Listener]:
     """Open a board with a bundle on it, and close it whatever happens.
 
     Parameters
@@ -261,34 +261,22 @@ def open_session(
                 f"--microphone: expected a board whose chip is emulated, such as nrf52840dk, and got {board}; a real "
                 "board hears what is played to it: kws monitor"
             )
-        yield MicrophoneSession(board, Path(bundle_path), operating_point, features=features)
+        yield MicrophoneListener(board, Path(bundle_path), operating_point, features=features)
         return
     if board == HOST:
-        yield HostSession(Bundle.load(Path(bundle_path)), operating_point)
+        yield HostListener(Bundle.load(Path(bundle_path)), operating_point)
         return
     from kws.device import open_board
+    from kws.device.counted import open_counted_board
+    from kws.device.cycles import Watch
     from kws.device.launch import COUNTED_BOARDS
 
     if board in COUNTED_BOARDS and count_cycles:
-        with _counting_emulator(board) as (arguments, read_counts):
-            with open_board(board, bundle=Path(bundle_path), qemu_arguments=arguments) as opened:
-                session = BoardSession(opened, board, operating_point, features=features)
-                yield session
-            session.take_counts(read_counts())
+        watch = Watch(functions=tuple(STAGE_FUNCTIONS.values()))
+        with open_counted_board(board, Path(bundle_path), watch) as counted:
+            listener = BoardListener(counted.board, board, operating_point, features=features)
+            yield listener
+        listener.take_counts(counted.report)
         return
     with open_board(board, bundle=Path(bundle_path)) as opened:
-        yield BoardSession(opened, board, operating_point, features=features)
-
-
-@contextmanager
-def _counting_emulator(board: str) -> Iterator[tuple[list[str], Callable[[], CycleReport]]]:
-    """Arguments that make QEMU count cycles, and what reads the counts once it has ended."""
-    from kws.device.build import build_firmware
-    from kws.device.cycles import Watch, plugin_arguments, read_report
-    from kws.device.launch import check_system
-
-    check_system(board)
-    firmware = build_firmware(board, target="kws") / "kws.elf"
-    with tempfile.TemporaryDirectory(prefix="kws-cycles-") as folder:
-        watch = Watch(functions=tuple(STAGE_FUNCTIONS.values()))
-        yield plugin_arguments(firmware, Path(folder), watch), lambda: read_report(firmware, Path(folder))
+        yield BoardListener(opened, board, operating_point, features=features)
