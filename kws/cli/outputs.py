@@ -13,7 +13,8 @@ from kws.files import prepare_output
 from kws.harness.baseline import Comparison, compare, read_baseline
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
-from kws.harness.suite import Gate, Suite
+from kws.harness.suite import Suite
+from kws.harness.verdict import Gate
 from kws.progress import one_bar
 from kws.report.junit import write_junit
 from kws.report.page import replay_page, write_page

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kws.audio import Samples, read_audio
@@ -31,6 +31,8 @@ class Recording:
     """A clip of this label."""
     windows: tuple[Window, ...] | None = None
     """A stream with this truth."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What a suite says of it: speaker, noise, distance, anything."""
 
     def load(self, sample_rate_hz: int) -> Samples:
         """Read the samples."""

@@ -26,6 +26,8 @@ Entry = Mapping[str, Any]
 class Change:
     """One difference from the baseline."""
 
+    recording: str
+    """Its name; empty for what is no recording."""
     what: str
     before: str
     now: str
@@ -139,14 +141,18 @@ def compare(result: ReplayResult, baseline: Entry) -> Comparison:
     baseline : mapping
         As `read_baseline` returns it.
     """
-    now = json.loads(json.dumps(result.to_json()))
+    return compare_documents(json.loads(json.dumps(result.to_json())), baseline)
+
+
+def compare_documents(now: Entry, baseline: Entry) -> Comparison:
+    """Compare two replays' JSON, as `compare` does."""
     before = {entry["name"]: entry for entry in baseline["recordings"]}
     names = {entry["name"] for entry in now["recordings"]}
-    rate_hz = result.listening.sample_rate_hz
+    rate_hz = now["sample_rate_hz"]
     pairs = [_Pair(before[entry["name"]], entry, rate_hz) for entry in now["recordings"] if entry["name"] in before]
     changes = [change for pair in pairs for change in pair.changes()]
-    changes += [Change(what=name, before="replayed", now="missing", worse=True) for name in before if name not in names]
-    changes += [Change(what=name, before="not there", now="new", worse=False) for name in names if name not in before]
+    changes += [_came_or_went(name, "replayed", "missing") for name in before if name not in names]
+    changes += [_came_or_went(name, "not there", "new") for name in names if name not in before]
     moves = [move for pair in pairs for move in pair.moves_ms()]
     drifts = [drift for pair in pairs for drift in pair.drifts()]
     flips = [flip for pair in pairs for flip in pair.flips()]
@@ -172,32 +178,32 @@ class _Pair:
 
     def changes(self) -> Iterable[Change]:
         """Verdict, words, and events that answer no word."""
-        before, now, name = self._before, self._now, self._now["name"]
-        if before["num_samples"] != now["num_samples"]:
-            yield Change(
-                what=f"{name}, the recording itself",
-                before=f"{before['num_samples']} samples",
-                now=f"{now['num_samples']} samples",
-                worse=False,
-            )
+        before, now = self._before, self._now
+        if before["audio_crc32"] != now["audio_crc32"]:
+            then, today = (f"{e['num_samples']} samples, CRC {e['audio_crc32']}" for e in (before, now))
+            yield self._change("the recording itself", then, today)
         if (before["expected"], before["predicted"]) != (now["expected"], now["predicted"]):
             worse = _right(before) and not _right(now)
-            yield Change(what=name, before=_verdict(before), now=_verdict(now), worse=worse)
+            yield self._change("", _verdict(before), _verdict(now), worse=worse)
         for old, new in self._windows:
             if old is None or new is None or (old["event"] is None) != (new["event"] is None):
                 known = new or old or {}
-                what = f'{name}, "{known["label"]}" at {self._seconds(known["start_sample"])}'
+                what = f'"{known["label"]}" at {self._seconds(known["start_sample"])}'
                 worse = old is not None and (new is None or new["event"] is None)
-                yield Change(what=what, before=self._heard(old), now=self._heard(new), worse=worse)
-        yield from self._stray_changes(name)
+                yield self._change(what, self._heard(old), self._heard(new), worse=worse)
+        yield from self._stray_changes()
 
-    def _stray_changes(self, name: str) -> Iterable[Change]:
+    def _change(self, what: str, before: str, now: str, *, worse: bool = False) -> Change:
+        name = self._now["name"]
+        return Change(recording=name, what=f"{name}, {what}" if what else name, before=before, now=now, worse=worse)
+
+    def _stray_changes(self) -> Iterable[Change]:
         judged = self._now["windows"] is not None
         for old, new in self._strays:
             if old is None and new is not None:
-                yield Change(what=f"{name}, {self._at(new)}", before="nothing", now=_spoken(new), worse=judged)
+                yield self._change(self._at(new), "nothing", _spoken(new), worse=judged)
             if new is None and old is not None:
-                yield Change(what=f"{name}, {self._at(old)}", before=_spoken(old), now="nothing", worse=False)
+                yield self._change(self._at(old), _spoken(old), "nothing")
 
     def _at(self, event: Entry) -> str:
         return f"at {self._seconds(event['sample_index'])}"
@@ -286,6 +292,10 @@ def _nearest(
     return pairs + [(None, new) for new in left_now.values()]
 
 
+def _came_or_went(name: str, before: str, now: str) -> Change:
+    return Change(recording=name, what=name, before=before, now=now, worse=now == "missing")
+
+
 def _spoken(event: Entry) -> str:
     return f'"{event["label"]}" ({event["score"]})'
 
@@ -307,9 +317,10 @@ def _context(before: Entry, now: Entry) -> Iterable[Change]:
     )
     for what, group, key in places:
         if before[group][key] != now[group][key]:
-            yield Change(what=what, before=str(before[group][key]), now=str(now[group][key]), worse=False)
+            yield Change(recording="", what=what, before=str(before[group][key]), now=str(now[group][key]), worse=False)
     if before["kws_version"] != now["kws_version"]:
-        yield Change(what="kws", before=before["kws_version"], now=now["kws_version"], worse=False)
+        versions = before["kws_version"], now["kws_version"]
+        yield Change(recording="", what="kws", before=versions[0], now=versions[1], worse=False)
 
 
 def _count(number: int, what: str) -> str:

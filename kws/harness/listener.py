@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,11 +46,15 @@ class Heard:
     """Those of them with the gate closed."""
     sound: Samples | None = None
     """What it heard, where that is not what it was given: through a microphone."""
+    dropped_samples: int = 0
+    """Samples lost on the way; anything but 0 is a defect."""
+    stages: tuple[StageTotal, ...] = ()
+    """Compute per stage for this recording, where the board itself measures it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageTotal:
-    """Compute of one stage over everything replayed, as the board measured it."""
+    """Compute of one stage, as the board measured it."""
 
     stage: str
     calls: int
@@ -78,6 +82,21 @@ class Identity:
     name: str
     """What the board calls itself."""
     clock_hz: int | None
+    ram_bytes: int | None = None
+    """RAM of the board for data, buffers and the bundle's arena; None where it does not say."""
+
+
+def add_stages(parts: Iterable[Sequence[StageTotal]]) -> tuple[StageTotal, ...]:
+    """Return the sums, stage by stage."""
+    sums: dict[str, StageTotal] = {}
+    for total in (total for part in parts for total in part):
+        so_far = sums.get(total.stage)
+        sums[total.stage] = (
+            total
+            if so_far is None
+            else replace(total, calls=so_far.calls + total.calls, cycles=so_far.cycles + total.cycles)
+        )
+    return tuple(sums.values())
 
 
 class Listener(Protocol):
@@ -134,21 +153,16 @@ class BoardListener:
         self._counted: tuple[StageTotal, ...] = ()
         self._operating_point = operating_point
         self._features = features
-        self._statistics: list[Statistics] = []
-        self.identity = Identity(board=asked_for, name=board.info.board, clock_hz=board.info.clock_hz)
+        self._totals: tuple[StageTotal, ...] = ()
+        info = board.info
+        ram_bytes = info.static_bytes + info.arena_needed_bytes if info.static_bytes else None
+        self.identity = Identity(board=asked_for, name=info.board, clock_hz=info.clock_hz, ram_bytes=ram_bytes)
         self.dropped_samples = 0
 
     @property
     def stages(self) -> tuple[StageTotal, ...]:
         """Sums over everything heard; empty if the board has no cycle counter and no emulator counts for it."""
-        if self._counted:
-            return self._counted
-        totals = []
-        for parts in zip(*(statistics.stages for statistics in self._statistics), strict=True):
-            cycles, calls = sum(part.cycles for part in parts), sum(part.calls for part in parts)
-            clock_hz = self._board.info.clock_hz
-            totals.append(StageTotal(stage=parts[0].stage, calls=calls, cycles=cycles, clock_hz=clock_hz))
-        return tuple(totals) if any(total.cycles for total in totals) else ()
+        return self._counted or self._totals
 
     def take_counts(self, report: CycleReport) -> None:
         """Take the emulator's cycle counts for the stages; known once it has ended."""
@@ -169,7 +183,8 @@ class BoardListener:
         self._board.reset(operating_point=self._operating_point, scores=True, features=self._features)
         result = self._board.stream(samples)
         statistics = self._board.stats()
-        self._statistics.append(statistics)
+        stages = self._measured(statistics)
+        self._totals = add_stages([self._totals, stages])
         self.dropped_samples += result.dropped_samples
         return Heard(
             events=tuple(result.detections),
@@ -178,6 +193,17 @@ class BoardListener:
             wall_s=result.seconds,
             num_frames=statistics.frames,
             gated_frames=statistics.gated_frames,
+            dropped_samples=result.dropped_samples,
+            stages=stages,
+        )
+
+    def _measured(self, statistics: Statistics) -> tuple[StageTotal, ...]:
+        clock_hz = self._board.info.clock_hz
+        if not any(part.cycles for part in statistics.stages):
+            return ()
+        return tuple(
+            StageTotal(stage=part.stage, calls=part.calls, cycles=part.cycles, clock_hz=clock_hz)
+            for part in statistics.stages
         )
 
 
@@ -216,6 +242,7 @@ class MicrophoneListener:
             num_frames=0,
             gated_frames=0,
             sound=result.sound,
+            dropped_samples=result.lost_samples,
         )
 
 

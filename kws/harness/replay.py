@@ -16,8 +16,10 @@ Every recording starts from reset, so its result depends on nothing before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,10 @@ class Outcome:
     """Events against truth windows; None without expectation."""
     equals_host: bool | None
     """Features, scores and events bit for bit as the host library's; None when not compared."""
+    audio_crc32: int = 0
+    """CRC-32 of the recording's samples: whether it is still the same one."""
+    stored: Mapping[str, Any] | None = None
+    """Its entry in the file it was read from, which holds the highest scores but not all of them."""
 
     def __repr__(self) -> str:
         events = ", ".join(event.label for event in self.heard.events) or "none"
@@ -57,6 +63,13 @@ class Outcome:
     def correct(self) -> bool | None:
         """Whether a clip was given its label; None when it is no clip."""
         return None if self.recording.expected is None else self.predicted == self.recording.expected
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the label is wrong, or a word was missed, taken for another, or heard where none is."""
+        matching = self.matching
+        bad_events = matching is not None and bool(matching.misses or matching.false_accepts or matching.wrong_words)
+        return self.correct is False or bad_events
 
 
 def surround(recording: Recording, samples: Samples, listening: Listening) -> Streamed:
@@ -110,6 +123,7 @@ def replay(
             equals_host=None
             if host is None
             else same_bits(heard, host.hear(heard.sound if heard.sound is not None else streamed.samples)),
+            audio_crc32=zlib.crc32(samples.tobytes()),
         )
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from kws.errors import EvaluationError
 from kws.evaluation.listening import Listening
 from kws.evaluation.metrics import Proportion, Rate, StreamScore
-from kws.evaluation.truth import HIT_TOLERANCE_S
 from kws.files import StrPath
+from kws.harness.entry import entry_of
 from kws.harness.listener import Identity, StageTotal
 from kws.harness.replay import Outcome
 from kws.notebook import data_frame, in_frame
-from kws.pipeline import Detection
 from kws.version import VERSION
 
 if TYPE_CHECKING:
     import pandas
 
 _PAGE_PIXELS = 700
-FORMAT = "kws-replay-2"
+FORMAT = "kws-replay-3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,8 @@ class ReplayResult:
     dropped_samples: int
     num_planned: int
     """Recordings that were to be replayed; more than there are outcomes if the board was lost on the way."""
+    counted_samples: int | None = None
+    """Samples streamed while the stages were counted; None: all of them."""
 
     def __repr__(self) -> str:
         parts = [f"{len(self.outcomes)} recordings, {self.audio_s:.0f} s, board {self.identity.board}"]
@@ -73,7 +74,7 @@ class ReplayResult:
         ToolMissingError
             If pandas is not installed.
         """
-        rows = [_outcome(outcome, self.listening) for outcome in self.outcomes]
+        rows = [entry_of(outcome, self.listening) for outcome in self.outcomes]
         return data_frame(rows, tuple(rows[0]) if rows else ())
 
     @cached_property
@@ -90,6 +91,17 @@ class ReplayResult:
     def audio_s(self) -> float:
         """Audio streamed, silence around clips included."""
         return sum(outcome.streamed_samples for outcome in self.outcomes) / self.listening.sample_rate_hz
+
+    @property
+    def counted_audio_s(self) -> float:
+        """Audio streamed while the stages were counted."""
+        if self.counted_samples is None:
+            return self.audio_s
+        return self.counted_samples / self.listening.sample_rate_hz
+
+    def cycles_per_second(self, stage: StageTotal) -> float:
+        """Cycles of a stage for a second of audio."""
+        return stage.cycles / self.counted_audio_s
 
     @property
     def wall_s(self) -> float:
@@ -172,10 +184,11 @@ class ReplayResult:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as plain JSON values. Only ``timing`` differs between two runs of the same replay."""
+        """Everything, as plain JSON values. Only ``costs`` differ between two runs of the same replay."""
         return {
             "format": FORMAT,
             "kws_version": VERSION,
+            "sample_rate_hz": self.listening.sample_rate_hz,
             "board": {
                 "name": self.identity.board,
                 "says_it_is": self.identity.name,
@@ -189,15 +202,26 @@ class ReplayResult:
             "complete": len(self.outcomes) == self.num_planned,
             "summary": self.summary(),
             "confusion": {"labels": list(self.verdicts), "matrix": self.confusion.tolist()},
-            "recordings": [_outcome(outcome, self.listening) for outcome in self.outcomes],
-            "timing": {
-                "wall_s": round(self.wall_s, 3),
-                "times_real_time": round(self.audio_s / self.wall_s, 2) if self.wall_s else None,
-                "stages": [
-                    {"stage": s.stage, "calls": s.calls, "cycles": s.cycles, "mean_us": round(s.mean_us, 3)}
-                    for s in self.stages
-                ],
-            },
+            "recordings": [entry_of(outcome, self.listening) for outcome in self.outcomes],
+            "costs": self.costs(),
+        }
+
+    def costs(self) -> dict[str, Any]:
+        """Time and compute, as plain JSON values; cycles are for a second of audio."""
+        return {
+            "wall_s": round(self.wall_s, 3),
+            "times_real_time": round(self.audio_s / self.wall_s, 2) if self.wall_s else None,
+            "ram_bytes": self.identity.ram_bytes,
+            "stages": [
+                {
+                    "stage": stage.stage,
+                    "calls": stage.calls,
+                    "cycles": stage.cycles,
+                    "cycles_per_second": round(self.cycles_per_second(stage), 1),
+                    "mean_us": round(stage.mean_us, 3),
+                }
+                for stage in self.stages
+            ],
         }
 
     def write_json(self, path: StrPath) -> None:
@@ -216,56 +240,3 @@ class ReplayResult:
 
 def _json(value: Proportion | Rate | None) -> dict[str, Any] | None:
     return None if value is None else value.to_json()
-
-
-def _outcome(outcome: Outcome, listening: Listening) -> dict[str, Any]:
-    matching = outcome.matching
-    return {
-        "name": outcome.recording.name,
-        "expected": outcome.recording.expected,
-        "predicted": outcome.predicted,
-        "start_sample": outcome.start_sample,
-        "num_samples": outcome.num_samples,
-        "events": [_event(event) for event in outcome.heard.events],
-        "windows": _windows(outcome, listening),
-        "peaks": _peaks(outcome, listening),
-        "hits": len(matching.hits) if matching else None,
-        "misses": len(matching.misses) if matching else None,
-        "false_accepts": len(matching.false_accepts) if matching else None,
-        "latency_samples": [hit.latency_samples for hit in matching.hits] if matching else None,
-        "equal_to_host": outcome.equals_host,
-    }
-
-
-def _event(event: Detection) -> dict[str, Any]:
-    return {"label": event.label, "sample_index": event.sample_index, "score": event.score}
-
-
-def _windows(outcome: Outcome, listening: Listening) -> list[dict[str, Any]] | None:
-    """Truth windows with the event that answered each, and how near the smoothed score came, threshold or not."""
-    if outcome.matching is None:
-        return None
-    answers = {hit.window: hit.event for hit in outcome.matching.hits}
-    tolerance = round(HIT_TOLERANCE_S * listening.sample_rate_hz)
-    scores = outcome.heard.scores
-    rows = []
-    for window in outcome.matching.truth.windows:
-        inside = (scores.sample_index >= window.start_sample) & (scores.sample_index <= window.end_sample + tolerance)
-        peak = scores.smoothed[inside, listening.labels.index(window.label)].max(initial=0)
-        answer = answers.get(window)
-        rows.append(
-            {
-                "label": window.label,
-                "start_sample": window.start_sample,
-                "end_sample": window.end_sample,
-                "event": None if answer is None else _event(cast(Detection, answer)),
-                "peak": int(peak),
-            }
-        )
-    return rows
-
-
-def _peaks(outcome: Outcome, listening: Listening) -> dict[str, int]:
-    """Highest smoothed score of each keyword anywhere in the recording: what moves when nothing else seems to."""
-    smoothed = outcome.heard.scores.smoothed
-    return {label: int(smoothed[:, listening.labels.index(label)].max(initial=0)) for label in listening.keywords}

@@ -34,16 +34,7 @@ from kws.harness.baseline import Comparison
 from kws.harness.listener import HOST
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """A condition on a whole replay."""
-
-    name: str
-    """Stable over runs, whatever was measured: CI systems keep a history by it."""
-    problem: str | None
-    """What was expected and what came instead; None when it holds."""
+from kws.harness.verdict import Gate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from kws.harness.baseline import Change, Comparison
 from kws.harness.mistakes import mistakes_of
 from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
-from kws.harness.suite import Gate
+from kws.harness.verdict import Gate
 
 
 def junit_xml(result: ReplayResult, gates: Sequence[Gate] = (), comparison: Comparison | None = None) -> str:
@@ -44,8 +44,8 @@ def junit_xml(result: ReplayResult, gates: Sequence[Gate] = (), comparison: Comp
         _recording_case(suite, outcome, result, must_equal=must_equal, worse=worse)
     names = {outcome.recording.name for outcome in result.outcomes}
     for change in worse:
-        if change.now == "missing" and change.what not in names:
-            ElementTree.SubElement(_case(suite, "kws.recordings", change.what, "0"), "failure", message="missing")
+        if change.now == "missing" and change.recording not in names:
+            ElementTree.SubElement(_case(suite, "kws.recordings", change.recording, "0"), "failure", message="missing")
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("time", f"{result.wall_s:.3f}")
@@ -88,9 +88,7 @@ def _recording_case(
     name = outcome.recording.name
     case = _case(suite, "kws.recordings", name, f"{outcome.heard.wall_s:.3f}")
     regressions = [
-        f"{change.what}: was {change.before}, now {change.now}"
-        for change in worse
-        if change.what == name or change.what.startswith(f"{name}, ")
+        f"{change.what}: was {change.before}, now {change.now}" for change in worse if change.recording == name
     ]
     if must_equal and outcome.equals_host is False:
         regressions.append("features, scores or events differ from the host library")

@@ -21,7 +21,7 @@ from kws.files import StrPath
 from kws.harness.baseline import Comparison
 from kws.harness.replay import Outcome, surround
 from kws.harness.result import ReplayResult
-from kws.harness.suite import Gate
+from kws.harness.verdict import Gate
 from kws.report.figures import label_colour, latency_histogram, recording_figure, shown_labels
 from kws.version import VERSION
 
@@ -197,7 +197,7 @@ def _stages(result: ReplayResult) -> list[dict[str, str]]:
             "name": stage.stage,
             "mean": f"{stage.mean_cycles:,.0f}",
             "mean_us": f"{stage.mean_us:,.1f} µs",
-            "per_second": f"{stage.cycles / result.audio_s:,.0f}",
+            "per_second": f"{result.cycles_per_second(stage):,.0f}",
             "share": f"{stage.cycles / whole:.1%}",
         }
         for stage in result.stages
@@ -205,8 +205,8 @@ def _stages(result: ReplayResult) -> list[dict[str, str]]:
 
 
 def _galleries(result: ReplayResult, audio: bool) -> list[dict[str, Any]]:
-    wrong = [outcome for outcome in result.outcomes if _is_wrong(outcome)]
-    right = [outcome for outcome in result.outcomes if not _is_wrong(outcome)]
+    wrong = [outcome for outcome in result.outcomes if outcome.is_wrong]
+    right = [outcome for outcome in result.outcomes if not outcome.is_wrong]
     sample = [right[i] for i in np.linspace(0, len(right) - 1, min(MAX_RIGHT_SHOWN, len(right)), dtype=int)]
     galleries = []
     if wrong:
@@ -220,12 +220,6 @@ def _galleries(result: ReplayResult, audio: bool) -> list[dict[str, Any]]:
     return galleries
 
 
-def _is_wrong(outcome: Outcome) -> bool:
-    matching = outcome.matching
-    bad_events = matching is not None and bool(matching.misses or matching.false_accepts or matching.wrong_words)
-    return outcome.correct is False or bad_events
-
-
 def _item(outcome: Outcome, result: ReplayResult, audio: bool) -> dict[str, Any]:
     recording, listening = outcome.recording, result.listening
     samples = recording.load(listening.sample_rate_hz)
@@ -234,7 +228,7 @@ def _item(outcome: Outcome, result: ReplayResult, audio: bool) -> dict[str, Any]
     return {
         "name": recording.name,
         "verdict": _verdict(outcome),
-        "mood": "wrong" if _is_wrong(outcome) else "right",
+        "mood": "wrong" if outcome.is_wrong else "right",
         "audio": _data_uri(samples, listening.sample_rate_hz) if embed else None,
         "figure": trusted(recording_figure(outcome, streamed, listening)),
         "legend": [(label, label_colour(listening, index)) for index, label in shown_labels(outcome, listening.labels)],
@@ -271,7 +265,7 @@ def _row(outcome: Outcome, sample_rate_hz: int) -> dict[str, str]:
         "name": recording.name,
         "expected": recording.expected or ", ".join(words) or "",
         "heard": outcome.predicted or _verdict(outcome),
-        "mood": "wrong" if _is_wrong(outcome) else "",
+        "mood": "wrong" if outcome.is_wrong else "",
         "events": ", ".join(event.label for event in outcome.heard.events[:20]),
         "latency": latency,
     }

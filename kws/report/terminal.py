@@ -105,7 +105,7 @@ def _stages(result: ReplayResult) -> Table:
             f"{stage.calls:,}",
             f"{stage.mean_cycles:,.0f}",
             f"{stage.mean_us:,.1f} µs",
-            f"{stage.cycles / result.audio_s:,.0f}",
+            f"{result.cycles_per_second(stage):,.0f}",
         )
     return table
 

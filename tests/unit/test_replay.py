@@ -22,12 +22,14 @@ from kws.evaluation.truth_files import write_truth
 from kws.gate import GateConfig
 from kws.harness import suite as suite_module
 from kws.harness.baseline import compare, mcnemar, read_baseline
+from kws.harness.entry import entry_of, outcome_of
 from kws.harness.listener import Heard, HostListener, Identity
 from kws.harness.mistakes import mistakes
-from kws.harness.replay import clip_decision, replay, same_bits, surround
+from kws.harness.replay import Outcome, clip_decision, replay, same_bits, surround
 from kws.harness.result import BundleIdentity, ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
-from kws.harness.suite import Expectations, Gate, read_suite
+from kws.harness.suite import Expectations, read_suite
+from kws.harness.verdict import Gate
 from kws.pipeline import Detection, Pipeline, Scores
 from kws.report.junit import junit_xml
 from kws.report.page import replay_page
@@ -248,8 +250,30 @@ def test_json_is_the_same_for_the_same_replay_but_for_timing(
 ) -> None:
     again = run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, verify=True))
     first, second = result.to_json(), again.to_json()
-    first.pop("timing"), second.pop("timing")
+    first.pop("costs"), second.pop("costs")
     assert json.dumps(first) == json.dumps(second)
+
+
+def test_an_outcome_read_from_its_entry_has_every_figure_again(result: ReplayResult) -> None:
+    def read(outcome: Outcome) -> Outcome:
+        entry = json.loads(json.dumps(entry_of(outcome, result.listening)))
+        return outcome_of(entry, outcome.recording, result.listening, wall_s=outcome.heard.wall_s)
+
+    again = replace(result, outcomes=tuple(map(read, result.outcomes)))
+    assert again.to_json() == result.to_json()
+    assert again.spotting == result.spotting
+    assert [outcome.is_wrong for outcome in again.outcomes] == [outcome.is_wrong for outcome in result.outcomes]
+    assert mistakes(again) == mistakes(result)
+
+
+def test_a_recording_that_is_not_the_same_any_more_is_said(result: ReplayResult) -> None:
+    baseline = json.loads(json.dumps(result.to_json()))
+    first = baseline["recordings"][0]
+    first["audio_crc32"] = "12345678"
+    (change,) = compare(result, baseline).changes
+    assert (change.recording, change.worse) == (first["name"], False)
+    assert change.what == f"{first['name']}, the recording itself"
+    assert "12345678" in change.before
 
 
 def test_the_same_replay_has_no_change_from_its_baseline(result: ReplayResult, tmp_path: Path) -> None:
