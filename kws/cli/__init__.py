@@ -27,6 +27,7 @@ VERBS = {
     "demo": "kws.cli.demo",
     "import": "kws.cli.import_",
     "evaluate": "kws.cli.evaluate",
+    "export": "kws.cli.export",
     "flash": "kws.cli.flash",
     "inspect": "kws.cli.inspect",
     "listen": "kws.cli.listen",

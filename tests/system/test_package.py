@@ -169,6 +169,12 @@ def test_inspect_shows_a_bundle(kws, shipped: str) -> None:
     assert "operating point" in kws("inspect", shipped)
 
 
+def test_export_finds_core_templates_and_licence(kws, shipped: str, tmp_path: Path) -> None:
+    kws("export", shipped, "--format", "zephyr", "--out", "mine")
+    assert (tmp_path / "mine" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (tmp_path / "mine" / "samples" / "listen" / "src" / "main.c").is_file()
+
+
 def speak(path: Path) -> None:
     """Words that the shipped model knows, at 22 kHz."""
     subprocess.run(["espeak-ng", "-v", "en-us", "-w", str(path), ". ".join(WORDS)], check=True)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# find_package(Zephyr): settings of prj.conf, the library `app`, every module of ZEPHYR_EXTRA_MODULES.
+project(zephyr_stand_in C)
+set(CMAKE_C_STANDARD 11)
+
+file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/prj.conf settings REGEX "^CONFIG_")
+foreach(setting ${settings})
+    string(REGEX MATCH "^(CONFIG_[A-Z0-9_]+)=(.*)$" _ ${setting})
+    set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+endforeach()
+
+add_library(zephyr_interface INTERFACE)
+target_include_directories(zephyr_interface INTERFACE ${CMAKE_CURRENT_LIST_DIR}/include)
+add_library(app STATIC)
+target_link_libraries(app PRIVATE zephyr_interface)
+
+macro(zephyr_library_named name)
+    set(ZEPHYR_CURRENT_LIBRARY ${name})
+    add_library(${name} STATIC)
+    target_link_libraries(${name} PRIVATE zephyr_interface)
+endmacro()
+function(zephyr_library_sources)
+    target_sources(${ZEPHYR_CURRENT_LIBRARY} PRIVATE ${ARGN})
+endfunction()
+function(zephyr_include_directories)
+    foreach(folder ${ARGN})
+        get_filename_component(absolute ${folder} ABSOLUTE)
+        target_include_directories(zephyr_interface INTERFACE ${absolute})
+    endforeach()
+endfunction()
+
+foreach(module ${ZEPHYR_EXTRA_MODULES})
+    file(STRINGS ${module}/zephyr/module.yml line REGEX "^  cmake: ")
+    string(REPLACE "  cmake: " "" folder ${line})
+    add_subdirectory(${module}/${folder} modules/kws)
+endforeach()
