@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from kws.audio import SAMPLE_RATE_HZ, write_wav
 from kws.errors import DatasetError
 from kws.labels import folder_name
+from kws.levels import peak_dbfs
 from kws.microphone import Microphone
 
 BLOCK_S = 0.05
@@ -29,6 +31,9 @@ class Takes(Protocol):
 
     lost: bool
     """Whether audio of the last take was lost, because this computer did not fetch it in time."""
+
+    def pause(self, seconds: float) -> None:
+        """Let so much time pass before a take."""
 
     def record(self, seconds: float, on_level: Callable[[float], None]) -> NDArray[np.int16]:
         """Record for some seconds at 16 kHz mono, telling the peak level in dBFS as it goes."""
@@ -51,6 +56,10 @@ class MicrophoneTakes:
     def __init__(self, device: str | None = None) -> None:
         self._microphone = Microphone(SAMPLE_RATE_HZ, device)
         self.lost = False
+
+    def pause(self, seconds: float) -> None:
+        """Wait; the microphone is off."""
+        time.sleep(seconds)
 
     def record(self, seconds: float, on_level: Callable[[float], None]) -> NDArray[np.int16]:
         """Record in blocks of 50 ms."""
@@ -92,12 +101,6 @@ def judge(recorded: NDArray[np.int16], *, lost: bool = False) -> Verdict:
     elif seconds > recordings.LONGEST_WORD_S:
         problem = f"{seconds:.1f} s of sound; say the word once"
     return Verdict(samples=word, level_dbfs=level_dbfs, problem=problem)
-
-
-def peak_dbfs(samples: NDArray[np.int16]) -> float:
-    """Highest sample in dB of full scale; -100 for silence."""
-    peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
-    return float(20.0 * np.log10(peak / 32768.0)) if peak else -100.0
 
 
 def keep(verdict: Verdict, *, folder: Path, label: str, speaker: str) -> Path:

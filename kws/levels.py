@@ -21,6 +21,12 @@ def rms(samples: ArrayLike) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
+def peak_dbfs(samples: Samples) -> float:
+    """Highest sample in dB of full scale; -100 for silence."""
+    peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
+    return float(20.0 * np.log10(peak / 32768.0)) if peak else -100.0
+
+
 def active_rms(samples: Samples) -> float:
     """Root mean square over the speech in a recording, silence around it left out; 0 when there is no speech.
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from kws.bench.result import BenchResult, GateCost, LayerCost, MemoryCost, StageCost
 from kws.bundle import Bundle
 from kws.core import ffi, lib
-from kws.device.board import BoardInfo, Statistics
+from kws.device import BoardInfo, Statistics
 from kws.device.boards import open_board
 from kws.device.build import build_firmware
 from kws.device.counted import open_counted_board

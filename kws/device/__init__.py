@@ -6,7 +6,8 @@
 ...     result = board.stream(samples)
 """
 
-from kws.device.board import Board, BoardInfo, StageStatistics, Statistics, StreamResult
+from kws.device.board import Board, BoardInfo, StreamResult
 from kws.device.boards import open_board
+from kws.device.statistics import StageStatistics, Statistics
 
 __all__ = ["Board", "BoardInfo", "StageStatistics", "Statistics", "StreamResult", "open_board"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -16,11 +16,12 @@ import numpy.typing as npt
 from kws.core import ffi, lib, status_text
 from kws.device.link import Link
 from kws.device.microphone import MicrophoneResult, collect_sound
+from kws.device.monitor import Moment, moments
 from kws.device.protocol import pack
+from kws.device.statistics import Statistics, read_statistics
 from kws.device.stream import Collector, Sender
 from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, DeviceError, ProtocolError
 from kws.pipeline import Detection, Scores
-from kws.stages import STAGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,32 +46,6 @@ class BoardInfo:
     """Memory this bundle needs."""
     static_bytes: int
     """RAM of data and buffers, without stack and arena; 0 = unknown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageStatistics:
-    """Cost of one stage since the last reset."""
-
-    stage: str
-    calls: int
-    cycles: int
-    peak_cycles: int
-    """The longest call."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statistics:
-    """Where a board's cycles went since the last reset; divide by ``BoardInfo.clock_hz`` for seconds."""
-
-    stages: tuple[StageStatistics, ...]
-    busy_cycles: int
-    """Everything outside sleep, serial line included."""
-    frames: int
-    gated_frames: int
-    """Those of them with the gate closed."""
-    sleeps: int
-    stack_peak_bytes: int
-    """Since the board started; 0 = unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,23 +160,7 @@ class Board:
         """Return the cost of each stage since the last :meth:`reset`."""
         self._link.state = lambda: "asking for statistics"
         packet = self._link.ask(lib.KWS_MESSAGE_STATISTICS, b"", lib.KWS_MESSAGE_STATISTICS_REPORT)
-        report = packet.read("statistics")
-        return Statistics(
-            stages=tuple(
-                StageStatistics(
-                    stage=name,
-                    calls=int(report.stage_calls[i]),
-                    cycles=int(report.stage_cycles[i]),
-                    peak_cycles=int(report.stage_peak_cycles[i]),
-                )
-                for i, name in enumerate(STAGES)
-            ),
-            busy_cycles=int(report.busy_cycles),
-            frames=int(report.frames),
-            gated_frames=int(report.gated_frames),
-            sleeps=int(report.sleeps),
-            stack_peak_bytes=int(report.stack_peak_bytes),
-        )
+        return read_statistics(packet)
 
     # -- listening ----------------------------------------------------------------------------------------------
 
@@ -341,16 +300,44 @@ class Board:
         BoardTimeoutError, DeviceError
             If board, microphone or line fail.
         """
-        try:
-            self._reset(operating_point, scores=True, features=features, times=False, microphone=True)
-        except BoardRefusedError:
-            self.reset()  # it still takes audio from the line
-            raise
+        self._start_microphone(operating_point, features=features, times=False)
         self._link.state = lambda: "listening to its microphone"
         collector = Collector(self.info.labels, self.info.num_features, self.info.sample_rate_hz, on_event, None)
         result = collect_sound(self._link, collector, num_samples)
         self.reset(operating_point=operating_point)
         return result
+
+    def monitor(self, *, operating_point: int | None = None) -> Generator[Moment, None, None]:
+        """Yield what the board hears through its own microphone, piece by piece, until the caller stops.
+
+        It goes on as fast as the caller takes the pieces: one that stops taking them for long loses sound.
+
+        Parameters
+        ----------
+        operating_point : int, optional
+            As for :meth:`reset`.
+
+        Raises
+        ------
+        BoardRefusedError
+            If the board has no microphone.
+        BoardTimeoutError, DeviceError
+            If board, microphone or line fail.
+        """
+        self._start_microphone(operating_point, features=False, times=True)
+        self._link.state = lambda: "listening to its microphone"
+        try:
+            yield from moments(self._link, self.info.labels, self.info.num_features, self.info.sample_rate_hz)
+        finally:
+            with contextlib.suppress(DeviceError):
+                self.reset(operating_point=operating_point)
+
+    def _start_microphone(self, operating_point: int | None, *, features: bool, times: bool) -> None:
+        try:
+            self._reset(operating_point, scores=True, features=features, times=times, microphone=True)
+        except BoardRefusedError:
+            self.reset()  # it still takes audio from the line
+            raise
 
     def _run(self, sender: Sender, collector: Collector, on_progress: Callable[[int], None] | None) -> None:
         progressed_at, marks = time.monotonic(), (0, 0)

@@ -44,6 +44,51 @@ class MicrophoneResult:
         return sum(gap.samples for gap in self.gaps)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Sound of one HEARD record."""
+
+    sound: npt.NDArray[np.int16]
+    """Shape [n]."""
+    position: int
+    """Of its first sample in the stream."""
+    lost: int
+    """Samples right before it that are missing."""
+
+
+class SoundReader:
+    """HEARD records -> pieces of one stream.
+
+    Attributes
+    ----------
+    position : int
+        Samples of the stream that have passed, lost ones counted.
+    """
+
+    def __init__(self) -> None:
+        self.position = 0
+
+    def read(self, packet: Packet) -> Piece:
+        """Return the piece of a HEARD record.
+
+        Raises
+        ------
+        DeviceError
+            If sound is missing that the board did not lose.
+        """
+        heard = packet.read("heard")
+        missing = (int(heard.position) - self.position) & 0xFFFFFFFF
+        if missing != int(heard.lost):
+            raise DeviceError(
+                f"the line lost {missing - int(heard.lost)} samples of sound on their way from the board, at sample "
+                f"{self.position}; look at cable and port, or listen without sound"
+            )
+        sound = np.frombuffer(packet.tail("heard"), "<i2")
+        piece = Piece(sound=sound, position=self.position + missing, lost=missing)
+        self.position = piece.position + sound.size
+        return piece
+
+
 class SoundCollector:
     """Takes records until so many samples of the stream, and all that they led to, are there.
 
@@ -58,10 +103,13 @@ class SoundCollector:
     def __init__(self, collector: Collector, num_samples: int) -> None:
         self._collector = collector
         self._num_samples = num_samples
-        self._pieces: list[npt.NDArray[np.int16]] = []
-        self._gaps: list[Gap] = []
-        self.position = 0
+        self._reader = SoundReader()
+        self._pieces: list[Piece] = []
+
+    @property
+    def position(self) -> int:
         """Samples of the stream that are there."""
+        return self._reader.position
 
     def hear(self, packet: Packet) -> bool:
         """Take a record; True when that was all."""
@@ -70,25 +118,14 @@ class SoundCollector:
             return False
         if self.position >= self._num_samples:
             return True  # this piece comes after everything that the last one led to
-        heard = packet.read("heard")
-        missing = (int(heard.position) - self.position) & 0xFFFFFFFF
-        if missing != int(heard.lost):
-            raise DeviceError(
-                f"the line lost {missing - int(heard.lost)} samples of sound on their way from the board, at sample "
-                f"{self.position}; look at cable and port, or listen without sound"
-            )
-        if missing:
-            self._gaps.append(Gap(position=self.position, samples=missing))
-        piece = np.frombuffer(packet.tail("heard"), "<i2")
-        self._pieces.append(piece)
-        self.position += missing + piece.size
+        self._pieces.append(self._reader.read(packet))
         return False
 
     def result(self) -> MicrophoneResult:
         """Return what came."""
         return MicrophoneResult(
-            sound=np.concatenate([np.empty(0, np.int16), *self._pieces]),
-            gaps=tuple(self._gaps),
+            sound=np.concatenate([np.empty(0, np.int16), *(piece.sound for piece in self._pieces)]),
+            gaps=tuple(Gap(position=p.position - p.lost, samples=p.lost) for p in self._pieces if p.lost),
             detections=self._collector.detections,
             scores=self._collector.scores(),
             frames=self._collector.frames(),

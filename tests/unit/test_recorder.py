@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from kws.cli import build_app
 from kws.errors import DatasetError, KwsError, KwsWarning
+from kws.levels import peak_dbfs
 
 
 def speech(seconds: float = 0.6, peak: int = 9000) -> np.ndarray:
@@ -30,9 +31,11 @@ class TapeRecorder:
     def __init__(self, device: str | None) -> None:
         self.device = device
 
+    def pause(self, seconds: float) -> None: ...
+
     def record(self, seconds: float, on_level: Callable[[float], None]) -> np.ndarray:
         tape = self.tapes.pop(0)
-        on_level(recorder.peak_dbfs(tape))
+        on_level(peak_dbfs(tape))
         return tape
 
 
@@ -56,9 +59,9 @@ def test_useless_takes_are_named(samples: np.ndarray, problem: str) -> None:
 
 
 def test_levels_are_relative_to_full_scale() -> None:
-    assert recorder.peak_dbfs(np.array([-32768], np.int16)) == 0.0
-    assert recorder.peak_dbfs(np.array([16384, 3], np.int16)) == pytest.approx(-6.02, abs=0.01)
-    assert recorder.peak_dbfs(np.zeros(4, np.int16)) == -100.0
+    assert peak_dbfs(np.array([-32768], np.int16)) == 0.0
+    assert peak_dbfs(np.array([16384, 3], np.int16)) == pytest.approx(-6.02, abs=0.01)
+    assert peak_dbfs(np.zeros(4, np.int16)) == -100.0
 
 
 def test_kept_takes_are_numbered_listed_and_read_back(tmp_path: Path) -> None:
@@ -89,7 +92,6 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_retakes_until_a_take_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "MicrophoneTakes", TapeRecorder)
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     TapeRecorder.tapes = [speech(), np.zeros(16000, np.int16), speech(0.5), speech(0.7)]
     app = build_app({"record": "kws.cli.record"})
     arguments = ["record", "nova", "--out", str(tmp_path), "--takes", "2"]
