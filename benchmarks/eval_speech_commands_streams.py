@@ -25,14 +25,15 @@ from kws.training.clips.recipe.sources import continuous_speech
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
 from kws.endpoints import speech_bounds
-from kws.evaluation.tracks import ScoreTrack, detect, score_recording
+from kws.evaluation.det import score_tracks
+from kws.evaluation.tracks import ScoreTrack, score_recording
+from kws.evaluation.truth import Window
 from kws.labels import SILENCE, UNKNOWN
 from kws.pipeline import Pipeline
 
 MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"
 REQUIRED_HEARD = 0.85
 REQUIRED_LATENCY_MS = 200.0
-_SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000
 
 Samples = npt.NDArray[np.int16]
 
@@ -49,47 +50,37 @@ def between_noise(clip: Samples, noise: list[Samples], rng: np.random.Generator)
 
 def keyword_tracks(
     pipeline: Pipeline, clips: ClipSet, labels: tuple[str, ...], noise: list[Samples]
-) -> list[tuple[int, int, ScoreTrack]]:
-    """Label, end of the word in samples, and scores of every keyword clip between noise."""
+) -> list[ScoreTrack]:
+    """Every keyword clip between noise, and when its word is said."""
     rng = np.random.default_rng(1)
     tracks = []
     for clip, label in zip(clips.clips(), clips.labels, strict=True):
         bounds = speech_bounds(clip)
         if labels[label] not in (SILENCE, UNKNOWN) and bounds is not None:
-            track = score_recording(pipeline, between_noise(clip, noise, rng))
-            tracks.append((int(label), SAMPLE_RATE_HZ + bounds[1], track))
+            start, end = (SAMPLE_RATE_HZ + bound for bound in bounds)
+            window = Window(label=labels[label], start_sample=start, end_sample=end)
+            tracks.append(score_recording(pipeline, between_noise(clip, noise, rng), [window]))
     return tracks
 
 
-def hits(
-    tracks: list[tuple[int, int, ScoreTrack]], thresholds: tuple[int, ...], refractory_frames: int
-) -> dict[str, Any]:
-    """Keywords heard, wrong words, and the time from the end of a word to its event."""
-    wrong = 0
-    latencies_ms = []
-    for label, end_sample, track in tracks:
-        events = detect(track, thresholds, refractory_frames)
-        right = [event for event in events if event.label_index == label]
-        wrong += len(events) - len(right)
-        if right:
-            latencies_ms.append((right[0].sample_index - end_sample) / _SAMPLES_PER_MS)
+def heard_in(tracks: list[ScoreTrack], thresholds: tuple[int, ...], refractory_frames: int) -> dict[str, Any]:
+    """Keywords heard, other events, and the time from the end of a word to its event."""
+    score = score_tracks(tracks, thresholds, refractory_frames)
+    others = score.num_wrong_words + score.false_accepts.count
     return {
-        "keywords": len(tracks),
-        "heard": round(len(latencies_ms) / len(tracks), 4),
-        "other_events_per_keyword": round(wrong / len(tracks), 4),
-        "latency_median_ms": round(float(np.median(latencies_ms)), 1) if latencies_ms else None,
-        "latency_95_percent_ms": round(float(np.percentile(latencies_ms, 95)), 1) if latencies_ms else None,
+        "keywords": score.num_keywords,
+        "heard": round(score.num_hits / score.num_keywords, 4),
+        "other_events_per_keyword": round(others / score.num_keywords, 4),
+        "latency_ms": score.latency_json(),
     }
 
 
 def false_accepts(tracks: dict[str, ScoreTrack], thresholds: tuple[int, ...], refractory_frames: int) -> dict[str, Any]:
     """Events on audio without keywords."""
-    result = {}
-    for name, track in tracks.items():
-        events = detect(track, thresholds, refractory_frames)
-        hours = track.truth.num_samples / SAMPLE_RATE_HZ / 3600
-        result[name] = {"hours": round(hours, 4), "events": len(events), "per_hour": round(len(events) / hours, 1)}
-    return result
+    return {
+        name: score_tracks([track], thresholds, refractory_frames).false_accepts.to_json()
+        for name, track in tracks.items()
+    }
 
 
 def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
@@ -112,7 +103,7 @@ def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
     refractory_frames = bundle.decision.refractory_frames
     points = []
     for point in bundle.decision.operating_points:
-        heard = hits(keywords, point.thresholds, refractory_frames)
+        heard = heard_in(keywords, point.thresholds, refractory_frames)
         accepts = false_accepts(tracks, point.thresholds, refractory_frames)
         points.append({"threshold": max(point.thresholds), **heard, "false_accepts": accepts})
     return {
@@ -133,14 +124,14 @@ def main() -> None:
     arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for point in result["operating_points"]:
         print(
-            f"threshold {point['threshold']}: {point['heard']:.1%} heard, median latency "
-            f"{point['latency_median_ms']} ms; false accepts per hour: "
-            + ", ".join(f"{name} {rate['per_hour']}" for name, rate in point["false_accepts"].items())
+            f"threshold {point['threshold']}: {point['heard']:.1%} heard, latency in ms {point['latency_ms']}; "
+            "false accepts per hour: "
+            + ", ".join(f"{name} {rate['value']}" for name, rate in point["false_accepts"].items())
         )
     default = result["operating_points"][result["default_operating_point"]]
     if default["heard"] < REQUIRED_HEARD:
         sys.exit(f"fewer than {REQUIRED_HEARD:.0%} of the keywords were heard")
-    if default["latency_median_ms"] is None or default["latency_median_ms"] > REQUIRED_LATENCY_MS:
+    if default["latency_ms"] is None or default["latency_ms"]["median"] > REQUIRED_LATENCY_MS:
         sys.exit(f"median latency is above {REQUIRED_LATENCY_MS:.0f} ms")
 
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside stage 2: the walk over the tables of a FEAT section, for both kinds of front end. Not part of the public API. */
+/* Inside stage 2: the walk over the tables of a FEAT section, for both kinds of front end, and their sizes. Not part of the public API. */
 #ifndef KWS_FEATURES_TABLES_H
 #define KWS_FEATURES_TABLES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kws_features.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,6 +44,22 @@ static inline bool kws_features_twiddles_are_short(const int16_t *twiddles_q15, 
         }
     }
     return true;
+}
+
+/* Logs in a row of the projection: the DCT reads them in pairs. */
+static inline uint32_t kws_features_row_length(const kws_features_config_t *self)
+{
+    return (self->projection == KWS_PROJECTION_DCT) ? (self->num_mel_bands + 1u) & ~1u : 1u;
+}
+
+static inline uint8_t kws_features_log2(uint32_t power_of_two)
+{
+    uint8_t result = 0u;
+    while (power_of_two > 1u) {
+        power_of_two >>= 1;
+        ++result;
+    }
+    return result;
 }
 
 #ifdef __cplusplus
