@@ -17,7 +17,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
-.PHONY: quick check-install
+.PHONY: quick check-install check-pages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ quick: core ## The tests to run while writing: no TensorFlow, no emulator, under
 
 check-install: core ## Install from the package index beside Hugging Face's datasets: make check-install PYTHONS="python3.11 ..."
 	@$(BIN)/python benchmarks/check_install.py $(or $(PYTHONS),$(PYTHON))
+
+check-pages: core ## Use the HTML reports in a headless Chromium: make check-pages KWS_DATA=DIR
+	@$(BIN)/python benchmarks/check_pages.py --data "$(KWS_DATA)"
 
 lint: setup ## ruff, mypy, clang-format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

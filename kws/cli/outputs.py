@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -42,24 +43,32 @@ class Outputs:
         except BoardLostError as lost:
             if isinstance(lost.partial, ReplayResult):  # what was measured is kept, whatever happened then
                 print_replay(lost.partial, console)
-                self._write(lost.partial, [Gate(name="board", problem=str(lost))], None, console)
+                self._write(lost.partial, [Gate(name="board", problem=str(lost))], None, baseline, console)
             raise
         comparison = None if baseline is None else compare(result, baseline)
         print_replay(result, console, comparison=comparison)
         gates = suite.gates(result, comparison)
-        self._write(result, gates, comparison, console)
+        self._write(result, gates, comparison, baseline, console)
         failed = [gate for gate in gates if gate.problem is not None]
         for gate in failed:
             console.print(f"[bold red]failed[/] {gate.name}: {gate.problem}", highlight=False)
         return not failed
 
-    def _write(self, result: ReplayResult, gates: list[Gate], comparison: Comparison | None, console: Console) -> None:
+    def _write(
+        self,
+        result: ReplayResult,
+        gates: list[Gate],
+        comparison: Comparison | None,
+        baseline: dict[str, Any] | None,
+        console: Console,
+    ) -> None:
         if self.json is not None:
             result.write_json(self.json)
         if self.junit is not None:
             write_junit(self.junit, result, gates, comparison)
         if self.report is not None:
-            write_page(self.report, replay_page(result, gates=gates, comparison=comparison, audio=self.audio))
+            page = replay_page(result, gates=gates, comparison=comparison, baseline=baseline, audio=self.audio)
+            write_page(self.report, page)
         for path in (self.json, self.junit, self.report):
             if path is not None:
                 console.print(f"wrote {path}", highlight=False)

@@ -41,6 +41,8 @@ class Listening:
     """Audio that one decision sees."""
     decision_samples: int
     """Audio from one decision to the next."""
+    refractory_frames: int
+    """Frames after an event without another."""
 
     @property
     def lead_samples(self) -> int:
@@ -106,6 +108,7 @@ def listening_of(bundle: Bundle, operating_point: int | None = None) -> Listenin
         hop_samples=features.hop_samples,
         window_samples=window_samples,
         decision_samples=model.decision_frames * features.hop_samples,
+        refractory_frames=bundle.decision.refractory_frames,
     )
 
 

@@ -245,7 +245,7 @@ def stable_names(files: Sequence[tuple[Path, Path]]) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for root, file in files:
-        root, file = root.resolve(), file.resolve()
+        root, file = _absolute(root), _absolute(file)
         inside = file.relative_to(root).parts if file != root else ()
         parts = inside if len(inside) > 1 else (file.parent.name, file.name)
         above = list((root if len(inside) > 1 else file.parent.parent).parts)

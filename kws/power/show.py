@@ -14,7 +14,8 @@ from kws.power.model import ListeningPattern, PowerEstimate, Workload
 
 DISCLAIMER = "model, not measurement"
 PARTS = ("microphone", "front end", "network", "sleep")
-COLOURS = ("#66ccee", "#228833", "#ee6677", "#bbbbbb")
+COLOURS = ("#2563eb", "#059669", "#ea580c", "#9aa7b6")
+"""Of the reports' palette."""
 
 
 def parts_uw(row: PowerEstimate) -> tuple[float, float, float, float]:
@@ -68,14 +69,18 @@ def save_plot(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 0.5 * len(rows) + 2.0), layout="constrained")
+    figure = Figure(figsize=(9.0, 0.5 * len(rows) + 2.4), layout="constrained")
     FigureCanvasAgg(figure)
     days_axes, shares_axes = figure.subplots(1, 2, sharey=True)
     names = [f"{row.profile.name}{', wakes on sound' if row.wake_on_sound else ''}" for row in rows]
     days = [row.days(battery_j) for row in rows]
-    bars = days_axes.barh(names, days, color="#4477aa")
-    days_axes.bar_label(bars, [f"{value:,.1f}" for value in days], padding=3)
-    days_axes.set_xscale("log")
+    days_axes.set_xscale("log")  # so points, not bars: a logarithmic axis has no zero for a bar to start from
+    days_axes.plot(days, names, "o", color=COLOURS[0], markersize=8)
+    for row_number, value in enumerate(days):
+        days_axes.annotate(f"{value:,.1f}", (value, row_number), (8, 0), textcoords="offset points", va="center")
+    days_axes.grid(axis="x", color="#e3e6ea")
+    days_axes.xaxis.set_major_formatter("{x:g}")
+    days_axes.margins(y=0.5 / len(rows))
     days_axes.set_xlim(min(days) / 3, max(days) * 10)
     days_axes.set_xlabel(f"days on {battery_j:g} J")
     days_axes.invert_yaxis()
@@ -87,7 +92,9 @@ def save_plot(
     shares_axes.set_xlabel("share of the energy, %")
     figure.legend(loc="outside lower center", ncols=len(PARTS), frameon=False)
     title = f"{DISCLAIMER.capitalize()}: {workload.name}"
-    figure.suptitle(f"{title}, sound {pattern.sound:.0%} of the time, speech {pattern.speech:.0%}")
+    figure.suptitle(f"{title}\nsound {pattern.sound:.0%} of the time, speech {pattern.speech:.0%}", fontsize=11)
+    for axes in (days_axes, shares_axes):
+        axes.spines[["top", "right"]].set_visible(False)
     try:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:

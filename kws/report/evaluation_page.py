@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kws.evaluation.summary import Evaluation, PointVerdict
-from kws.report.figures import det_figure, latency_histogram
+from kws.report.figures import det_figure, latency_histogram, trade_offs
 from kws.report.page import Tile, confusion_cells, proportion_tile, rate_tile, render, trusted
 
 
@@ -27,13 +27,12 @@ def evaluation_page(evaluation: Evaluation, heard: str, *, default_point: int = 
         for verdict in evaluation.points
         if evaluation.curve
     }
-    curves = {"all keywords": evaluation.curve}
     values = {
         "title": "Evaluation",
         "subtitle": f"{evaluation.bundle_name} (CRC {evaluation.bundle_crc32:08x}) on {heard}. "
         "In parentheses: 95 % intervals.",
         "tiles": _tiles(evaluation, default_point),
-        "det": trusted(det_figure(curves, marks)) if evaluation.curve else None,
+        "det": trusted(det_figure(trade_offs(evaluation.curve), marks)) if evaluation.curve else None,
         "points": [_point(verdict) for verdict in evaluation.points],
         "confusion": None if clips is None else confusion_cells(clips.confusion, clips.labels),
         "latency": trusted(latency_histogram(latencies)) if latencies else None,

@@ -13,8 +13,8 @@ from kws.evaluation.recordings import Recording
 from kws.harness.listener import Heard
 from kws.harness.replay import Outcome
 from kws.pipeline import Detection, Scores
-from kws.report.figures import label_colour, recording_figure, shown_labels
-from kws.report.page import render, trusted
+from kws.report.page import SCRIPTS, embedded, render
+from kws.report.page_data import MAX_SOUND_S, SoundBudget, header, recording_data
 
 
 def heard_page(detections: Sequence[Detection], samples: Samples, scores: Scores, listening: Listening) -> str:
@@ -48,6 +48,6 @@ def heard_page(detections: Sequence[Detection], samples: Samples, scores: Scores
         matching=None,
         equals_host=None,
     )
-    legend = [(label, label_colour(listening, index)) for index, label in shown_labels(outcome, listening.labels)]
-    figure = trusted(recording_figure(outcome, streamed.samples, listening))
-    return render("heard.html.j2", {"figure": figure, "legend": legend})
+    entry = recording_data(outcome, samples, listening, audio=SoundBudget(MAX_SOUND_S))
+    values = {"data": embedded(header(listening) | {"recordings": [entry]}), "scripts": (*SCRIPTS, "heard.js")}
+    return render("heard.html.j2", values)

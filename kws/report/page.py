@@ -1,34 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTML page of a replay: one file, no script, no external resource."""
+"""The HTML page of a replay: one file that loads nothing, with a list of recordings to search, see and hear."""
 
 from __future__ import annotations
 
-import base64
-import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from kws.audio import Samples
 from kws.errors import EvaluationError
 from kws.evaluation.metrics import Proportion, Rate
 from kws.files import StrPath
 from kws.harness.baseline import Comparison
-from kws.harness.replay import Outcome, surround
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Gate
-from kws.report.figures import label_colour, latency_histogram, recording_figure, shown_labels
+from kws.report.figures import det_figure, latency_histogram
+from kws.report.page_data import Entry, counted, page_data
+from kws.report.replay_det import replay_det
 from kws.version import VERSION
 
-MAX_WRONG_SHOWN = 24
-MAX_RIGHT_SHOWN = 8
-MAX_AUDIO_S = 10.0
-"""Longer recordings are drawn but not embedded for listening."""
+SCRIPTS = ("sound.js", "lanes.js", "plot.js", "recording.js")
+"""What draws and plays a recording, in the order in which the page holds them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +43,9 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("kws.report"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("kws.report"), jinja2.PackageLoader("kws.report", package_path="assets")]
+        ),
         autoescape=jinja2.select_autoescape(["html", "j2"]),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -64,11 +62,17 @@ def trusted(markup: str) -> Any:
     return markupsafe.Markup(markup)
 
 
+def embedded(data: Mapping[str, Any]) -> Any:
+    """JSON to stand within a script element, which nothing in it can end."""
+    return trusted(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
 def replay_page(
     result: ReplayResult,
     *,
     gates: Sequence[Gate] = (),
     comparison: Comparison | None = None,
+    baseline: Entry | None = None,
     audio: bool = True,
 ) -> str:
     """Make the page of a replay.
@@ -80,8 +84,10 @@ def replay_page(
         Judged conditions on the whole.
     comparison : Comparison, optional
         With a baseline.
+    baseline : mapping, optional
+        The baseline itself, to show what each recording was before.
     audio : bool
-        Embed the recordings that are drawn, for listening.
+        Embed the sound of every mistake and of a few others; spectrograms are drawn from it.
 
     Returns
     -------
@@ -90,6 +96,7 @@ def replay_page(
     """
     latencies = result.spotting.latencies_ms
     confusion = confusion_cells(result.confusion, result.verdicts) if result.clips else None
+    curve = replay_det(result)
     values = {
         "title": "Replay report",
         "subtitle": _subtitle(result),
@@ -99,8 +106,9 @@ def replay_page(
         "confusion": confusion,
         "latency": trusted(latency_histogram(latencies)) if latencies else None,
         "stages": _stages(result),
-        "galleries": _galleries(result, audio),
-        "rows": [_row(outcome, result.listening.sample_rate_hz) for outcome in result.outcomes],
+        "det": trusted(det_figure(curve)) if curve else None,
+        "data": embedded(page_data(result, audio=audio, baseline=baseline)),
+        "scripts": (*SCRIPTS, "report.js"),
     }
     return render("replay.html.j2", values)
 
@@ -158,8 +166,8 @@ def _subtitle(result: ReplayResult) -> str:
     bundle, identity = result.bundle, result.identity
     clock = f" at {identity.clock_hz / 1e6:g} MHz" if identity.clock_hz else ""
     return (
-        f"{len(result.outcomes)} recordings replayed to board {identity.board}{clock} ({identity.name}) with "
-        f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}. "
+        f"{counted(len(result.outcomes), 'recording')} replayed to board {identity.board}{clock} ({identity.name}) "
+        f"with {bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}. "
         "In parentheses: 95 % intervals."
     )
 
@@ -202,76 +210,3 @@ def _stages(result: ReplayResult) -> list[dict[str, str]]:
         }
         for stage in result.stages
     ]
-
-
-def _galleries(result: ReplayResult, audio: bool) -> list[dict[str, Any]]:
-    wrong = [outcome for outcome in result.outcomes if outcome.is_wrong]
-    right = [outcome for outcome in result.outcomes if not outcome.is_wrong]
-    sample = [right[i] for i in np.linspace(0, len(right) - 1, min(MAX_RIGHT_SHOWN, len(right)), dtype=int)]
-    galleries = []
-    if wrong:
-        note = f"{min(len(wrong), MAX_WRONG_SHOWN)} of {len(wrong)}: wrong label, missed keyword or false accept."
-        items = [_item(outcome, result, audio) for outcome in wrong[:MAX_WRONG_SHOWN]]
-        galleries.append({"title": "Mistakes", "note": note, "shown": items})
-    if sample:
-        note = f"{len(sample)} of {len(right)}, evenly chosen."
-        items = [_item(outcome, result, audio) for outcome in sample]
-        galleries.append({"title": "A sample of the rest", "note": note, "shown": items})
-    return galleries
-
-
-def _item(outcome: Outcome, result: ReplayResult, audio: bool) -> dict[str, Any]:
-    recording, listening = outcome.recording, result.listening
-    samples = recording.load(listening.sample_rate_hz)
-    streamed = surround(recording, samples, listening).samples
-    embed = audio and samples.size <= MAX_AUDIO_S * listening.sample_rate_hz
-    return {
-        "name": recording.name,
-        "verdict": _verdict(outcome),
-        "mood": "wrong" if outcome.is_wrong else "right",
-        "audio": _data_uri(samples, listening.sample_rate_hz) if embed else None,
-        "figure": trusted(recording_figure(outcome, streamed, listening)),
-        "legend": [(label, label_colour(listening, index)) for index, label in shown_labels(outcome, listening.labels)],
-    }
-
-
-def _verdict(outcome: Outcome) -> str:
-    parts = []
-    if outcome.recording.expected is not None:
-        parts.append(f"“{outcome.recording.expected}” heard as “{outcome.predicted}”")
-    matching = outcome.matching
-    if matching is not None:
-        if matching.truth.windows:
-            parts.append(f"{len(matching.hits)} of {len(matching.truth.windows)} keywords spotted")
-        if matching.false_accepts:
-            parts.append(_counted(len(matching.false_accepts), "false accept"))
-        if matching.wrong_words:
-            parts.append(_counted(len(matching.wrong_words), "wrong word"))
-    return ", ".join(parts) or _counted(len(outcome.heard.events), "event")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
-
-
-def _row(outcome: Outcome, sample_rate_hz: int) -> dict[str, str]:
-    matching = outcome.matching
-    latency = (
-        ", ".join(f"{1000 * hit.latency_samples / sample_rate_hz:.0f} ms" for hit in matching.hits) if matching else ""
-    )
-    recording = outcome.recording
-    words = [window.label for window in recording.windows or ()]
-    return {
-        "name": recording.name,
-        "expected": recording.expected or ", ".join(words) or "",
-        "heard": outcome.predicted or _verdict(outcome),
-        "mood": "wrong" if outcome.is_wrong else "",
-        "events": ", ".join(event.label for event in outcome.heard.events[:20]),
-        "latency": latency,
-    }
-
-
-def _data_uri(samples: Samples, sample_rate_hz: int) -> str:
-    file = io.BytesIO()
-    soundfile.write(file, samples, sample_rate_hz, format="FLAC", subtype="PCM_16")
-    return "data:audio/flac;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -52,12 +52,6 @@ def polyline(points: Iterable[tuple[float, float]], css: str, style: str = "") -
     return f'<polyline class="{css}" style="{style}" points="{path}"/>'
 
 
-def polygon(points: Iterable[tuple[float, float]], css: str) -> str:
-    """Filled outline through pixel positions."""
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polygon class="{css}" points="{path}"/>'
-
-
 def line(x1: float, y1: float, x2: float, y2: float, css: str, style: str = "") -> str:
     """Straight line."""
     return f'<line class="{css}" style="{style}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
@@ -106,7 +100,7 @@ def left_axis(axis: Axis, x: float, right_x: float, labels: Sequence[tuple[float
 def figure(width: int, height: int, parts: Iterable[str], description: str) -> str:
     """Whole figure: scales with the page, and says what it shows to those who cannot see it."""
     return (
-        f'<svg viewBox="0 0 {width} {height}" style="max-width:{width * 1.2:.0f}px" role="img" '
+        f'<svg viewBox="0 0 {width} {height}" style="max-width:{width * 1.3:.0f}px" role="img" '
         f'aria-label="{escape(description)}" '
         f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
     )

@@ -29,6 +29,7 @@ EARS = Listening(
     hop_samples=320,
     window_samples=15840,
     decision_samples=640,
+    refractory_frames=50,
 )
 
 
@@ -278,3 +279,12 @@ def test_audio_named_twice_makes_no_more_hours(tmp_path: Path, bundle_path: Path
     with pytest.warns(KwsWarning, match="in which nothing may fire"):
         evaluation = evaluate_request(Bundle.load(bundle_path), request)
     assert [m.truth.num_samples for m in evaluation.points[0].score.matchings] == [48000]
+
+
+def test_linked_recordings_are_named_by_where_the_links_are(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    write_wav(tmp_path / "elsewhere" / "x.wav", np.zeros(16000, np.int16))
+    (tmp_path / "clips" / "left").mkdir(parents=True)
+    (tmp_path / "clips" / "left" / "a.wav").symlink_to(tmp_path / "elsewhere" / "x.wav")
+    (found,) = find_recordings([tmp_path / "clips"], EARS)
+    assert (found.name, found.expected) == ("left/a.wav", "left")

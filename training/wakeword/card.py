@@ -18,7 +18,7 @@ from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.model import Model
 from kws.pipeline import Pipeline
-from kws.report.figures import det_figure, latency_histogram
+from kws.report.figures import det_figure, latency_histogram, trade_offs
 from kws.report.page import Tile, render, trusted, write_page
 
 _NEAREST_SHOWN = 24
@@ -44,7 +44,7 @@ def write_card(
             "title": " · ".join(word.label for word in project.words),
             "subtitle": f"wake word bundle {project.name}.kws, CRC {report.bundle.crc32:08x}",
             "tiles": _tiles(report, point),
-            "det": trusted(det_figure({"validation streams": report.curve}, _marks(report))),
+            "det": trusted(det_figure(trade_offs(report.curve), _marks(report))),
             "latency": trusted(latency_histogram(point.score.latencies_ms)) if point.score.latencies_ms else "",
             "points": [_point_row(p, is_default=p is point) for p in report.points],
             "snr_rows": [(f"{snr:g} dB", str(rate)) for snr, rate in report.by_snr.items()],
