@@ -167,7 +167,7 @@ def counted(count: int, what: str) -> str:
 
 def _slices(recording: Recording) -> dict[str, str]:
     folder = str(PurePosixPath(recording.name).parent)
-    return {} if folder in (".", recording.expected) else {"folder": folder}
+    return dict(recording.tags) | ({} if folder in (".", recording.expected) else {"folder": folder})
 
 
 def _kind(outcome: Outcome, event: object) -> str:

@@ -25,11 +25,13 @@ def replay_det(result: ReplayResult) -> list[TradeOff]:
     Returns
     -------
     list of TradeOff
-        One per threshold of ``THRESHOLDS``; empty if there is no keyword to miss, or less than ``LEAST_HOURS`` of
-        streams without one.
+        One per threshold of ``THRESHOLDS``; empty if there is no keyword to miss, less than ``LEAST_HOURS`` of
+        streams without one, or if the replay was resumed.
     """
     if result.false_rejects is None or result.false_accepts is None or result.false_accepts.hours < LEAST_HOURS:
         return []
+    if any(outcome.stored is not None for outcome in result.outcomes):
+        return []  # of a replay that was resumed, the first part has no scores to try thresholds on
     listening = result.listening
     tracks = []
     for outcome in result.outcomes:

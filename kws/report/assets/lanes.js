@@ -102,7 +102,7 @@ function paintPosteriors(g, plot) {
     g.fillStyle = css("--faint"); g.fillRect(LEFT_PX, y(value), plot.lanes.right - LEFT_PX, 1);
     g.fillStyle = css("--soft"); g.fillText(text, LEFT_PX - 5, y(value) + 4);
   }
-  g.textAlign = "start"; g.fillText("posterior, smoothed", LEFT_PX + 2, top - 5);
+  g.textAlign = "start"; g.fillText(times.length ? "posterior, smoothed" : "posteriors were not kept", LEFT_PX + 2, top - 5);
   const first = Math.max(0, indexAt(times, plot.view[0]) - 1), last = Math.min(times.length, indexAt(times, plot.view[1]) + 1);
   g.save();
   g.beginPath(); g.rect(LEFT_PX, top - 2, plot.lanes.right - LEFT_PX, bottom - top + 4); g.clip();
