@@ -36,7 +36,8 @@ class Archive:
     """A published file and what it must hash to."""
 
     url: str
-    sha256: str
+    checksum: str
+    """``sha256:`` or, where its publisher gives no better one, ``md5:``, and the digest in hexadecimal."""
 
     @property
     def filename(self) -> str:
@@ -126,12 +127,13 @@ def _receive(response: HTTPResponse, part: Path, have_bytes: int) -> None:
 
 
 def _verify(path: Path, archive: Archive) -> None:
+    algorithm, _, expected = archive.checksum.partition(":")
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != archive.sha256:
+        digest = hashlib.file_digest(file, algorithm).hexdigest()
+    if digest != expected:
         rejected = path.with_name(archive.filename + ".rejected")
         path.rename(rejected)
         raise DatasetError(
-            f"{archive.filename}: expected SHA-256 {archive.sha256}, got {digest}; moved to {rejected.name}, "
+            f"{archive.filename}: expected {archive.checksum}, got {algorithm}:{digest}; moved to {rejected.name}, "
             "run the same command to download it again"
         )

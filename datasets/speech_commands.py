@@ -33,11 +33,11 @@ TESTING_PERCENT = 10.0
 ARCHIVES = {
     "0.01": Archive(
         url="https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.01.tar.gz",
-        sha256="743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
+        checksum="sha256:743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     ),
     "0.02": Archive(
         url="https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
-        sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+        checksum="sha256:af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
     ),
 }
 """Published versions; the SHA-256 are those torchaudio and TensorFlow Datasets check against."""

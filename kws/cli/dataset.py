@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -22,24 +23,30 @@ def dataset(
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: data/speech_commands, or where negatives are looked for.")
     ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Of negatives: debian (the default where apt-get is), librispeech (1 GB), musan (11 GB)."),
+    ] = None,
     version: Annotated[str, typer.Option(help="Speech Commands version to download: 0.01 or 0.02.")] = "0.02",
 ) -> None:
     """Download Speech Commands or hours of negatives (resumes, verifies, unpacks), or show what a folder holds."""
     from kws import extras
     from kws.datasets import negatives, speech_commands
+    from kws.datasets.negative_packages import default_source
+    from kws.datasets.negative_pieces import MANIFEST
     from kws.errors import ConfigError
 
     console = Console()
     if action == "show":
         folder = Path(what)
-        if any(folder.glob(f"*/*/{negatives.MANIFEST}")):
+        if any(folder.glob(f"*/*/{MANIFEST}")):
             console.print(_negatives_table(negatives.open_folder(folder)))
         else:
             console.print(_corpus_table(speech_commands.open_folder(folder)))
     elif (action, what) == ("download", "negatives"):
         extras.require("decoding negatives", "negatives")
         folder = out or negatives.default_folder()
-        negatives.fetch(folder, on_package=lambda name: console.print(f"fetching {name} ...", highlight=False))
+        _fetch_negatives(folder, source or [default_source()], console)
         console.print(_negatives_table(negatives.open_folder(folder)))
     elif (action, what) == ("download", "speech_commands"):
         console.print(_corpus_table(speech_commands.fetch(version, out or Path("data") / "speech_commands")))
@@ -48,6 +55,26 @@ def dataset(
             "kws dataset: expected `download speech_commands`, `download negatives` or `show FOLDER`, got "
             f"`{action} {what}`"
         )
+
+
+def _fetch_negatives(folder: Path, sources: Sequence[str], console: Console) -> None:
+    from kws.datasets.negative_corpora import CORPORA, fetch_corpora
+    from kws.datasets.negative_packages import DEBIAN, fetch_packages
+    from kws.errors import ConfigError
+
+    known = (DEBIAN, *CORPORA)
+    for source in sources:
+        if source not in known:
+            raise ConfigError(f"--source: expected one of {', '.join(known)}, got {source}")
+
+    def tell(name: str) -> None:
+        console.print(f"fetching {name} ...", highlight=False)
+
+    for source in sources:
+        if source == DEBIAN:
+            fetch_packages(folder, on_part=tell)
+        else:
+            fetch_corpora(folder, corpora=CORPORA[source], on_part=tell)
 
 
 def _corpus_table(corpus: Corpus) -> Table:

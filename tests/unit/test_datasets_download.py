@@ -29,7 +29,7 @@ class Server(ThreadingHTTPServer):
     @property
     def archive(self) -> Archive:
         url = f"http://127.0.0.1:{self.server_address[1]}/data.tar.gz"
-        return Archive(url=url, sha256=hashlib.sha256(CONTENT).hexdigest())
+        return Archive(url=url, checksum=f"sha256:{hashlib.sha256(CONTENT).hexdigest()}")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,14 +84,14 @@ def test_a_complete_part_file_is_only_verified(server: Server, tmp_path: Path) -
 
 
 def test_a_file_with_another_checksum_is_set_aside_not_used(server: Server, tmp_path: Path) -> None:
-    foreign = Archive(url=server.archive.url, sha256="0" * 64)
-    with pytest.raises(DatasetError, match="expected SHA-256 0000"):
+    foreign = Archive(url=server.archive.url, checksum="sha256:" + "0" * 64)
+    with pytest.raises(DatasetError, match="expected sha256:0000"):
         download(foreign, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["data.tar.gz.rejected"]
 
 
 def test_an_unreachable_server_is_one_clear_error(tmp_path: Path) -> None:
-    nowhere = Archive(url="http://127.0.0.1:9/x.tar.gz", sha256="0" * 64)
+    nowhere = Archive(url="http://127.0.0.1:9/x.tar.gz", checksum="sha256:" + "0" * 64)
     with pytest.raises(DatasetError, match="download failed"):
         download(nowhere, tmp_path)
 

@@ -2,24 +2,29 @@
 """Negatives come out of packages once, whole, on the side they belong to."""
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from kws.datasets import negatives
-from kws.datasets.negatives import Package
+from kws.datasets.download import Archive
+from kws.datasets.negative_corpora import CORPORA, Published, fetch_corpora
+from kws.datasets.negative_packages import fetch_packages
+from kws.datasets.negative_pieces import MANIFEST, Part
 from kws.training.wakeword.data import negative_features
 
 from kws.errors import DatasetError
 from kws.features import Features, FeaturesConfig
 
 RATE_HZ = 16000
-FILM = Package(name="film", side="training", kind="acted speech", language="cs", licence="CC0")
-SONGS = Package(name="songs", side="report", kind="music", language="-", licence="CC0", folders=("music",))
+FILM = Part(name="film", side="training", kind="acted speech", language="cs", licence="CC0")
+SONGS = Part(name="songs", side="report", kind="music", language="-", licence="CC0", folders=("music",))
 
 
 def tone(seconds: float, hz: float, rate_hz: int = RATE_HZ) -> np.ndarray:
@@ -61,7 +66,7 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_packages_become_pieces_with_a_list_of_what_lies_where(apt: Path, tmp_path: Path) -> None:
-    folder = negatives.fetch(tmp_path / "out", packages=(FILM, SONGS))
+    folder = fetch_packages(tmp_path / "out", packages=(FILM, SONGS))
     film = folder / "training" / "film"
     with (film / "parts.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -78,52 +83,52 @@ def test_packages_become_pieces_with_a_list_of_what_lies_where(apt: Path, tmp_pa
 
 def test_what_is_there_is_not_fetched_again(apt: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        negatives.fetch(tmp_path / "out", packages=(FILM,))
+        fetch_packages(tmp_path / "out", packages=(FILM,))
     assert (apt / "asked").read_text().splitlines() == ["film"]
 
 
 def test_sides_kinds_and_hours_are_read_back(apt: Path, tmp_path: Path) -> None:
-    opened = negatives.open_folder(negatives.fetch(tmp_path / "out", packages=(FILM, SONGS)))
+    opened = negatives.open_folder(fetch_packages(tmp_path / "out", packages=(FILM, SONGS)))
     assert list(opened.files["training"]) == ["acted speech (cs)"]
     assert list(opened.files["report"]) == ["music"]
     assert opened.hours["report"] == pytest.approx(700 / 3600, abs=0.001)
     (film,) = opened.files["training"]["acted speech (cs)"]
-    manifest = film.parent / negatives.MANIFEST
+    manifest = film.parent / MANIFEST
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": "other"}))
     assert negatives.open_folder(tmp_path / "out").sha256 != opened.sha256
 
 
 def test_a_broken_manifest_names_its_file(apt: Path, tmp_path: Path) -> None:
-    folder = negatives.fetch(tmp_path / "out", packages=(FILM,))
-    (folder / "training" / "film" / negatives.MANIFEST).write_text("{")
+    folder = fetch_packages(tmp_path / "out", packages=(FILM,))
+    (folder / "training" / "film" / MANIFEST).write_text("{")
     with pytest.raises(DatasetError, match=r"film/manifest\.json: cannot be read"):
         negatives.open_folder(folder)
 
 
 def test_a_package_that_apt_does_not_have_is_named_with_what_it_said(apt: Path, tmp_path: Path) -> None:
-    gone = Package(name="gone", side="report", kind="music", language="-", licence="CC0")
+    gone = Part(name="gone", side="report", kind="music", language="-", licence="CC0")
     with pytest.raises(DatasetError, match=r"apt-get download -q failed \(E: no such package\); run `apt-get update`"):
-        negatives.fetch(tmp_path / "out", packages=(gone,))
+        fetch_packages(tmp_path / "out", packages=(gone,))
     assert not list((tmp_path / "out").glob("*/gone"))
 
 
 def test_a_package_without_audio_is_refused(apt: Path, tmp_path: Path) -> None:
-    silent = Package(name="silent", side="report", kind="music", language="-", licence="CC0")
+    silent = Part(name="silent", side="report", kind="music", language="-", licence="CC0")
     with pytest.raises(DatasetError, match="silent: no audio found"):
-        negatives.fetch(tmp_path / "out", packages=(silent,))
+        fetch_packages(tmp_path / "out", packages=(silent,))
 
 
 def test_systems_without_apt_are_told_what_else_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DatasetError, match="--ambient"):
-        negatives.fetch(tmp_path / "out", packages=(FILM,))
+    with pytest.raises(DatasetError, match="--source librispeech"):
+        fetch_packages(tmp_path / "out", packages=(FILM,))
 
 
 def test_features_are_made_once_and_pieces_are_the_same_for_a_seed(
     apt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
-    opened = negatives.open_folder(negatives.fetch(tmp_path / "out", packages=(FILM, SONGS)))
+    opened = negatives.open_folder(fetch_packages(tmp_path / "out", packages=(FILM, SONGS)))
     made = negative_features(opened, FeaturesConfig())
     samples = soundfile.read(tmp_path / "out" / "training" / "film" / "film-000.flac", dtype="int16")[0]
     assert np.array_equal(made, Features(FeaturesConfig()).compute(samples))
@@ -132,8 +137,67 @@ def test_features_are_made_once_and_pieces_are_the_same_for_a_seed(
 
 
 def test_pieces_come_from_the_training_side_only(apt: Path, tmp_path: Path) -> None:
-    opened = negatives.open_folder(negatives.fetch(tmp_path / "out", packages=(FILM, SONGS)))
+    opened = negatives.open_folder(fetch_packages(tmp_path / "out", packages=(FILM, SONGS)))
     pieces = negatives.draw_pieces(opened, 5, 0.5, seed=1)
     assert all(np.array_equal(a, b) for a, b in zip(pieces, negatives.draw_pieces(opened, 5, 0.5, seed=1), strict=True))
     film = soundfile.read(tmp_path / "out" / "training" / "film" / "film-000.flac", dtype="int16")[0].tobytes()
     assert all(piece.size == RATE_HZ // 2 and piece.tobytes() in film for piece in pieces)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    """An archive in a folder, as a server would have it: two parts and something that belongs to neither."""
+    root = tmp_path / "server" / "songs-and-talk"
+    for path, samples in {
+        "talk/a.flac": tone(2.0, 300),
+        "songs/b.wav": tone(3.0, 400),
+        "x/c.wav": tone(9.0, 1),
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / path, samples, RATE_HZ)
+    (root / "LICENSE").write_text("free\n")
+    archive = tmp_path / "server" / "both.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(root, root.name)
+    digest = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
+    talk = Part(
+        name="talk",
+        side="report",
+        kind="read speech",
+        language="en",
+        licence="CC0",
+        folders=("/talk/",),
+        notices="*/LICENSE",
+    )
+    songs = Part(name="songs", side="training", kind="music", language="-", licence="CC0", folders=("/songs/",))
+    return Published(archive=Archive(url=archive.as_uri(), checksum=f"md5:{digest}"), parts=(talk, songs))
+
+
+def test_a_published_archive_is_split_into_its_parts_and_not_kept(published: Published, tmp_path: Path) -> None:
+    folder = fetch_corpora(tmp_path / "out", corpora=(published,))
+    opened = negatives.open_folder(folder)
+    assert opened.hours == {
+        "training": pytest.approx(3 / 3600, abs=0.001),
+        "calibration": 0.0,
+        "report": pytest.approx(2 / 3600, abs=0.001),
+    }
+    assert (folder / "report" / "talk" / "copyright").read_text() == "free\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["report", "training"]
+    (tmp_path / "server" / "both.tar.gz").unlink()
+    fetch_corpora(folder, corpora=(published,))  # everything is there: nothing is asked for
+
+
+def test_an_archive_that_is_not_the_published_one_teaches_nothing(published: Published, tmp_path: Path) -> None:
+    (tmp_path / "server" / "both.tar.gz").write_bytes(b"something else")
+    with pytest.raises(DatasetError, match=r"both.tar.gz: expected md5:"):
+        fetch_corpora(tmp_path / "out", corpora=(published,))
+
+
+@pytest.mark.parametrize("source", CORPORA)
+def test_every_source_has_audio_to_learn_from_to_calibrate_and_to_report_on(source: str) -> None:
+    parts = [part for published in CORPORA[source] for part in published.parts]
+    assert {part.side for part in parts} == {"training", "calibration", "report"}
+    assert len({part.name for part in parts}) == len(parts)
+    for published in CORPORA[source]:
+        algorithm, digest = published.archive.checksum.split(":")
+        assert len(bytes.fromhex(digest)) == hashlib.new(algorithm, usedforsecurity=False).digest_size
