@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far estimates of level are from the one definition, `kws.levels`: `make eval KWS_DATA=DIR`.
 
-On validation words of Speech Commands: the active level of ITU-T P.56, and the signal-to-noise ratio that two estimates
-on features give for the words over pieces of recorded background: the one words are trained with, and mean power, which
-the speech trunk was trained with. Writes benchmarks/levels.json: medians, 5 and 95 % of the differences in dB.
+On validation words of Speech Commands: the active level of ITU-T P.56, and the signal-to-noise ratio that training
+finds on features (`kws.training.augment.features.Levels`) for the words over pieces of recorded background. Writes
+benchmarks/levels.json: medians, 5 and 95 % of the differences in dB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from kws.datasets.speech_commands import open_folder
-from kws.training.augment.features import quick_level
+from kws.training.augment.features import Levels, powers_per_unit
 from kws.training.fit.speech_trunk import TrunkConfig
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
@@ -50,20 +50,16 @@ def active_level_p56(samples: Samples) -> float:
     return points[-1][0] if points else -math.inf
 
 
-def snr_by_features(words: list[Samples], pieces: list[Samples]) -> dict[str, npt.NDArray[np.float64]]:
-    """Differences of the two estimates from the definition, for each word over a piece of noise."""
+def snr_on_features(words: list[Samples], pieces: list[Samples]) -> npt.NDArray[np.float64]:
+    """Differences from the definition of what training takes for it, for each word over a piece of noise."""
     config: FeaturesConfig = TrunkConfig().features
-    to_db = (2.0 if config.spectrum == "magnitude" else 1.0) / config.log_scale * DB_PER_NEPER
-    heard, behind = (config.dequantize(Features(config).compute_batch(np.stack(some))) for some in (words, pieces))
+    levels, to_power = Levels(config), powers_per_unit(config)
+    heard, behind = (
+        config.dequantize(Features(config).compute_batch(np.stack(some))) * to_power for some in (words, pieces)
+    )
     true_db = [20.0 * math.log10(active_rms(word) / rms(piece)) for word, piece in zip(words, pieces, strict=True)]
-
-    def mean_power(bands: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return 10.0 * np.log10(np.power(10.0, bands.astype(np.float64) * to_db / 10.0).sum(axis=2).mean(axis=1))
-
-    return {
-        "snr_by_quick_level": (quick_level(heard) - quick_level(behind)) * to_db - true_db,
-        "snr_by_mean_power_of_bands": mean_power(heard) - mean_power(behind) - true_db,
-    }
+    found = (levels.of_speech(heard) - levels.of_background(behind)) * DB_PER_NEPER
+    return np.asarray(found.ravel() - true_db)
 
 
 def main() -> None:
@@ -79,7 +75,7 @@ def main() -> None:
     starts = np.random.default_rng(0).integers(0, min(map(len, noise)) - SAMPLE_RATE_HZ, len(words))
     pieces = [noise[i % len(noise)][start : start + SAMPLE_RATE_HZ] for i, start in enumerate(starts)]
     p56 = np.array([active_level_p56(word) - 20.0 * math.log10(active_rms(word) / 32768.0) for word in words])
-    differences = {"speech_level_by_itu_t_p56": p56, **snr_by_features(words, pieces)}
+    differences = {"speech_level_by_itu_t_p56": p56, "snr_on_features": snr_on_features(words, pieces)}
     figures = {
         name: dict(
             zip(("p5_db", "median_db", "p95_db"), np.percentile(some, [5, 50, 95]).round(1).tolist(), strict=True)

@@ -3,7 +3,12 @@
 
 import numpy as np
 import pytest
+from kws.datasets.synthetic import place_in_window
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig, draw_room, resize
+from kws.training.augment.features import Levels, MaskConfig, draw_masks, powers_per_unit, with_background
+
+from kws.features import Features, FeaturesConfig
+from kws.levels import active_rms, rms
 
 PLAIN = AcousticsConfig(
     speed_probability=0.0,
@@ -71,3 +76,51 @@ def test_resizing_changes_length_and_pitch_together() -> None:
     assert faster.size == pytest.approx(16000 / 1.25, abs=2)
     spectrum = np.abs(np.fft.rfft(faster))
     assert np.argmax(spectrum) * 16000 / faster.size == pytest.approx(550.0, abs=3)
+
+
+BANDS = FeaturesConfig(mel_high_hz=7600.0, num_coefficients=None, scale=0.05, zero_point=-28)
+
+
+def log_powers(samples: np.ndarray, config: FeaturesConfig = BANDS) -> np.ndarray:
+    return config.dequantize(Features(config).compute(samples))[None] * powers_per_unit(config)
+
+
+def voiced(hz: float) -> np.ndarray:
+    """A word of 0.4 s in a second: harmonics of a voice that fall by 6 dB per octave, in two syllables."""
+    time_s = np.arange(6400) / 16000.0
+    tones = sum(np.sin(2 * np.pi * hz * k * time_s) / k for k in range(1, int(7000 / hz)))
+    word = 3000.0 * tones * (0.6 - 0.4 * np.cos(2 * np.pi * 5.0 * time_s))
+    return place_in_window(word.astype(np.int16), 16000, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("spectrum", ["magnitude", "power"])
+@pytest.mark.parametrize("hz", [110.0, 230.0])
+def test_levels_on_features_are_those_of_the_samples(hz: float, spectrum: str) -> None:
+    config = FeaturesConfig(
+        mel_high_hz=7600.0, num_coefficients=None, scale=0.05, zero_point=-28, spectrum=spectrum, log_floor=1e-12
+    )
+    word = voiced(hz)
+    behind = (np.random.default_rng(3).standard_normal(16000) * 300.0).astype(np.int16)
+    found = Levels(config).of_speech(log_powers(word, config)) - Levels(config).of_background(
+        log_powers(behind, config)
+    )
+    true_db = 20 * np.log10(active_rms(word) / rms(behind))
+    assert float(found.item()) * 10 / np.log(10) == pytest.approx(true_db, abs=1.5)
+
+
+def test_numpy_and_keras_mix_alike() -> None:
+    from keras import ops
+
+    word, behind = log_powers(voiced(150.0)), log_powers((tone() * 3e4).astype(np.int16))
+    snr_db = np.full((1, 1, 1), 7.0, np.float32)
+    ours = with_background(word, behind, snr_db, Levels(BANDS))
+    theirs = with_background(ops.array(word), ops.array(behind), ops.array(snr_db), Levels(BANDS), ops)
+    assert np.allclose(ours, ops.convert_to_numpy(theirs), atol=1e-4)
+    assert (ours >= word).all()
+
+
+def test_masks_hide_no_more_than_they_may() -> None:
+    hidden = draw_masks((50, 49, 40), MaskConfig(time_mask_frames=5, feature_mask_width=4), np.random.default_rng(1))
+    assert hidden.any()
+    assert hidden.all(axis=2).sum(axis=1).max() <= 5
+    assert hidden.all(axis=1).sum(axis=1).max() <= 4

@@ -10,7 +10,7 @@ from kws.training.augment.clips import ClipAcoustics, ClipAcousticsConfig
 from kws.training.clips.batches import compute_features
 from kws.training.clips.config import RunConfig
 from kws.training.clips.recipe import chimeras, synthetic
-from kws.training.clips.recipe.batches import RecipeBatches, equalizer, mask, mix
+from kws.training.clips.recipe.batches import RecipeBatches, mix
 from kws.training.clips.recipe.config import (
     MaskingConfig,
     PolishConfig,
@@ -152,21 +152,6 @@ def test_cuts_prefer_where_somebody_talks() -> None:
     assert (np.abs(loud).max(axis=1) > 0).mean() > 0.8
 
 
-def test_equaliser_of_strength_zero_is_flat() -> None:
-    assert not equalizer(3, 40, 0.0, np.random.default_rng(1)).any()
-    assert equalizer(300, 40, 0.1, np.random.default_rng(1)).std() == pytest.approx(0.16, abs=0.03)
-
-
-def test_masks_blank_no_more_than_they_may() -> None:
-    config = MaskingConfig(time_masks=1, time_mask_frames=5, band_masks=1, band_mask_width=4)
-    inputs = np.ones((50, 49, 40), np.float32)
-    mask(inputs, config, -1.0, np.random.default_rng(1))
-    blank = inputs == -1.0
-    assert blank.any()
-    assert blank.all(axis=2).sum(axis=1).max() <= 5
-    assert blank.all(axis=1).sum(axis=1).max() <= 4
-
-
 def test_mixing_keeps_targets_a_distribution_and_leaves_half_alone() -> None:
     targets = np.eye(4, dtype=np.float32)[np.arange(400) % 4]
     inputs = targets[:, None].copy()
@@ -222,7 +207,7 @@ def test_other_acoustics_are_computed_anew_and_other_masks_are_not(data_folder: 
 
 
 def test_the_polish_draws_clips_as_they_are(data_folder: Path, tmp_path: Path) -> None:
-    flat = MaskingConfig(equalizer=0.0, time_masks=0, band_masks=0)
+    flat = MaskingConfig(colour_db=0.0, gain_db=0.0, time_masks=0, feature_masks=0)
     batches = prepared(replace(TINY_RECIPE, masking=flat), data_folder, tmp_path)
     plain = TINY_RUN.features.dequantize(compute_features(tiny_data().training, TINY_RUN.features))
     known = {clip.tobytes() for clip in plain}

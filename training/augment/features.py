@@ -7,16 +7,20 @@ Everything draws from the generator it is given and from nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.endpoints import ABOVE_NOISE_DB, DROP_DB, MAX_NOISE_BELOW_PEAK_DB
 from kws.features import FeaturesConfig
-from kws.mel_tables import dct_matrix
+from kws.mel_tables import dct_matrix, mel_position
 
 _COLOUR_ORDERS = 6
-_SPEECH_QUANTILE = 0.9
-"""Level of a scene: that of its loudest tenth of frames."""
+_NEPERS_PER_DB = np.log(10.0) / 10.0
+"""Natural logarithms of power."""
+Values = Any
+"""An array of numpy, or a tensor of Keras where ``ops`` is ``keras.ops``: the formulas are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,42 +36,150 @@ class MaskConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SurroundingsConfig:
-    """What is done to a scene each time it is drawn."""
+class ColourConfig:
+    """Another microphone."""
 
     colour_db: float = 4.0
-    """Every time a scene is drawn its spectrum is tilted and bent by about so much, as by yet another microphone."""
+    """Every time an example is drawn its spectrum is tilted and bent by about so much."""
     gain_db: float = 6.0
+    """Largest change of its level."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurroundingsConfig(ColourConfig):
+    """What is done to a scene each time it is drawn."""
+
     background_probability: float = 0.7
     """That a piece of the negatives is heard behind a scene."""
     background_snr_db: tuple[float, float] = (0.0, 25.0)
-    """By `quick_level`, which is uniform only in its own measure: `kws.levels` finds some 10 dB more."""
+    """Scene over background as `kws.levels` has it (see `Levels`), uniform in dB."""
 
 
-def mask_features(features: NDArray[np.int8], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.int8]:
-    """SpecAugment on ``[clips, frames, num_features]``: runs of frames and of features become the clip's mean."""
-    clips, frames, num_features = features.shape
-    mean = np.rint(features.mean(axis=1, dtype=np.float32)).astype(np.int8)[:, None, :]
-    hidden = np.zeros((clips, frames, num_features), bool)
+def draw_masks(shape: tuple[int, ...], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """SpecAugment: which values of ``[clips, frames, features]`` are hidden."""
+    clips, frames, features = shape
+    hidden = np.zeros((clips, frames, features), bool)
     for _ in range(config.time_masks):
         hidden |= _runs(clips, frames, config.time_mask_frames, rng)[:, :, None]
     for _ in range(config.feature_masks):
-        hidden |= _runs(clips, num_features, config.feature_mask_width, rng)[:, None, :]
-    return np.where(hidden, mean, features)
+        hidden |= _runs(clips, features, config.feature_mask_width, rng)[:, None, :]
+    return hidden
 
 
-def colour_curves(num_mel_bands: int) -> NDArray[np.float64]:
+def mask_features(features: NDArray[np.int8], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.int8]:
+    """Hide runs of frames and of features of ``[clips, frames, num_features]`` behind the clip's mean."""
+    mean = np.rint(features.mean(axis=1, dtype=np.float32)).astype(np.int8)[:, None, :]
+    return np.where(draw_masks(features.shape, config, rng), mean, features)
+
+
+def powers_per_unit(features: FeaturesConfig) -> np.float32:
+    """Natural logarithms of power that a unit of the logarithmic bands stands for."""
+    return np.float32((2.0 if features.spectrum == "magnitude" else 1.0) / features.log_scale)
+
+
+def colour_curves(num_mel_bands: int) -> NDArray[np.float32]:
     """Curves ``[6, bands]`` over the bands of which a microphone's colour is made: cosines, the quicker the weaker."""
     orders = np.arange(1, _COLOUR_ORDERS + 1)
     cosines = dct_matrix(_COLOUR_ORDERS + 1, num_mel_bands, "orthonormal")[1:]
-    return np.asarray(cosines * np.sqrt(num_mel_bands / 2.0) / np.sqrt(orders)[:, None])
+    return np.asarray(cosines * np.sqrt(num_mel_bands / 2.0) / np.sqrt(orders)[:, None], dtype=np.float32)
+
+
+def colour(normals: Values, gains: Values, config: ColourConfig, curves: NDArray[np.float32]) -> Values:
+    """What a microphone adds to the logarithm of the power of each band, the same in every frame.
+
+    A filter multiplies the spectrum, so it adds to the logarithm of every band alike in every frame.
+
+    Parameters
+    ----------
+    normals : float32 [clips, 6]
+        Drawn from the standard normal distribution.
+    gains : float32 [clips, 1]
+        Drawn from -1 to 1.
+    config : ColourConfig
+    curves : float32 [6, bands]
+        `colour_curves`.
+
+    Returns
+    -------
+    [clips, 1, bands]
+    """
+    return (((normals * config.colour_db) @ curves + gains * config.gain_db) * _NEPERS_PER_DB)[:, None, :]
+
+
+def draw_colour(
+    clips: int, config: ColourConfig, curves: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw a `colour` for every clip, ``[clips, 1, bands]``."""
+    normals = rng.standard_normal((clips, len(curves)), np.float32)
+    gains = rng.uniform(-1.0, 1.0, (clips, 1)).astype(np.float32)
+    return np.asarray(colour(normals, gains, config, curves), dtype=np.float32)
+
+
+class Levels:
+    """Levels as `kws.levels` defines them, from what is left of a sound in its mel bands.
+
+    The power of a frame is the sum over its bands. A band of magnitudes is a sum of magnitudes, whose square grows with
+    the square of the band's width, while power grows with the width: so it is divided by the width.
+    `benchmarks/eval_levels.py` says how near that comes.
+
+    Parameters
+    ----------
+    features : FeaturesConfig
+    """
+
+    def __init__(self, features: FeaturesConfig) -> None:
+        position = mel_position(features)
+        bands = np.arange(1, features.num_mel_bands + 1)[:, None]
+        widths = np.maximum(0.0, 1.0 - np.abs(position[None, :] - bands)).sum(axis=1)
+        excess = np.log(np.maximum(widths, 1e-3)) if features.spectrum == "magnitude" else np.zeros(len(widths))
+        self._excess = excess.astype(np.float32)
+
+    def of_background(self, powers: Values, ops: Any = np) -> Values:
+        """Logarithm of the mean power ``[clips, 1, 1]`` of ``[clips, frames, bands]``, logarithms of power."""
+        return ops.log(ops.mean(self._frames(powers, ops), axis=1, keepdims=True))[:, :, None]
+
+    def of_speech(self, powers: Values, ops: Any = np) -> Values:
+        """The same from the first to the last moment of speech, by the rule of `kws.endpoints`."""
+        frames = self._frames(powers, ops)
+        level = ops.log(frames)
+        peak = ops.max(level, axis=1, keepdims=True)
+        noise = ops.quantile(level, 0.2, axis=1, keepdims=True)
+        above_noise = ops.minimum(
+            noise + ABOVE_NOISE_DB * _NEPERS_PER_DB, peak - MAX_NOISE_BELOW_PEAK_DB * _NEPERS_PER_DB
+        )
+        loud = ops.where(level >= ops.maximum(peak - DROP_DB * _NEPERS_PER_DB, above_noise), 1.0, 0.0)
+        behind_first, before_last = (
+            ops.cumsum(loud, axis=1),
+            ops.flip(ops.cumsum(ops.flip(loud, axis=1), axis=1), axis=1),
+        )
+        active = ops.minimum(ops.minimum(behind_first, before_last), 1.0)
+        total, count = ops.sum(frames * active, axis=1, keepdims=True), ops.sum(active, axis=1, keepdims=True)
+        return ops.log(total / count)[:, :, None]
+
+    def _frames(self, powers: Values, ops: Any) -> Values:
+        return ops.sum(ops.exp(powers - self._excess), axis=2)
+
+
+def with_background(powers: Values, behind: Values, snr_db: Values, levels: Levels, ops: Any = np) -> Values:
+    """Put a background behind scenes; powers of independent sounds add.
+
+    Parameters
+    ----------
+    powers, behind : [clips, frames, bands]
+        Natural logarithms of power.
+    snr_db : [clips, 1, 1]
+    levels : Levels
+    ops : module
+        ``numpy`` or ``keras.ops``.
+    """
+    shift = levels.of_speech(powers, ops) - levels.of_background(behind, ops) - snr_db * _NEPERS_PER_DB
+    return ops.logaddexp(powers, behind + shift)
 
 
 class Surroundings:
     """Another microphone, another level, something else to hear: drawn anew every time, on features, at little cost.
 
-    A filter multiplies the spectrum, so it adds to the logarithm of every band alike in every frame; powers of
-    independent sounds add; and what is done to the bands is done to their cosine transform.
+    What is done to the bands is done to their cosine transform.
 
     Parameters
     ----------
@@ -78,12 +190,9 @@ class Surroundings:
     """
 
     def __init__(self, features: FeaturesConfig, background: NDArray[np.int8], config: SurroundingsConfig) -> None:
-        self._background, self._config = background, config
-        self._scale, self._zero_point = features.scale, features.zero_point
-        self._powers = 2.0 if features.spectrum == "magnitude" else 1.0
-        self._log_scale = features.log_scale
-        self._step_per_db = features.log_scale * np.log(10.0) / 10.0 / self._powers
-        self._curves = colour_curves(features.num_mel_bands)
+        self._background, self._config, self._features = background, config, features
+        self._levels, self._curves = Levels(features), colour_curves(features.num_mel_bands)
+        self._to_log_power = powers_per_unit(features)
         self._to_bands = np.eye(features.num_mel_bands, dtype=np.float32)
         self._to_features = self._to_bands
         if features.num_coefficients is not None:
@@ -93,39 +202,22 @@ class Surroundings:
 
     def surround(self, features: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
         """Change ``[clips, frames, num_features]``, each clip in its own way."""
-        bands = self._real(features) + self._colour(len(features), rng)
-        mixed = np.flatnonzero(rng.random(len(features)) < self._config.background_probability)
+        config = self._config
+        powers = self._powers(features) + draw_colour(len(features), config, self._curves, rng)
+        mixed = np.flatnonzero(rng.random(len(features)) < config.background_probability)
         if mixed.size and len(self._background) >= features.shape[1]:
-            bands[mixed] = self._mix(bands[mixed], rng)
-        steps = np.rint(bands @ self._to_features / self._scale) + self._zero_point
+            starts = rng.integers(0, len(self._background) - features.shape[1] + 1, mixed.size)
+            behind = self._powers(cut_windows(self._background, starts, features.shape[1]))
+            behind = behind + draw_colour(mixed.size, config, self._curves, rng)
+            snr_db = rng.uniform(*config.background_snr_db, (mixed.size, 1, 1)).astype(np.float32)
+            powers[mixed] = with_background(powers[mixed], behind, snr_db, self._levels)
+        real = (powers / self._to_log_power) @ self._to_features
+        steps = np.rint(real / np.float32(self._features.scale)) + self._features.zero_point
         return np.clip(steps, -128, 127).astype(np.int8)
 
-    def _real(self, features: NDArray[np.int8]) -> NDArray[np.float32]:
-        real = (features.astype(np.float32) - np.float32(self._zero_point)) * np.float32(self._scale)
-        return np.asarray(real @ self._to_bands)
-
-    def _colour(self, clips: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """A smooth curve over the bands and a gain, for every clip its own, ``[clips, 1, bands]``."""
-        curves_db = rng.standard_normal((clips, len(self._curves))) * self._config.colour_db @ self._curves
-        curves_db += rng.uniform(-self._config.gain_db, self._config.gain_db, (clips, 1))
-        return (curves_db * self._step_per_db).astype(np.float32)[:, None, :]
-
-    def _mix(self, bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        starts = rng.integers(0, len(self._background) - bands.shape[1] + 1, len(bands))
-        behind = self._real(cut_windows(self._background, starts, bands.shape[1])) + self._colour(len(bands), rng)
-        snr = rng.uniform(*self._config.background_snr_db, len(bands)) * self._step_per_db
-        behind += (quick_level(bands) - quick_level(behind) - snr).astype(np.float32)[:, None, None]
-        to_log_power = np.float32(self._powers / self._log_scale)
-        return np.asarray(np.logaddexp(bands * to_log_power, behind * to_log_power) / to_log_power)
-
-
-def quick_level(bands: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Level of scenes ``[clips, frames, bands]`` from logarithmic bands alone, in their unit: the loudest frames' mean.
-
-    An estimate: speech fills few bands and noise all of them, so its differences are not those of ``kws.levels``.
-    `benchmarks/eval_levels.py` says by how much.
-    """
-    return np.asarray(np.quantile(bands.mean(axis=2), _SPEECH_QUANTILE, axis=1))
+    def _powers(self, features: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Natural logarithms of power ``[clips, frames, bands]``."""
+        return np.asarray(self._features.dequantize(features) @ self._to_bands * self._to_log_power)
 
 
 def cut_windows(stream: NDArray[np.int8], starts: NDArray[np.int64], num_frames: int) -> NDArray[np.int8]:

@@ -8,13 +8,19 @@ Keras: TensorFlow here, JAX on a machine with a GPU.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import ops
-from kws.training.augment.features import colour_curves
+from kws.training.augment.features import (
+    ColourConfig,
+    Levels,
+    colour,
+    colour_curves,
+    powers_per_unit,
+    with_background,
+)
 from kws.training.fit.callbacks import RichProgress
 from kws.training.fit.seeding import make_deterministic
 from kws.training.fit.speech_trunk import ROW_FRAMES, TrunkConfig, build
@@ -24,12 +30,13 @@ from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
 
+_INAUDIBLE_DB = 1000.0
 _PLACES = 31
 """Which random stream a generator feeds; part of its seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistilConfig:
+class DistilConfig(ColourConfig):
     """How long and how hard."""
 
     epochs: int = 40
@@ -39,11 +46,10 @@ class DistilConfig:
     learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     ema_decay: float = 0.998
-    colour_db: float = 4.0
-    gain_db: float = 6.0
     noise_share: float = 0.4
     """Of the segments, that have noise behind them beside what their lesson has."""
     snr_db: tuple[float, float] = (0.0, 30.0)
+    """Speech over noise as `kws.levels` has it, uniform in dB."""
 
 
 class Clock:
@@ -144,8 +150,8 @@ class Listener(keras.layers.Layer):
         self._noise = self._keep(lessons.noise, "noise")
         self._has_noise = len(lessons.noise) > run.segment_frames and run.noise_share > 0.0
         self._mean, self._deviation = scale_of(lessons)
-        self._to_log_power = (2.0 if features.spectrum == "magnitude" else 1.0) / features.log_scale
-        self._curves = colour_curves(features.num_mel_bands).astype(np.float32)
+        self._to_log_power = float(powers_per_unit(features))
+        self._curves, self._levels = colour_curves(features.num_mel_bands), Levels(features)
 
     def _keep(self, values: NDArray[np.generic], name: str) -> keras.Variable:
         return keras.Variable(values, dtype=values.dtype.name, trainable=False, name=name)
@@ -174,28 +180,19 @@ class Listener(keras.layers.Layer):
         return ops.clip(steps, -128.0 - zero_point, 127.0 - zero_point) * scale
 
     def _colour(self, places: keras.KerasTensor) -> keras.KerasTensor:
-        """A smooth curve over the bands and a gain, for every clip its own, ``[clips, 1, bands]``."""
         clips = ops.shape(places)[0]
-        curves_db = ops.matmul(
-            keras.random.normal((clips, len(self._curves)), seed=self._random) * self._run.colour_db, self._curves
-        )
-        gain_db = keras.random.uniform((clips, 1), -self._run.gain_db, self._run.gain_db, seed=self._random)
-        return ((curves_db + gain_db) * (math.log(10.0) / 10.0))[:, None, :]
+        normals = keras.random.normal((clips, len(self._curves)), seed=self._random)
+        gains = keras.random.uniform((clips, 1), -1.0, 1.0, seed=self._random)
+        return colour(normals, gains, self._run, self._curves)
 
     def _with_noise(self, powers: keras.KerasTensor, places: keras.KerasTensor) -> keras.KerasTensor:
         clips, frames = ops.shape(places)[0], self._run.segment_frames
         starts = keras.random.randint((clips, 1), 0, self._noise.shape[0] - frames, seed=self._random)
         behind = self._real(ops.take(self._noise, starts + np.arange(frames, dtype=np.int32), axis=0))
         behind = behind + self._colour(places)
-        snr = keras.random.uniform((clips, 1, 1), *self._run.snr_db, seed=self._random) * (math.log(10.0) / 10.0)
+        snr_db = keras.random.uniform((clips, 1, 1), *self._run.snr_db, seed=self._random)
         mixed = keras.random.uniform((clips, 1, 1), seed=self._random) < self._run.noise_share
-        shift = ops.where(mixed, _level(powers) - _level(behind) - snr, -1e3)
-        return ops.logaddexp(powers, behind + shift)
-
-
-def _level(powers: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean power of clips."""
-    return ops.logsumexp(powers, axis=(1, 2), keepdims=True)
+        return with_background(powers, behind, ops.where(mixed, snr_db, _INAUDIBLE_DB), self._levels, ops)
 
 
 class Distance(keras.layers.Layer):

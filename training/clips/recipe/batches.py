@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from kws.training.augment.features import colour_curves, draw_colour, draw_masks, powers_per_unit
 from kws.training.clips.batches import compute_features
 from kws.training.clips.dataset import ClipSet
 from kws.training.clips.recipe.config import MaskingConfig
@@ -17,7 +18,6 @@ from kws.features import FeaturesConfig
 
 _BATCH = 0xBA
 """Which random stream a generator feeds; part of its seed."""
-_EQUALIZER_TERMS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,10 @@ class RecipeBatches:
     def _thresholds(self) -> NDArray[np.float64]:
         return np.cumsum(self.variants.weights) / self.variants.weights.sum()
 
+    @cached_property
+    def _curves(self) -> NDArray[np.float32]:
+        return colour_curves(self.variants.features.shape[3])
+
     def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Inputs ``[batch, *input_shape]`` and targets ``[batch, labels]`` of a step."""
         rng, size = np.random.default_rng([self.seed, _BATCH, step]), self.batch_clips
@@ -66,8 +70,9 @@ class RecipeBatches:
         if self.plain_share:
             variant[rng.random(size) < self.plain_share] = 0
         inputs = self.features.dequantize(self.variants.features[variant, clips])
-        inputs += equalizer(size, inputs.shape[2], self.masking.equalizer, rng)[:, None]
-        mask(inputs, self.masking, float(self.features.dequantize(np.array(-128, np.int8))), rng)
+        inputs += draw_colour(size, self.masking, self._curves, rng) / powers_per_unit(self.features)
+        floor = self.features.dequantize(np.array(-128, np.int8))
+        np.copyto(inputs, floor, where=draw_masks(inputs.shape, self.masking, rng))
         targets = np.eye(self.num_labels, dtype=np.float32)[self.variants.labels[clips]]
         if self.opinions is not None:
             targets += np.float32(self.teacher_weight) * (self.opinions[variant, clips] - targets)
@@ -79,21 +84,6 @@ class RecipeBatches:
         """Inputs and label numbers of the validation clips, nothing added."""
         features = compute_features(self.validation_clips, self.features)
         return self.features.dequantize(features)[..., None], self.validation_clips.labels
-
-
-def equalizer(count: int, num_bands: int, strength: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw smooth curves ``[count, num_bands]`` to add to logarithmic bands: a gain and a few cosines."""
-    position = np.linspace(0.0, np.pi, num_bands)
-    cosines = np.cos(np.arange(_EQUALIZER_TERMS + 1)[:, None] * position)
-    return np.asarray(rng.standard_normal((count, _EQUALIZER_TERMS + 1)) * strength @ cosines, np.float32)
-
-
-def mask(inputs: NDArray[np.float32], config: MaskingConfig, floor: float, rng: np.random.Generator) -> None:
-    """Blank runs of frames and of bands of ``[batch, frames, bands]`` in place (SpecAugment)."""
-    _, frames, bands = inputs.shape
-    blank = _runs(len(inputs), frames, config.time_masks, config.time_mask_frames, rng)[:, :, None]
-    blank = blank | _runs(len(inputs), bands, config.band_masks, config.band_mask_width, rng)[:, None, :]
-    np.copyto(inputs, np.float32(floor), where=blank)
 
 
 def mix(
@@ -108,13 +98,3 @@ def mix(
         inputs + share[:, None, None] * (inputs[partner] - inputs),
         targets + share[:, None] * (targets[partner] - targets),
     )
-
-
-def _runs(count: int, length: int, num_runs: int, longest: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mark ``num_runs`` random runs of up to ``longest`` places in each of ``[count, length]``."""
-    place = np.arange(length)
-    marked = np.zeros((count, length), bool)
-    for _ in range(num_runs):
-        start = rng.uniform(0, length, (count, 1))
-        marked |= (place >= start) & (place < start + rng.uniform(0, longest, (count, 1)))
-    return marked

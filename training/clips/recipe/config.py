@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kws.training.augment.clips import ClipAcousticsConfig
+from kws.training.augment.features import ColourConfig, MaskConfig
 
 SOURCES = (
     "keywords",
@@ -33,16 +34,13 @@ class SyntheticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskingConfig:
+class MaskingConfig(MaskConfig, ColourConfig):
     """What is done to features when a batch is made."""
 
-    equalizer: float = 0.1
-    """Standard deviation of each term of a smooth curve over the bands, in units of the natural logarithm."""
-    time_masks: int = 1
+    colour_db: float = 1.0
+    gain_db: float = 1.5
     time_mask_frames: int = 5
-    """Longest run of blanked frames."""
-    band_masks: int = 1
-    band_mask_width: int = 4
+    feature_mask_width: int = 4
     mixup_alpha: float = 0.0
     """Beta distribution of the share of the weaker of two mixed clips; 0 = none are mixed."""
 
