@@ -27,6 +27,7 @@ MODULES = {
     "flash": ("pyocd",),
     "plots": ("matplotlib",),
     "trunk": ("pyopen_wakeword",),
+    "ray": ("ray",),
 }
 """Extra -> modules of its packages that are imported."""
 

@@ -35,10 +35,12 @@ VERBS = {
     "power": "kws.cli.power",
     "record": "kws.cli.record",
     "replay": "kws.cli.replay",
+    "suite": "kws.cli.suite",
     "train": "kws.cli.train",
     "wakeword": "kws.cli.wakeword",
 }
-"""Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword)."""
+"""Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword), or with an
+``app`` of verbs below it."""
 
 
 def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
@@ -65,7 +67,10 @@ def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
     for verb, module_name in (VERBS if verbs is None else verbs).items():
         module = importlib.import_module(module_name)
         name = verb.replace("-", "_")
-        app.command(verb)(getattr(module, name, None) or getattr(module, f"{name}_"))
+        if isinstance(group := getattr(module, "app", None), typer.Typer):
+            app.add_typer(group, name=verb)
+        else:
+            app.command(verb)(getattr(module, name, None) or getattr(module, f"{name}_"))
     return app
 
 

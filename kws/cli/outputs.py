@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ from rich.console import Console
 
 from kws.errors import BoardLostError
 from kws.files import prepare_output
-from kws.harness.baseline import Comparison, compare, read_baseline
+from kws.harness.baseline import read_baseline
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
-from kws.harness.suite import Suite
-from kws.harness.verdict import Gate
+from kws.harness.verdict import Gate, Verdict
 from kws.progress import one_bar
 from kws.report.junit import write_junit
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
+from kws.suite.gates import Gates
+from kws.suite.judge import judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,42 +34,42 @@ class Outputs:
     audio: bool = True
     """Embed recordings in the report."""
 
-    def run(self, suite: Suite) -> bool:
-        """Replay, print, write; returns whether everything that was expected holds."""
+    def run(self, request: ReplayRequest, baseline_path: Path | None) -> bool:
+        """Replay, print, write; returns whether no sample was dropped, everything is equal to the host's where that is
+        asked for, and nothing is worse than in the baseline."""
         for path, option in ((self.json, "--json"), (self.junit, "--junit"), (self.report, "--report")):
             prepare_output(path, option)
         console = Console()
-        baseline = None if suite.baseline is None else read_baseline(suite.baseline)
+        baseline = None if baseline_path is None else read_baseline(baseline_path)
+        gates = Gates(limits={"equal_to_host": request.verify})
         try:
-            result = replay_with_progress(suite.request, console)
+            result = replay_with_progress(request, console)
         except BoardLostError as lost:
             if isinstance(lost.partial, ReplayResult):  # what was measured is kept, whatever happened then
                 print_replay(lost.partial, console)
-                self._write(lost.partial, [Gate(name="board", problem=str(lost))], None, baseline, console)
+                gate = Gate(name="board", problem=str(lost))
+                self._write(Verdict(result=lost.partial, gates=(gate,)), baseline, console)
             raise
-        comparison = None if baseline is None else compare(result, baseline)
-        print_replay(result, console, comparison=comparison)
-        gates = suite.gates(result, comparison)
-        self._write(result, gates, comparison, baseline, console)
-        failed = [gate for gate in gates if gate.problem is not None]
-        for gate in failed:
+        verdict = judge(result, gates, baseline=baseline)
+        print_replay(result, console, comparison=verdict.comparison)
+        self._write(verdict, baseline, console)
+        for gate in verdict.failed_gates:
             console.print(f"[bold red]failed[/] {gate.name}: {gate.problem}", highlight=False)
-        return not failed
+        return verdict.passed
 
-    def _write(
-        self,
-        result: ReplayResult,
-        gates: list[Gate],
-        comparison: Comparison | None,
-        baseline: dict[str, Any] | None,
-        console: Console,
-    ) -> None:
+    def _write(self, verdict: Verdict, baseline: Mapping[str, Any] | None, console: Console) -> None:
         if self.json is not None:
-            result.write_json(self.json)
+            verdict.result.write_json(self.json)
         if self.junit is not None:
-            write_junit(self.junit, result, gates, comparison)
+            write_junit(self.junit, verdict)
         if self.report is not None:
-            page = replay_page(result, gates=gates, comparison=comparison, baseline=baseline, audio=self.audio)
+            page = replay_page(
+                verdict.result,
+                gates=verdict.gates,
+                comparison=verdict.comparison,
+                baseline=baseline,
+                audio=self.audio,
+            )
             write_page(self.report, page)
         for path in (self.json, self.junit, self.report):
             if path is not None:

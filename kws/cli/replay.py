@@ -10,11 +10,11 @@ import typer
 
 
 def replay(
-    bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws; or a suite (.toml), which names its own.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle NAME.kws.")],
     paths: Annotated[list[Path] | None, typer.Argument(help="Recordings, or folders of them.")] = None,
     board: Annotated[
-        str | None, typer.Option(help="host, native, netduinoplus2, nrf52840dk, a serial port, or socket://HOST:PORT.")
-    ] = None,
+        str, typer.Option(help="host, native, netduinoplus2, nrf52840dk, a serial port, or socket://HOST:PORT.")
+    ] = "host",
     operating_point: Annotated[
         int | None, typer.Option(help="Index of the bundle's operating point; its default when omitted.")
     ] = None,
@@ -51,43 +51,25 @@ def replay(
     from kws.cli.arguments import check_order
     from kws.cli.outputs import Outputs
     from kws.errors import ConfigError
-    from kws.harness.listener import HOST
     from kws.harness.run import ReplayRequest
-    from kws.harness.suite import Expectations, Suite, read_suite
 
     if bundle.suffix == ".toml":
-        own = {
-            "recordings": paths or None,
-            "--operating-point": operating_point,
-            "--truth": truth,
-            "--truth-label": truth_label,
-            "--other-words": other_words or None,
-            "--verify": verify or None,
-            "--microphone": microphone or None,
-            "--baseline": baseline,
-        }
-        if given := [option for option, value in own.items() if value is not None]:
-            raise ConfigError(f"{', '.join(given)}: a suite says this itself; change {bundle} instead")
-        suite = read_suite(bundle)
-        if board is not None:
-            suite = suite.on_board(board)
-    else:
-        check_order("replay", bundle, paths or [])
-        if not paths:
-            raise ConfigError(f"expected recordings, or folders of them, after {bundle}: kws replay {bundle} CLIPS")
-        request = ReplayRequest(
-            paths=tuple(paths),
-            bundle=bundle,
-            board=board or HOST,
-            operating_point=operating_point,
-            truth=truth,
-            truth_label=truth_label,
-            other_words=other_words,
-            verify=verify,
-            count_cycles=cycles,
-            microphone=microphone,
-        )
-        suite = Suite(request=request, expect=Expectations(equal_to_host=verify), baseline=baseline)
+        raise ConfigError(f"{bundle}: is a suite; run it with kws suite run {bundle}")
+    check_order("replay", bundle, paths or [])
+    if not paths:
+        raise ConfigError(f"expected recordings, or folders of them, after {bundle}: kws replay {bundle} CLIPS")
+    request = ReplayRequest(
+        paths=tuple(paths),
+        bundle=bundle,
+        board=board,
+        operating_point=operating_point,
+        truth=truth,
+        truth_label=truth_label,
+        other_words=other_words,
+        verify=verify,
+        count_cycles=cycles,
+        microphone=microphone,
+    )
     outputs = Outputs(report=report, json=json, junit=junit, audio=audio)
-    if not outputs.run(suite):
+    if not outputs.run(request, baseline):
         raise typer.Exit(1)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -16,6 +18,8 @@ from kws.evaluation.summary import Evaluation
 from kws.harness.baseline import Comparison
 from kws.harness.mistakes import mistakes
 from kws.harness.result import ReplayResult
+from kws.harness.verdict import Verdict
+from kws.phrases import first_few
 
 _MISTAKES_SHOWN = 20
 _CHANGES_SHOWN = 20
@@ -26,6 +30,42 @@ _BAR_CHARACTERS = 40
 
 def print_replay(result: ReplayResult, console: Console, *, comparison: Comparison | None = None) -> None:
     """Print the figures, the confusion, the compute per stage, and what changed since the baseline."""
+    _print_result(result, console)
+    _print_mistakes(mistakes(result), console, "--report FILE.html shows and plays them, --json FILE lists all")
+    if comparison is not None:
+        print_comparison(comparison, console)
+
+
+def print_verdict(verdict: Verdict, console: Console, *, all_in: Path) -> None:
+    """Print a suite's result and what it fails at.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    console : rich.console.Console
+    all_in : path
+        Where every mistake is told.
+    """
+    result = verdict.result
+    unknown = [outcome for outcome in result.outcomes if outcome.recording.name not in verdict.known]
+    _print_result(result, console)
+    _print_mistakes(mistakes(replace(result, outcomes=tuple(unknown))), console, f"all are in {all_in}")
+    if verdict.known:
+        console.print(
+            f"known failures ({len(verdict.known)}): {first_few(verdict.known)}", markup=False, highlight=False
+        )
+    if verdict.mended:
+        names = first_few(verdict.mended)
+        console.print(f"heard right though listed as known failures: {names}", markup=False, highlight=False)
+    if verdict.comparison is not None:
+        print_comparison(verdict.comparison, console)
+    for gate in verdict.failed_gates:
+        console.print(f"[bold red]failed[/] {escape(gate.name)}: {escape(str(gate.problem))}", highlight=False)
+    if verdict.passed:
+        console.print(f"[bold green]passed[/] {len(verdict.gates)} gates", highlight=False)
+
+
+def _print_result(result: ReplayResult, console: Console) -> None:
     if len(result.clips) > 1:
         console.print(confusion_table(result.confusion.tolist(), result.verdicts, width=console.width))
     elif len(result.outcomes) <= 20:
@@ -33,13 +73,9 @@ def print_replay(result: ReplayResult, console: Console, *, comparison: Comparis
     if result.stages:
         console.print(_stages(result))
     console.print(_figures(result))
-    _print_mistakes(result, console)
-    if comparison is not None:
-        _print_comparison(comparison, console)
 
 
-def _print_mistakes(result: ReplayResult, console: Console) -> None:
-    found = mistakes(result)
+def _print_mistakes(found: Sequence[str], console: Console, all_where: str) -> None:
     if not found:
         return
     console.print(f"[bold]mistakes[/] ({len(found)})")
@@ -47,7 +83,7 @@ def _print_mistakes(result: ReplayResult, console: Console) -> None:
         console.print(f"  {mistake}", markup=False, highlight=False, soft_wrap=True)
     if len(found) > _MISTAKES_SHOWN:
         rest = len(found) - _MISTAKES_SHOWN
-        console.print(f"  ... and {rest} more; --report FILE.html shows and plays them, --json FILE lists all")
+        console.print(f"  ... and {rest} more; {all_where}", highlight=False, soft_wrap=True)
 
 
 def confusion_table(matrix: Sequence[Sequence[int]], labels: Sequence[str], *, width: int = 80) -> Table:
@@ -141,7 +177,8 @@ def _figures(result: ReplayResult) -> Table:
     return table
 
 
-def _print_comparison(comparison: Comparison, console: Console) -> None:
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print what changed, the first of it by name."""
     style = "green" if comparison.identical else "red" if comparison.worse else "yellow"
     console.print(f"[{style}]{comparison.headline}[/]", highlight=False)
     rows = (*comparison.context, *comparison.changes)
@@ -153,7 +190,7 @@ def _print_comparison(comparison: Comparison, console: Console) -> None:
         table.add_row(escape(change.what), escape(change.before), f"[{style}]{escape(change.now)}[/]")
     console.print(table)
     if len(rows) > _CHANGES_SHOWN:
-        console.print(f"and {len(rows) - _CHANGES_SHOWN} more: --report FILE shows them all", highlight=False)
+        console.print(f"and {len(rows) - _CHANGES_SHOWN} more; the report shows them all", highlight=False)
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:

@@ -77,6 +77,9 @@ def test_verbs_and_options_shown_exist(document: str, command: str) -> None:
     verb = words[1]
     assert verb in VERBS, f"{document}: {command}"
     click_command = typer.main.get_command(build_app({verb: VERBS[verb]})).commands[verb]  # type: ignore[attr-defined]
+    if hasattr(click_command, "commands") and len(words) > 2:  # verbs below a verb
+        assert words[2] in click_command.commands, f"{document}: {command}"
+        click_command = click_command.commands[words[2]]
     known = {option for parameter in click_command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     known |= {"--help"}
     for word in words[2:]:

@@ -89,8 +89,8 @@ def test_two_bundles_are_compared(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "1 of 10 recordings changed"
 
 
-def test_the_suite_passes() -> None:
-    done = run("-m", "kws", "replay", "examples/suite.toml")
+def test_the_suite_passes(tmp_path: Path) -> None:
+    done = run("-m", "kws", "suite", "run", "examples/suite.toml", "--out", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
