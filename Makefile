@@ -9,7 +9,8 @@ PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do $$v -c '
 BOARD  ?= netduinoplus2
 # Modules with pages of their own; `kws` is the index of what most programs need.
 API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
-          kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.device kws.importer kws.export kws.datasets.recorder
+          kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.device kws.importer kws.export kws.machine \
+          kws.datasets.recorder
 EXTRAS := train,voices,negatives,plots,reference,firmware,emulator,flash,dev,mic,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,16 @@ SAMPLE_RATE_HZ = 16_000
 """What the default front end listens to; a bundle may say otherwise."""
 
 LOWEST_RATE_HZ = 4_000
+LOWEST_SENSOR_RATE_HZ = 50
+"""Of vibration sensors."""
 HIGHEST_RATE_HZ = 768_000
 """Headers that say anything else lie: at 1 Hz, 8 kB would be an hour."""
 FLOAT_LIMIT = 2.0
 """Floats are of full scale ±1.0; filters and codecs may overshoot, anything beyond this is another scale."""
 
 Samples = NDArray[np.int16]
+_Take = Callable[[NDArray[Any]], NDArray[Any]]
+"""What is kept of a block ``[num_samples, channels]``, int16 or float64."""
 
 _BLOCK_VALUES = 1 << 18
 """Read at a time, over all channels: no length in a header is believed before the samples are there."""
@@ -74,12 +79,44 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
     (dtype('int16'), (80000,))
     """
     path = Path(path)
+    mono, rate_hz = _read(path, _averaged, LOWEST_RATE_HZ)
+    samples = _converted(mono, rate_hz, sample_rate_hz) if mono.size else mono
+    return _not_empty(path, samples)
+
+
+def read_channels(path: Path | str) -> tuple[Samples, int]:
+    """Read a recording as it is: all its channels, at its own rate, which may be that of a vibration sensor.
+
+    Parameters
+    ----------
+    path : path
+        As `read_audio` takes it.
+
+    Returns
+    -------
+    samples : int16 ``[num_samples, channels]``
+        At least one sample.
+    sample_rate_hz : int
+
+    Raises
+    ------
+    AudioError
+        As `read_audio` raises it; of rates, those below 50 Hz are refused.
+    """
+    path = Path(path)
+    channels, rate_hz = _read(path, _side_by_side, LOWEST_SENSOR_RATE_HZ)
+    samples = channels if channels.dtype == np.int16 else to_int16(channels)
+    return _not_empty(path, samples), rate_hz
+
+
+def _read(path: Path, take: _Take, lowest_rate_hz: int) -> tuple[NDArray[Any], int]:
+    """Read a file block by block; returns what ``take`` makes of the blocks, and the sample rate."""
     _check_file(path)
     try:
         with _Forward(_source(path)) as file:
-            rate_hz = _checked_rate(path, file.samplerate)
-            mono = _read_mono(path, file)
-            _tell_if_short(path, file, mono.size)
+            rate_hz = _checked_rate(path, file.samplerate, lowest_rate_hz)
+            samples = _read_blocks(path, file, take)
+            _tell_if_short(path, file, len(samples))
     except AudioError:
         raise
     except (soundfile.SoundFileError, OSError, ValueError, RuntimeError, MemoryError) as error:
@@ -87,10 +124,25 @@ def read_audio(path: Path | str, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sam
         raise AudioError(
             f"{path}: not readable as audio ({what}); give a WAV or FLAC file, or {HOW_TO_CONVERT}"
         ) from error
-    samples = _converted(mono, rate_hz, sample_rate_hz) if mono.size else mono
+    return samples, rate_hz
+
+
+def _not_empty(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
     if samples.size == 0:
         raise AudioError(f"{path}: expected audio and got 0 samples; leave the file out or record it again")
     return samples
+
+
+def _averaged(block: NDArray[Any]) -> NDArray[Any]:
+    """Mono: int16 of a 16-bit mono file, else float64 of full scale ±1.0."""
+    if block.dtype == np.int16 and block.shape[1] == 1:
+        return block[:, 0]
+    return np.asarray(block.mean(axis=1) / (32768.0 if block.dtype == np.int16 else 1.0))
+
+
+def _side_by_side(block: NDArray[Any]) -> NDArray[Any]:
+    """All channels as they are stored: int16, or float64 of full scale ±1.0."""
+    return block
 
 
 def _converted(mono: NDArray[Any], from_hz: int, to_hz: int) -> Samples:
@@ -172,17 +224,17 @@ def _source(path: Path) -> Path | io.BytesIO:
     return io.BytesIO(repaired(path, size))
 
 
-def _checked_rate(path: Path, rate_hz: int) -> int:
-    if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+def _checked_rate(path: Path, rate_hz: int, lowest_rate_hz: int) -> int:
+    if not lowest_rate_hz <= rate_hz <= HIGHEST_RATE_HZ:
         raise AudioError(
-            f"{path}: expected a sample rate of {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz and its header says "
+            f"{path}: expected a sample rate of {lowest_rate_hz} to {HIGHEST_RATE_HZ} Hz and its header says "
             f"{rate_hz}; export the file again"
         )
     return rate_hz
 
 
-def _read_mono(path: Path, file: soundfile.SoundFile) -> NDArray[Any]:
-    """All samples, channels averaged: int16 of a 16-bit mono file, else float64 of full scale ±1.0."""
+def _read_blocks(path: Path, file: soundfile.SoundFile, take: _Take) -> NDArray[Any]:
+    """All samples, taken block by block."""
     as_stored = file.subtype == "PCM_16"
     is_float = file.subtype in _FLOAT_SUBTYPES
     block_frames = max(1, _BLOCK_VALUES // file.channels)
@@ -192,10 +244,7 @@ def _read_mono(path: Path, file: soundfile.SoundFile) -> NDArray[Any]:
         block = file.read(block_frames, dtype="int16" if as_stored else "float64", always_2d=True)
         if is_float:
             beyond += _check_floats(path, block)
-        if as_stored and file.channels == 1:
-            blocks.append(block[:, 0])
-        else:
-            blocks.append(block.mean(axis=1) / (32768.0 if as_stored else 1.0))
+        blocks.append(take(block))
         if len(block) < block_frames:
             break
     if beyond:

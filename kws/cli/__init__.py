@@ -31,6 +31,7 @@ VERBS = {
     "flash": "kws.cli.flash",
     "inspect": "kws.cli.inspect",
     "listen": "kws.cli.listen",
+    "machine": "kws.cli.machine",
     "monitor": "kws.cli.monitor",
     "power": "kws.cli.power",
     "record": "kws.cli.record",

@@ -16,7 +16,7 @@ import numpy as np
 from kws.audio import Samples
 from kws.bundle import Bundle
 from kws.decision import describe_point
-from kws.errors import ConfigError
+from kws.errors import ConfigError, EvaluationError
 from kws.evaluation.truth import HIT_TOLERANCE_S
 from kws.features import Features
 from kws.labels import SILENCE, role_of
@@ -96,7 +96,10 @@ def listening_of(bundle: Bundle, operating_point: int | None = None) -> Listenin
     ------
     ConfigError
         If the bundle has no such operating point.
+    EvaluationError
+        If it listens to several axes; see `check_one_axis`.
     """
+    check_one_axis(bundle)
     features, model = Features(bundle.front_end), Model(bundle)
     thresholds = bundle.decision.operating_points[operating_point_index(bundle, operating_point)].thresholds
     window_samples = (model.window_frames - 1) * features.hop_samples + features.window_samples
@@ -110,6 +113,21 @@ def listening_of(bundle: Bundle, operating_point: int | None = None) -> Listenin
         decision_samples=model.decision_frames * features.hop_samples,
         refractory_frames=bundle.decision.refractory_frames,
     )
+
+
+def check_one_axis(bundle: Bundle) -> None:
+    """Refuse a bundle that is fed several axes in turn (`kws.machine.signals`): averaged channels would mean nothing.
+
+    Raises
+    ------
+    EvaluationError
+    """
+    stored = bundle.metadata.get("machine")
+    if isinstance(stored, dict) and stored.get("axes") != 1:
+        raise EvaluationError(
+            f"{bundle.name}: listens to {stored.get('axes')} axes of a machine in turn; use `kws machine score`, which "
+            "feeds them so, on a board too (--board)"
+        )
 
 
 def operating_point_index(bundle: Bundle, operating_point: int | None) -> int:

@@ -16,7 +16,7 @@ from kws.bundle import Bundle
 from kws.datasets.corpus import NOISE_FOR_TRAINING, SILENCE_SHARE
 from kws.errors import EvaluationError, note
 from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips, verdict_of_events
-from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, listening_of, with_silence
+from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, check_one_axis, listening_of, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
@@ -212,4 +212,5 @@ def _chained(recordings: Iterable[Samples]) -> Iterator[tuple[int, Samples]]:
 
 
 def _sample_rate_hz(bundle: Bundle) -> int:
+    check_one_axis(bundle)
     return Features(bundle.front_end).sample_rate_hz
