@@ -14,11 +14,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kws.datasets.copies import find_takes
+from kws.datasets.recordings import trim
 from kws.datasets.speech_commands import speaker_of
 
+from kws.audio import read_audio
 from kws.bundle import Bundle
 from kws.errors import DatasetError
 from kws.evaluation.det import DetPoint, det_curve
@@ -107,16 +111,23 @@ def _row(point: DetPoint) -> dict[str, Any]:
 
 
 def drawn(data: Path, word: str, count: int) -> list[Path]:
-    """Choose recordings of a word that teach, by a hash of their names: the same ones in every run."""
+    """Choose recordings of a word that teach, by a hash of their names: the same ones in every run, and no copies."""
+    return sorted(takes_of(data, word), key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())[:count]
+
+
+@cache
+def takes_of(data: Path, word: str) -> tuple[Path, ...]:
+    """Recordings of a word, of those that hold the same take (a fifth are copies) the first."""
     paths = sorted((data / "wake_words" / word).glob("*.flac"))
-    return sorted(paths, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())[:count]
+    originals = find_takes([trim(read_audio(path)) for path in paths]) if paths else []
+    return tuple(path for number, path in enumerate(paths) if originals[number] == number)
 
 
 def report(bundle: Bundle, data: Path, teaching: Sequence[Path] = ()) -> dict[str, Any]:
     """Figures of every word of a bundle that has recordings in ``DIR/wake_words``."""
     split, figures = split_data(data), []
     for word in keywords_of(bundle):
-        clips = [path for path in sorted((data / "wake_words" / word).glob("*.flac")) if path not in teaching]
+        clips = [path for path in takes_of(data, word) if path not in teaching]
         others = [
             path for path in sorted((data / "wake_words").glob("*/*.flac")) if path.parent.name not in bundle.labels
         ]

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from kws.datasets.copies import find_takes
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.audio_files import audio_in
 from kws.endpoints import speech_bounds
-from kws.errors import DatasetError
+from kws.errors import DatasetError, note
 from kws.labels import fold, folder_name
+from kws.phrases import counted
 
 MANIFEST = "manifest.csv"
 MANIFEST_COLUMNS = ("path", "label", "speaker", "recorded_utc", "num_samples", "peak_dbfs")
@@ -42,7 +44,8 @@ class Take:
 def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
     """Read ``<folder>/<label>/*.wav`` (or FLAC); with a single label the files may lie in the folder itself.
 
-    Other sample rates and channels are converted. One take in five is held out, chosen by name, from five takes on.
+    Other sample rates and channels are converted. One take in five is held out, chosen by name, from five takes on;
+    copies of a take (`kws.datasets.copies`) stay on its side. A recording too long for a word is set aside, and named.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
     Raises
     ------
     DatasetError
-        If the folder is missing or empty, or a recording is silent or too long for one word.
+        If the folder is missing or empty, or a recording is silent, or all are too long for one word.
     AudioError
         If a recording cannot be read.
     """
@@ -64,8 +67,14 @@ def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
         paths = _takes_of(folder, label)
         if not paths and len(labels) == 1:
             paths = audio_in(folder)
-        held_out = _held_out(paths)
-        takes += [Take(path=p, label=label, samples=_trimmed(p), held_out=p in held_out) for p in paths]
+        found = [(path, samples) for path in paths if (samples := _trimmed(path)) is not None]
+        if paths and not found:
+            raise DatasetError(f"{folder}: every recording of {label!r} is too long for one word; cut them to the word")
+        originals = find_takes([samples for _, samples in found])
+        held_out = _held_out([path for path, _ in found], originals)
+        takes += [Take(path=p, label=label, samples=s, held_out=p in held_out) for p, s in found]
+        if copies := int((originals != np.arange(len(found))).sum()):
+            note(f"{label}: {counted(copies, 'recording')} hold a take that another holds too; they stay on its side")
     if not takes:
         wanted = ", ".join(f"{folder_name(label)}/" for label in labels)
         raise DatasetError(f"{folder}: expected recordings in {wanted} and found none; see `kws record --help`")
@@ -108,21 +117,25 @@ def _takes_of(folder: Path, label: str) -> list[Path]:
     return [path for place in places for path in audio_in(place)]
 
 
-def _held_out(paths: Sequence[Path]) -> set[Path]:
-    if len(paths) < _FEWEST_TO_HOLD_OUT:
+def _held_out(paths: Sequence[Path], originals: NDArray[np.int64]) -> set[Path]:
+    """One take in five with all its copies; takes in the order of a hash of the first name each goes by."""
+    takes = sorted(set(originals.tolist()), key=lambda take: hashlib.sha1(paths[take].name.encode()).hexdigest())
+    if len(takes) < _FEWEST_TO_HOLD_OUT:
         return set()
-    by_hash = sorted(paths, key=lambda path: hashlib.sha1(path.name.encode()).hexdigest())
-    return set(by_hash[: round(len(paths) * _HELD_OUT_SHARE)])
+    chosen = set(takes[: round(len(takes) * _HELD_OUT_SHARE)])
+    return {path for path, take in zip(paths, originals.tolist(), strict=True) if take in chosen}
 
 
-def _trimmed(path: Path) -> NDArray[np.int16]:
+def _trimmed(path: Path) -> NDArray[np.int16] | None:
+    """The word of a recording; None, and a line that says so, when there is more sound than a word."""
     word = trim(read_audio(path))
     seconds = word.size / SAMPLE_RATE_HZ
     if seconds < SHORTEST_WORD_S:
         raise DatasetError(f"{path}: expected a spoken word and found silence; record it again or leave it out")
     if seconds > LONGEST_WORD_S:
-        raise DatasetError(
-            f"{path}: expected one word of at most {LONGEST_WORD_S:g} s and found {seconds:.1f} s of sound; "
+        note(
+            f"{path}: set aside: expected one word of at most {LONGEST_WORD_S:g} s and found {seconds:.1f} s of sound; "
             "cut it to the word, or give it to --ambient if the word is not in it"
         )
+        return None
     return word

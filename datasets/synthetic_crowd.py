@@ -19,7 +19,16 @@ from types import ModuleType
 
 import numpy as np
 import soxr
-from kws.datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice, trim_silence
+from kws.datasets.synthetic import (
+    CAST,
+    Pronunciation,
+    SpeechEngine,
+    Utterance,
+    Voice,
+    draw_person,
+    trim_silence,
+    usual_tract,
+)
 from kws.datasets.synthetic_espeak import REFERENCE_ACCENT
 from numpy.typing import NDArray
 
@@ -28,8 +37,11 @@ from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.errors import SpeechEngineError
 
 _FRAME_MS = 5.0
-_HIGHEST_HZ, _LOWEST_HZ = 300.0, 80.0
+_HIGHEST_HZ, _LOWEST_HZ = 380.0, 80.0
 """Medians of grown people and children lie between."""
+_TRACTS = (0.8, 1.4)
+_WHISPERED, _CALLED = 0.03, 0.06
+"""Shares of takes."""
 _SEARCH_HZ = (60.0, 420.0)
 """Where a fundamental is looked for in an unknown voice."""
 _OCTAVE_OFF = 0.7
@@ -102,7 +114,7 @@ class Crowd:
     @property
     def name(self) -> str:
         """The engine and WORLD, with versions."""
-        return f"{self._engine.name} x WORLD {self._world.__version__}"
+        return f"{self._engine.name} x WORLD {self._world.__version__}, cast {CAST}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
         """Return `count` different speakers, made from each of the engine's own as often as from any other."""
@@ -117,13 +129,16 @@ class Crowd:
         """Speak one utterance: int16 at 16 kHz, trimmed."""
         original, speaker = _read_definition(utterance.voice)
         rng = np.random.default_rng(_digest(utterance))
+        speaker, whispered = _in_a_manner(speaker, rng)
         wanted_wpm = float(utterance.rate_wpm)
         pace_wpm = min(_PACES_WPM, key=lambda pace: abs(np.log(pace / wanted_wpm)))
         parts = self._take_apart(Utterance(text=utterance.text, voice=original, rate_wpm=pace_wpm))
         if len(parts.pitch_hz) == 0:
             return np.zeros(0, dtype=np.int16)
         places = _draw_timing(len(parts.pitch_hz), wanted_wpm / pace_wpm, rng)
-        pitch_hz = _draw_melody(parts.pitch_hz, speaker, utterance.pitch, rng)
+        pitch_hz = np.zeros_like(parts.pitch_hz)
+        if not whispered:
+            pitch_hz = _draw_melody(parts.pitch_hz, speaker, utterance.pitch, rng)
         nearest = np.rint(places).astype(int)
         envelope = np.exp(reshape_envelope(parts.log_envelope[nearest].astype(np.float64), speaker))
         fft_length = 2 * (envelope.shape[1] - 1)
@@ -223,17 +238,33 @@ def _low_level_db(samples: NDArray[np.float64], num_frames: int) -> NDArray[np.f
 
 
 def draw_speaker(median_hz: float, rng: np.random.Generator) -> Speaker:
-    """Draw a speaker near one whose fundamental has this median: tract and fundamental change together, mostly."""
-    tract = float(np.clip(rng.normal(1.0, 0.085), 0.86, 1.18))
-    pitch_hz = median_hz * tract**2.0 * np.exp(rng.normal(0.0, 0.17))
+    """Draw a man, a woman or a child from one whose fundamental has this median; the vocal tract goes with it."""
+    pitch_hz, tract = draw_person(rng)
+    tract = float(np.clip(tract / usual_tract(median_hz), *_TRACTS))
     return Speaker(
         pitch_hz=float(np.clip(pitch_hz, _LOWEST_HZ, _HIGHEST_HZ)),
         melody=float(rng.uniform(0.5, 1.6)),
-        formants=tuple(float(value) for value in np.clip(tract * rng.normal(1.0, 0.025, len(_NODES_HZ)), 0.85, 1.2)),
+        formants=tuple(float(value) for value in np.clip(tract * rng.normal(1.0, 0.025, len(_NODES_HZ)), *_TRACTS)),
         breath=float(np.exp(rng.uniform(np.log(0.45), np.log(1.4)))),
         tilt_db=float(rng.normal(0.0, 5.5)),
         ripple=tuple(float(value) for value in rng.uniform(0.6, 1.25, 12)),
     )
+
+
+def _in_a_manner(speaker: Speaker, rng: np.random.Generator) -> tuple[Speaker, bool]:
+    """Most takes are spoken; some are called out: high, sharp, mouth wide open; some are whispered: True."""
+    manner = rng.random()
+    if manner < _WHISPERED:
+        return replace(speaker, tilt_db=speaker.tilt_db + rng.uniform(4.0, 10.0)), True
+    if manner < _WHISPERED + _CALLED:
+        first, second, *others = speaker.formants
+        return replace(
+            speaker,
+            pitch_hz=speaker.pitch_hz * rng.uniform(1.25, 1.8),
+            formants=(first, second * rng.uniform(1.05, 1.15), *others),
+            tilt_db=speaker.tilt_db + rng.uniform(3.0, 9.0),
+        ), False
+    return speaker, False
 
 
 def _import_world() -> ModuleType:
@@ -280,7 +311,7 @@ def _draw_melody(
     level = np.log(speaker.pitch_hz) + semitone * (pitch - 50) / 50.0 * 3.0
     new = level + (log_pitch - np.median(log_pitch)) * speaker.melody + semitone * drawn
     result = np.zeros_like(pitch_hz)
-    result[voiced] = np.clip(np.exp(new), 60.0, 450.0)
+    result[voiced] = np.clip(np.exp(new), 60.0, 600.0)
     return result
 
 

@@ -18,7 +18,7 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
+from kws.datasets.synthetic import CAST, Pronunciation, Utterance, Voice, draw_person, trim_silence
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
@@ -57,6 +57,8 @@ _STORED_VARIANTS = """
     paul pedro quincy rob robert sandro shelby steph steph3 travis victor zac
 """
 _STORED_SHARE = 0.25
+_FEMALE_FROM = 1.08
+"""Vocal tracts so short get espeak-ng's female voicing."""
 _CLAUSE = re.compile(r"((?:\[\[.*?\]\]|[^,.!?;:])+)([,.!?;:]*)")
 """Words, phonemes in double brackets among them, and the punctuation after them."""
 _SPEAK_TIMEOUT_S = 300.0
@@ -95,8 +97,8 @@ class EspeakEngine:
 
     @property
     def name(self) -> str:
-        """Engine and version."""
-        return f"espeak-ng {self._version}"
+        """Engine and version, and the edition of how its speakers are drawn."""
+        return f"espeak-ng {self._version}, cast {CAST}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
         """Return `count` voices: three quarters drawn, one quarter stored; every one a different sound."""
@@ -238,11 +240,9 @@ def american_letters(ipa: str) -> str:
 
 def draw_voice_definition(rng: np.random.Generator) -> str:
     """Draw a vocal tract: the lines of an espeak-ng voice file that make a speaker."""
-    female = rng.random() < 0.45
-    pitch_hz = float(np.exp(rng.normal(np.log(195.0 if female else 112.0), 0.2)))
-    tract = float(np.clip(rng.normal(1.12 if female else 0.98, 0.07), 0.8, 1.38))
+    pitch_hz, tract = draw_person(rng)
     lines = [
-        f"gender {'female' if female else 'male'}",
+        f"gender {'female' if tract > _FEMALE_FROM else 'male'}",
         f"pitch {pitch_hz:.0f} {pitch_hz * rng.uniform(1.15, 1.7):.0f}",
         f"flutter {rng.integers(0, 8)}",
         f"roughness {rng.choice([0, 0, 1, 2, 3, 4])}",

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from kws.datasets import recordings
 from kws.datasets.ambient import read_ambient
+from kws.datasets.copies import find_takes
+from kws.datasets.synthetic import Utterance
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.training.augment import sounds
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import Surroundings, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
+from kws.training.wakeword import calibration, mining, network, speech
 from kws.training.wakeword import examples as example_scenes
-from kws.training.wakeword import network, speech
 from kws.training.wakeword.batches import WordBatches, decision_targets
 from kws.training.wakeword.config import (
     ExamplesConfig,
@@ -29,9 +31,11 @@ from kws.training.wakeword.config import (
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, WindowShape, make_examples, plan
 from kws.training.wakeword.learn import recognised, scene_loss
+from kws.training.wakeword.mining import Mining
 
 from kws.audio import write_wav
-from kws.errors import AudioError, ConfigError, DatasetError, SpeechEngineError
+from kws.errors import AudioError, ConfigError, DatasetError, KwsWarning, SpeechEngineError
+from kws.evaluation.streams import Word
 from kws.features import Features, FeaturesConfig
 
 SMALL = WordProject(
@@ -58,9 +62,10 @@ TRUNK = TrunkConfig()
 
 
 @pytest.fixture(scope="module")
-def bank() -> speech.SpeechBank:
+def bank(tmp_path_factory: pytest.TempPathFactory) -> speech.SpeechBank:
     engine = EspeakEngine()
-    return speech.speak(speech.write_script(SMALL.words, SMALL.speech, engine, seed=SMALL.seed), engine)
+    folder = tmp_path_factory.mktemp("speech")
+    return speech.speak(speech.write_script(SMALL.words, SMALL.speech, engine, seed=SMALL.seed), engine, folder)
 
 
 def material(bank: speech.SpeechBank, *, validates: bool = False, project: WordProject = SMALL) -> Material:
@@ -123,6 +128,34 @@ def test_the_script_keeps_speakers_apart_and_says_every_kind(bank: speech.Speech
     assert 0 < bank.validates.sum() < len(bank)
     assert (bank.labels[bank.kinds == "word"] == 1).all()
     assert (bank.labels[bank.kinds != "word"] == 0).all()
+
+
+def test_what_was_spoken_before_an_interruption_is_not_spoken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tired(EspeakEngine):
+        spoken, strength = 0, 25
+
+        def synthesize(self, utterance: Utterance) -> np.ndarray:
+            Tired.spoken += 1
+            if Tired.spoken > Tired.strength:
+                raise SpeechEngineError("tired")
+            return super().synthesize(utterance)
+
+    monkeypatch.setattr(speech, "PART_TAKES", 10)
+    engine = Tired()
+    script = speech.write_script(SMALL.words, SMALL.speech, engine, seed=SMALL.seed)
+    script = replace(script, utterances=script.utterances[:30], kinds=script.kinds[:30], labels=script.labels[:30])
+    with pytest.raises(SpeechEngineError, match="tired"):
+        speech.speak(script, engine, tmp_path)
+    Tired.spoken, Tired.strength, shown = 0, 1000, []
+    gone_on = speech.speak(script, engine, tmp_path, lambda done, total: shown.append((done, total)))
+    assert Tired.spoken == 10
+    assert shown[0] == (10, 30)
+    assert shown[-1] == (30, 30)
+    (tmp_path / "b").mkdir()
+    at_once = speech.speak(script, engine, tmp_path / "b")
+    assert all(np.array_equal(vars(gone_on)[name], vars(at_once)[name]) for name in vars(at_once))
 
 
 def test_a_bank_reads_back_as_it_was(bank: speech.SpeechBank, tmp_path: Path) -> None:
@@ -299,11 +332,16 @@ def examples(counts: dict[str, int]) -> Examples:
     )
 
 
-def batches(counts: dict[str, int], mix: dict[str, float]) -> WordBatches:
+def batches(
+    counts: dict[str, int],
+    mix: dict[str, float],
+    negatives: np.ndarray | None = None,
+    moments: Mining | None = None,
+) -> WordBatches:
     return WordBatches(
         examples(counts),
         examples({"word": 2, "near": 2}),
-        np.zeros((0, 40), np.int8),
+        np.zeros((0, 40), np.int8) if negatives is None else negatives,
         TRUNK.features,
         shape=SHAPE,
         config=replace(SMALL.examples, per_epoch=640),
@@ -312,6 +350,7 @@ def batches(counts: dict[str, int], mix: dict[str, float]) -> WordBatches:
         num_labels=2,
         batch_clips=64,
         seed=SMALL.seed,
+        mining=moments,
     )
 
 
@@ -351,6 +390,68 @@ def test_a_background_adds_its_power_as_the_front_end_would_hear_it() -> None:
     assert abs(float(mixed.mean()) - float(together.mean())) * config.scale < 0.1  # nepers, of the 0.35 that it adds
 
 
+def mined(folder: Path, negatives: np.ndarray) -> Mining:
+    return Mining(negatives, TRUNK.features, SHAPE, rounds=(1,), moments=3, folder=folder)
+
+
+def test_a_stream_is_heard_as_its_windows_are() -> None:
+    network_of_scenes = a_network(0.3).of_scenes()
+    stream = np.random.default_rng(0).integers(-100, 60, (7001, 40)).astype(np.int8)
+    margins = mining.hear(network_of_scenes, stream, TRUNK.features, 58)
+    assert len(margins) == 1 + (7001 - 58) // 2
+    for decision in (0, 1471, 1472, len(margins) - 1):  # the chunks meet between the second and the third
+        window = TRUNK.features.dequantize(stream[None, 2 * decision : 2 * decision + 58])
+        logits = np.asarray(network_of_scenes(window, training=False))[0, 0]
+        assert margins[decision] == pytest.approx(logits[1:].max() - logits[0], abs=1e-4)
+
+
+def test_the_worst_moments_are_a_second_apart_and_scenes_hold_them() -> None:
+    margins = np.full(1000, -5.0, np.float32)
+    margins[[100, 103, 400, 990]] = [30.0, 20.0, 60.0, 10.0]
+    moments = mining.worst(margins, 3)
+    assert np.abs(moments - [400, 100, 990]).max() <= 1
+    starts = mining.draw_starts(moments, 500, SHAPE, 2060, np.random.default_rng(1))
+    ends = 58 + 2 * moments
+    inside = (starts[:, None] + 58 <= ends) & (ends <= starts[:, None] + 98)
+    assert inside.any(axis=1).all()
+    assert inside[:, 0].mean() > inside[:, 1].mean() > inside[:, 2].mean()
+
+
+def test_what_was_mined_is_learnt_from_two_epochs_later_also_after_an_interruption(tmp_path: Path) -> None:
+    negatives = np.random.default_rng(0).integers(-100, 60, (2000, 40)).astype(np.int8)
+    first = mined(tmp_path, negatives)
+    assert first.moments(0).size == first.moments(1).size == 0
+    first.after_epoch(0, a_network(0.3).of_scenes())
+    assert first.moments(1).size == 0
+    assert first.moments(2).size == 3
+    assert np.array_equal(mined(tmp_path, negatives).moments(2), first.moments(2))
+    makers = [batches({"word": 5}, {"word": 0.2, "ambient": 0.8}, negatives, each) for each in (None, first)]
+    early, late = 5, 25  # of ten steps an epoch
+    assert np.array_equal(makers[0].batch(early)[0], makers[1].batch(early)[0])
+    assert not np.array_equal(makers[0].batch(late)[0], makers[1].batch(late)[0])
+
+
+def test_words_are_told_apart_by_pitch_and_pace_and_babble_is_many_at_once() -> None:
+    time_s = np.arange(12800) / 16000.0
+
+    def voice(hz: float, seconds: float) -> Word:
+        tones = sum(np.sin(2 * np.pi * hz * k * time_s) / k for k in range(1, 9))
+        return Word(samples=(2000.0 * tones).astype(np.int16)[: int(seconds * 16000)], label="nova")
+
+    words = [voice(110, 0.5), voice(160, 0.5), voice(230, 0.5), voice(300, 0.3), voice(100, 0.8)]
+    words.append(Word(samples=noise(0.5), label="nova"))
+    counts = {name: len(some) for name, some in calibration.by_pitch(words).items()}
+    assert counts == {"below 140 Hz": 2, "140 to 200 Hz": 1, "above 200 Hz": 2, "whispered": 1}
+    assert {name: len(some) for name, some in calibration.by_pace(words).items()} == {
+        "quick": 1,
+        "usual pace": 4,
+        "slow": 1,
+    }
+    babble = calibration.babble_of([noise(1.0, seed) for seed in range(6)])
+    assert babble.std() == pytest.approx(noise(1.0).std() * (1.0 / 1.1) ** 0.5, rel=0.15)
+    assert calibration.babble_of([]).size == 0
+
+
 def test_drawn_sounds_have_their_level_and_repeat_with_the_seed() -> None:
     for maker in (sounds.coloured_noise, sounds.hum, sounds.melody, sounds.taps):
         first, again = (maker(16000, np.random.default_rng(3)) for _ in range(2))
@@ -374,16 +475,16 @@ def test_long_ambient_audio_is_cut_and_short_files_stay_whole(tmp_path: Path) ->
         read_ambient([tmp_path / "nowhere"])
 
 
-def spoken(seconds: float) -> np.ndarray:
+def spoken(seconds: float, seed: int = 0) -> np.ndarray:
     silence = np.zeros(8000, np.int16)
-    return np.concatenate([silence, noise(seconds), silence])
+    return np.concatenate([silence, noise(seconds, seed), silence])
 
 
 def test_takes_are_trimmed_converted_and_one_in_five_is_held_out(tmp_path: Path) -> None:
     folder = tmp_path / "hey_nova"
     folder.mkdir()
     for number in range(10):
-        write_wav(folder / f"take{number}.wav", spoken(0.6), sample_rate_hz=16000)
+        write_wav(folder / f"take{number}.wav", spoken(0.6, number), sample_rate_hz=16000)
     takes = recordings.read_recordings(tmp_path, ["hey nova"])
     assert len(takes) == 10
     assert sum(take.held_out for take in takes) == 2
@@ -397,10 +498,38 @@ def test_takes_at_another_rate_are_converted(tmp_path: Path) -> None:
     assert not take.held_out  # too few to give one away
 
 
+def test_a_recording_too_long_for_a_word_is_set_aside(tmp_path: Path) -> None:
+    for number in range(3):
+        write_wav(tmp_path / f"take{number}.wav", spoken(5.0 if number == 1 else 0.6, number))
+    with pytest.warns(KwsWarning, match=r"take1\.wav: set aside"):
+        takes = recordings.read_recordings(tmp_path, ["nova"])
+    assert [take.path.name for take in takes] == ["take0.wav", "take2.wav"]
+
+
+def test_copies_are_found_however_they_were_cut_and_stay_on_one_side(tmp_path: Path) -> None:
+    seeds = [0, 1, 2, 0, 3, 4, 5, 2, 6, 7, 8, 9]
+    sounds = [spoken(0.6, seed) for seed in seeds]
+    sounds[3] = (sounds[3][5000:17000] * 0.4).astype(np.int16)  # quieter, cut elsewhere
+    sounds[7] = np.concatenate([np.zeros(2345, np.int16), sounds[7]])  # later
+    assert find_takes(sounds).tolist() == [0, 1, 2, 0, 4, 5, 6, 2, 8, 9, 10, 11]
+    for number, samples in enumerate(sounds):
+        write_wav(tmp_path / f"take{number:02d}.wav", samples)
+    sides: dict[int, set[bool]] = {}
+    with pytest.warns(KwsWarning, match="2 recordings hold a take"):
+        takes = recordings.read_recordings(tmp_path, ["nova"])
+    for seed, take in zip(seeds, takes, strict=True):
+        sides.setdefault(seed, set()).add(take.held_out)
+    assert all(len(side) == 1 for side in sides.values())
+    assert sum(side == {True} for side in sides.values()) == 2
+
+
 @pytest.mark.parametrize(
-    ("samples", "message"), [(spoken(5.0), "one word of at most"), (np.zeros(16000, np.int16), "silence")]
+    ("samples", "message"), [(spoken(5.0), "is too long for one word"), (np.zeros(16000, np.int16), "silence")]
 )
-def test_five_second_words_and_silent_takes_are_refused(tmp_path: Path, samples: np.ndarray, message: str) -> None:
+@pytest.mark.filterwarnings("ignore:.*set aside")
+def test_five_second_words_and_silent_takes_alone_are_refused(
+    tmp_path: Path, samples: np.ndarray, message: str
+) -> None:
     write_wav(tmp_path / "take.wav", samples)
     with pytest.raises(DatasetError, match=message):
         recordings.read_recordings(tmp_path, ["nova"])

@@ -51,8 +51,10 @@ class SurroundingsConfig(ColourConfig):
 
     background_probability: float = 0.7
     """That a piece of the negatives is heard behind a scene."""
-    background_snr_db: tuple[float, float] = (0.0, 25.0)
+    background_snr_db: tuple[float, float] = (2.0, 28.0)
     """Scene over background as `kws.levels` has it (see `Levels`), uniform in dB."""
+    second_background_probability: float = 0.3
+    """That such a background is two pieces, equally loud: people who talk at once, music behind talk."""
 
 
 def draw_masks(shape: tuple[int, ...], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -206,14 +208,20 @@ class Surroundings:
         powers = self._powers(features) + draw_colour(len(features), config, self._curves, rng)
         mixed = np.flatnonzero(rng.random(len(features)) < config.background_probability)
         if mixed.size and len(self._background) >= features.shape[1]:
-            starts = rng.integers(0, len(self._background) - features.shape[1] + 1, mixed.size)
-            behind = self._powers(cut_windows(self._background, starts, features.shape[1]))
-            behind = behind + draw_colour(mixed.size, config, self._curves, rng)
+            behind = self._pieces(mixed.size, features.shape[1], rng)
+            double = np.flatnonzero(rng.random(mixed.size) < config.second_background_probability)
+            more = self._pieces(double.size, features.shape[1], rng)
+            behind[double] = with_background(behind[double], more, np.zeros((1, 1, 1), np.float32), self._levels)
             snr_db = rng.uniform(*config.background_snr_db, (mixed.size, 1, 1)).astype(np.float32)
             powers[mixed] = with_background(powers[mixed], behind, snr_db, self._levels)
         real = (powers / self._to_log_power) @ self._to_features
         steps = np.rint(real / np.float32(self._features.scale)) + self._features.zero_point
         return np.clip(steps, -128, 127).astype(np.int8)
+
+    def _pieces(self, count: int, num_frames: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        starts = rng.integers(0, len(self._background) - num_frames + 1, count)
+        pieces = self._powers(cut_windows(self._background, starts, num_frames))
+        return np.asarray(pieces + draw_colour(count, self._config, self._curves, rng))
 
     def _powers(self, features: NDArray[np.int8]) -> NDArray[np.float32]:
         """Natural logarithms of power ``[clips, frames, bands]``."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ class Validation(keras.callbacks.Callback):
         if logs is not None:
             logs["val_accuracy"] = float((logits.argmax(axis=1) == self._labels).mean())
             logs["val_loss"] = float(-log_posteriors[np.arange(len(self._labels)), self._labels].mean())
+
+
+class AfterEpoch(keras.callbacks.Callback):
+    """Hands the number of the finished epoch, from 0, and the averaged network to a function."""
+
+    def __init__(self, averaged: keras.Model, tell: Callable[[int, keras.Model], None]) -> None:
+        super().__init__()
+        self._averaged, self._tell = averaged, tell
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tell."""
+        self._tell(epoch, self._averaged)
 
 
 class Checkpoint(keras.callbacks.Callback):

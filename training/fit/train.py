@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from kws.training.fit import checkpoint
-from kws.training.fit.callbacks import Checkpoint, RichProgress, Validation, WeightAverage, state_of
+from kws.training.fit.callbacks import AfterEpoch, Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.seeding import make_deterministic
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from kws.errors import TrainingError
 
 CHECKPOINT_NAME = "checkpoint.npz"
+_PARALLEL, _PREFETCHED = 2, 4
+LOOKAHEAD_STEPS = _PARALLEL + _PREFETCHED + 2
+"""Batches are made at most so many steps before they are learnt from."""
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """Of the targets and the outputs of a batch."""
@@ -66,6 +69,7 @@ def train(
     digest: str,
     folder: Path,
     loss: Loss | None = None,
+    after_epoch: Callable[[int, keras.Model], None] | None = None,
 ) -> TrainedModel:
     """Train a network, or finish training it.
 
@@ -83,6 +87,10 @@ def train(
         there is gone on from.
     loss : callable, optional
         Cross-entropy with ``label_smoothing`` when not given.
+    after_epoch : callable, optional
+        Called with the number of the epoch, from 0, and the averaged network before the epoch counts as done. Batches
+        are made up to `LOOKAHEAD_STEPS` ahead of the gradient steps: what it changes may show from the epoch after the
+        next one on and not before.
 
     Raises
     ------
@@ -98,7 +106,7 @@ def train(
         done = checkpoint.load(path, state_of(model, averaged), digest)
     saver = Checkpoint(path, averaged, digest, done.history)
     if done.epochs_done < optimizer.epochs:
-        _fit(model, averaged, batches, optimizer, saver)
+        _fit(model, averaged, batches, optimizer, saver, after_epoch)
     if len(saver.history) < optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
@@ -113,11 +121,16 @@ def dataset(batches: Batches, first_epoch: int, epochs: int) -> tf.data.Dataset:
         return inputs, tf.ensure_shape(targets, (None, *batches.target_shape))
 
     steps = tf.data.Dataset.range(first_epoch * batches.steps_per_epoch, epochs * batches.steps_per_epoch)
-    return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return steps.map(load, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PREFETCHED)
 
 
 def _fit(
-    model: keras.Model, averaged: keras.Model, batches: Batches, config: OptimizerConfig, saver: Checkpoint
+    model: keras.Model,
+    averaged: keras.Model,
+    batches: Batches,
+    config: OptimizerConfig,
+    saver: Checkpoint,
+    after_epoch: Callable[[int, keras.Model], None] | None,
 ) -> None:
     """Go on after the epochs ``saver`` has on record."""
     first_epoch = len(saver.history)
@@ -127,6 +140,7 @@ def _fit(
         keras.callbacks.TerminateOnNaN(),
         WeightAverage(averaged, config.ema_decay),
         Validation(averaged, *batches.validation()),
+        *([AfterEpoch(averaged, after_epoch)] if after_epoch else []),
         saver,
         progress,
         keras.callbacks.TensorBoard(saver.path.parent / "tensorboard", write_graph=False),

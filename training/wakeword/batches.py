@@ -13,6 +13,7 @@ from kws.training.augment.features import MaskConfig, Surroundings, cut_windows,
 from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, WindowShape
+from kws.training.wakeword.mining import Mining, draw_starts
 from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
@@ -40,6 +41,8 @@ class WordBatches:
     batch_clips : int
         Scenes in a batch.
     seed : int
+    mining : Mining, optional
+        Says which moments of the long negatives to draw more often.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class WordBatches:
         num_labels: int,
         batch_clips: int,
         seed: int,
+        mining: Mining | None = None,
     ) -> None:
+        self._mining, self._mined_share = mining, config.mined_share
         self._training, self._validation, self._negatives = training, validation, negatives
         self._features, self._shape, self._masks = features, shape, masks
         self._batch_clips, self._seed = batch_clips, seed
@@ -92,6 +97,7 @@ class WordBatches:
         for kind, members, count in zip(self._kinds, self._members, counts, strict=True):
             rows = members[rng.integers(0, members.size, count)]
             if kind == AMBIENT:
+                rows = self._with_mined(rows, step, rng)
                 features.append(cut_windows(self._negatives, rows, self._shape.scene_frames))
                 targets.append(_all_unknown(count, self._targets.shape[1:]))
             else:
@@ -99,6 +105,15 @@ class WordBatches:
                 targets.append(self._targets[rows])
         heard = self._surroundings.surround(np.concatenate(features), rng)
         return mask_features(heard, self._masks, rng), np.concatenate(targets)
+
+    def _with_mined(self, starts: NDArray[np.int64], step: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Let some of the scenes of the long negatives begin where a bad moment is in them."""
+        moments = np.zeros(0) if self._mining is None else self._mining.moments(step // self.steps_per_epoch)
+        chosen = np.flatnonzero(rng.random(starts.size) < self._mined_share) if moments.size else np.zeros(0, np.int64)
+        if chosen.size:
+            starts = starts.copy()
+            starts[chosen] = draw_starts(moments, chosen.size, self._shape, len(self._negatives), rng)
+        return starts
 
     def validation(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """One window of every validation scene: where it should wake, or the middle."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from kws.training.wakeword.calibration import CARD_SNR_DB, CalibrationReport, PointReport
+from kws.training.wakeword.calibration import CARD_SNR_DB, YOUR_RECORDINGS, CalibrationReport, PointReport
 from kws.training.wakeword.config import WordProject
 from kws.training.wakeword.learn import Learned
 from kws.training.wakeword.speech import Script, SpeechBank
@@ -37,7 +37,7 @@ def write_card(
     """Write the card as one HTML file; `cost` is what the bundle takes on a board, if that was measured."""
     default = report.bundle.decision.default_operating_point
     point = report.points[default]
-    hours = sum(report.negative_hours.values())
+    rows = [_point_row(p, is_default=p is point) for p in report.points]
     page = render(
         "wakeword.html.j2",
         {
@@ -46,12 +46,19 @@ def write_card(
             "tiles": _tiles(report, point),
             "det": trusted(det_figure(trade_offs(report.curve), _marks(report))),
             "latency": trusted(latency_histogram(point.score.latencies_ms)) if point.score.latencies_ms else "",
-            "points": [_point_row(p, is_default=p is point) for p in report.points],
-            "snr_rows": [(f"{snr:g} dB", str(rate)) for snr, rate in report.by_snr.items()],
+            "points": rows,
+            "missed": [
+                (kind, [(name, str(rate)) for name, rate in groups.items()]) for kind, groups in report.missed.items()
+            ],
+            "near_accepted": report.near_accepted,
             "card_snr_db": f"{CARD_SNR_DB:g}",
-            "hours": f"{hours:.2f}",
+            "curve_hours": f"{report.curve[0].score.false_accepts.hours:.2f}",
+            "kept_aside": point.promise.measured is not None,
             "negatives": [(name, f"{h:.2f} h") for name, h in report.negative_hours.items()],
-            "by_kind": [(kind, str(rate)) for kind, rate in point.promise.by_kind.items()],
+            "wanted": [row["wanted"] for row in rows],
+            "by_kind": [
+                (kind, [str(other.promise.by_kind[kind]) for other in report.points]) for kind in point.promise.by_kind
+            ],
             "warnings": report.warnings,
             "data": _data_rows(bank, script),
             "near_misses": _nearest(script),
@@ -90,12 +97,17 @@ def _tiles(report: CalibrationReport, point: PointReport) -> list[Tile]:
         Tile(
             name="missed",
             value=f"{missed.value:.1%}",
-            note=f"{missed.total} words of the validation side, 95 % {low:.1%}-{high:.1%}",
+            note=f"of {missed.total} synthetic words at {CARD_SNR_DB:g} dB SNR, 95 % {low:.1%}-{high:.1%}",
         ),
         Tile(name="false accepts", value=f"~{point.promise.wanted_fa_per_hour:g} /h", note="estimate, not measured")
         if rate is None
         else Tile(name="false accepts", value=f"{rate.per_hour:.2f} /h", note=f"{rate.count} in {rate.hours:.2f} h"),
     ]
+    own = report.missed.get(YOUR_RECORDINGS, {}).get(f"{CARD_SNR_DB:g} dB")
+    if own is not None:
+        low, high = own.interval
+        note = f"of {own.total} held-out takes at {CARD_SNR_DB:g} dB SNR, 95 % {low:.1%}-{high:.1%}"
+        tiles.insert(1, Tile(name="missed, your recordings", value=f"{own.value:.1%}", note=note))
     latency_ms = point.score.median_latency_ms
     if latency_ms is not None:
         tiles.append(Tile(name="latency", value=f"{latency_ms:.0f} ms", note="median, after the end of the word"))
@@ -107,7 +119,7 @@ def _tiles(report: CalibrationReport, point: PointReport) -> list[Tile]:
 def _marks(report: CalibrationReport) -> dict[str, tuple[float, float]]:
     return {
         f"{point.promise.wanted_fa_per_hour:g} /h": (
-            point.score.false_accepts.per_hour,
+            (point.promise.measured or point.score.false_accepts).per_hour,
             point.score.false_rejects.value,
         )
         for point in report.points

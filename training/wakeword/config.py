@@ -50,15 +50,15 @@ class SpeechConfig:
     """Folder of Piper voices; the one that comes as a package when not given."""
     num_voices: int = 900
     """Drawn and stored speakers; about 80 % train, the rest validate."""
-    takes_per_word: int = 4000
+    takes_per_word: int = 2600
     near_words: int = 60
     """How many like-sounding English words."""
     near_mutations: int = 80
     """How many invented words a phoneme or three away."""
-    near_takes: int = 3000
+    near_takes: int = 1800
     """Takes of like-sounding words, invented words and parts of the phrase, all together."""
-    sentences: int = 1500
-    """Takes of a few random English words in a row."""
+    sentences: int = 600
+    """Takes of a few random English words in a row, for voices; hours of real speech are in the negatives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,12 @@ class ExamplesConfig(SurroundingsConfig):
         default_factory=lambda: {"word": 0.35, "near": 0.15, "other": 0.1, "ambient": 0.35, "noise": 0.05}
     )
     """Share of each kind in a training batch; kinds without examples give theirs to the rest."""
+    mined_share: float = 0.5
+    """Of the long negatives' share, once the network has shown at which of their moments it nearly wakes."""
+    mining_rounds: tuple[int, ...] = (2, 4, 6)
+    """After so many epochs it listens to all of them; what it finds is drawn from the epoch after the next one on."""
+    mined_moments: int = 3000
+    """How many moments a round keeps; the worst are drawn most."""
     recording_share: float = 0.5
     """Of the word's share, once the user's own recordings are there."""
     recording_variants: int = 60
@@ -131,7 +137,7 @@ class WordProject:
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(
-            epochs=12,
+            epochs=9,
             batch_clips=64,
             learning_rate=3e-3,
             final_learning_rate=1e-3,

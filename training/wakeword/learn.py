@@ -14,11 +14,12 @@ from kws.training.augment.features import MaskConfig
 from kws.training.fit.callbacks import predict
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.quantize import choose_representative
-from kws.training.fit.train import train
+from kws.training.fit.train import LOOKAHEAD_STEPS, train
 from kws.training.wakeword.batches import WordBatches
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.data import WordData
 from kws.training.wakeword.examples import Examples, WindowShape
+from kws.training.wakeword.mining import Mining
 from kws.training.wakeword.network import WordNetwork
 from numpy.typing import NDArray
 
@@ -78,6 +79,14 @@ def learn(
         Named by all of that.
     """
     training, mix = _batch_mix(data, examples)
+    mining = Mining(
+        data.negatives,
+        network.features,
+        shape,
+        rounds=examples.mining_rounds if examples.per_epoch // optimizer.batch_clips > LOOKAHEAD_STEPS else (),
+        moments=examples.mined_moments,
+        folder=folder,
+    )
     batches = WordBatches(
         training,
         data.validation,
@@ -90,6 +99,7 @@ def learn(
         num_labels=network.num_labels,
         batch_clips=optimizer.batch_clips,
         seed=network.seed,
+        mining=mining,
     )
     trained = train(
         batches,
@@ -99,6 +109,7 @@ def learn(
         digest=folder.name,
         folder=folder,
         loss=partial(scene_loss, smoothing=optimizer.label_smoothing),
+        after_epoch=mining.after_epoch,
     )
     positions = choose_representative(len(data.training), num_representative, network.seed)
     return Learned(

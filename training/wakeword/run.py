@@ -31,7 +31,7 @@ from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import KwsError
-from kws.progress import one_bar
+from kws.progress import one_bar, task_progress
 
 DEFAULT_OUT = Path("build") / "words"
 
@@ -78,12 +78,12 @@ def execute(
     learned = _learn(project, engine.name, bank, given, trunk, out, console)
     console.print(str(learned))
     draft = _export(learned, project, trunk, given, out)
-    console.print("hearing validation streams, choosing thresholds ...")
     held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
     streams = calibration.make_streams(
         project.labels, bank, held_out, given.ambient.validation, given.negatives, seed=project.seed
     )
-    report = calibration.calibrate_bundle(draft, project.decision, streams)
+    with task_progress(console) as show:
+        report = calibration.calibrate_bundle(draft, project.decision, streams, show)
     bundle_path, card_path = out / f"{project.name}.kws", out / f"{project.name}.html"
     report.bundle.save(bundle_path)
     cost = _cost(report.bundle, board, console)
@@ -101,15 +101,11 @@ def execute(
 def _speak(
     project: WordProject, script: speech.Script, engine: SpeechEngine, out: Path, console: Console
 ) -> speech.SpeechBank:
-    """Say the script; other recordings, negatives or settings of training need nothing spoken again."""
+    """Say the script, or what is left of it; other recordings or settings of training need nothing spoken again."""
     plain = project.without_places()
     folder = work.place(out, "speech", [plain[key] for key in ("words", "speech", "seed")], engine.name)
-
-    def make() -> speech.SpeechBank:
-        with one_bar(console, "speaking") as show:
-            return speech.speak(script, engine, show)
-
-    bank = work.once(folder / "takes.npz", speech.SpeechBank, make)
+    with one_bar(console, "speaking") as show:
+        bank = speech.speak(script, engine, folder, show)
     speech.check_length(bank, project.labels, longest_s=network.LONGEST_WORD_S)
     return bank
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from kws.datasets import phonetics
 from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
 from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.training.fit import work
 from kws.training.wakeword.config import SpeechConfig, WordConfig
 from numpy.typing import NDArray
 
@@ -27,6 +29,8 @@ Progress = Callable[[int, int], None]
 
 _INTONATIONS = ("", "", ".", "!", "?", ",")
 """Punctuation changes the melody of a phrase."""
+PART_TAKES = 500
+"""So many takes are kept together as soon as they are spoken."""
 _TEXTS, _MISSES, _SENTENCES = 1, 2, 3
 
 
@@ -67,6 +71,14 @@ class SpeechBank:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             return cls(**{name: file[name] for name in file.files})
+
+    @classmethod
+    def join(cls, banks: Sequence[SpeechBank]) -> SpeechBank:
+        """Put banks end to end."""
+        sizes = np.cumsum([0, *(bank.samples.size for bank in banks)])
+        moved = {"ends": np.concatenate([bank.ends + size for bank, size in zip(banks, sizes, strict=False)])}
+        names = [name for name in vars(banks[0]) if name not in moved]
+        return cls(**moved, **{name: np.concatenate([vars(bank)[name] for bank in banks]) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,16 +129,34 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
     return Script(utterances=utterances, kinds=kinds, labels=labels, near_misses=tuple(misses))
 
 
-def speak(script: Script, engine: SpeechEngine, on_progress: Progress | None = None) -> SpeechBank:
-    """Say everything in the script."""
-    takes = synthesize_utterances(engine, script.utterances, on_progress=on_progress)
+def speak(script: Script, engine: SpeechEngine, folder: Path, on_progress: Progress | None = None) -> SpeechBank:
+    """Say everything in the script; what an interrupted run has said and kept in the folder is not said again."""
+    count = len(script.utterances)
+    parts = []
+    for start in range(0, count, PART_TAKES):
+        part = slice(start, start + PART_TAKES)
+
+        def show(done: int, _: int, start: int = start) -> None:
+            if on_progress is not None:
+                on_progress(start + done, count)
+
+        parts.append(
+            work.once(folder / f"takes-{start:05d}.npz", SpeechBank, partial(_say, script, part, engine, show))
+        )
+        show(len(parts[-1]), count)
+    return SpeechBank.join(parts)
+
+
+def _say(script: Script, part: slice, engine: SpeechEngine, on_progress: Progress) -> SpeechBank:
+    utterances = script.utterances[part]
+    takes = synthesize_utterances(engine, utterances, on_progress=on_progress)
     return SpeechBank(
         samples=np.concatenate(takes),
         ends=np.cumsum([len(take) for take in takes]),
-        kinds=np.array(script.kinds),
-        labels=np.array(script.labels, dtype=np.int64),
-        texts=np.array([utterance.text for utterance in script.utterances]),
-        validates=np.array([utterance.voice.split != "training" for utterance in script.utterances]),
+        kinds=np.array(script.kinds[part]),
+        labels=np.array(script.labels[part], dtype=np.int64),
+        texts=np.array([utterance.text for utterance in utterances]),
+        validates=np.array([utterance.voice.split != "training" for utterance in utterances]),
     )
 
 
