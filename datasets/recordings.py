@@ -67,18 +67,31 @@ def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
         paths = _takes_of(folder, label)
         if not paths and len(labels) == 1:
             paths = audio_in(folder)
-        found = [(path, samples) for path in paths if (samples := _trimmed(path)) is not None]
-        if paths and not found:
-            raise DatasetError(f"{folder}: every recording of {label!r} is too long for one word; cut them to the word")
-        originals = find_takes([samples for _, samples in found])
-        held_out = _held_out([path for path, _ in found], originals)
-        takes += [Take(path=p, label=label, samples=s, held_out=p in held_out) for p, s in found]
-        if copies := int((originals != np.arange(len(found))).sum()):
-            note(f"{label}: {counted(copies, 'recording')} hold a take that another holds too; they stay on its side")
+        takes += as_takes(label, paths)
     if not takes:
         wanted = ", ".join(f"{folder_name(label)}/" for label in labels)
         raise DatasetError(f"{folder}: expected recordings in {wanted} and found none; see `kws record --help`")
     return takes
+
+
+def as_takes(label: str, paths: Sequence[Path]) -> list[Take]:
+    """Read recordings of one word, as `read_recordings` does.
+
+    Raises
+    ------
+    DatasetError
+        If one is silent, or all are too long for one word.
+    """
+    found = [(path, samples) for path in paths if (samples := _trimmed(path)) is not None]
+    if paths and not found:
+        raise DatasetError(
+            f"{paths[0].parent}: every recording of {label!r} is too long for one word; cut them to the word"
+        )
+    originals = find_takes([samples for _, samples in found])
+    held_out = _held_out([path for path, _ in found], originals)
+    if copies := int((originals != np.arange(len(found))).sum()):
+        note(f"{label}: {counted(copies, 'recording')} hold a take that another holds too; they stay on its side")
+    return [Take(path=path, label=label, samples=some, held_out=path in held_out) for path, some in found]
 
 
 def digest(takes: Sequence[Take]) -> str:

@@ -16,6 +16,10 @@ def wakeword(
         list[str] | None, typer.Option(help="Another spelling or \\[\\[phonemes]] of the phrase; with one phrase only.")
     ] = None,
     recordings: Annotated[Path | None, typer.Option(help="Your own takes: FOLDER/PHRASE/*.wav.")] = None,
+    heard: Annotated[
+        Path | None,
+        typer.Option(help="What it woke at or missed: FOLDER/PHRASE/*.wav where it was said, FOLDER/no/*.wav."),
+    ] = None,
     ambient: Annotated[
         list[Path] | None, typer.Option(help="Audio in which the phrase is not said; may be given several times.")
     ] = None,
@@ -36,6 +40,7 @@ def wakeword(
         config=config,
         say=tuple(say or ()),
         recordings=recordings,
+        heard=heard,
         ambient=tuple(ambient or ()),
         negatives=negatives,
         seed=seed,

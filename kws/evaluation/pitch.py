@@ -57,4 +57,4 @@ def _period(frame: NDArray[np.float64]) -> float:
         return 0.0
     lag = int(np.flatnonzero(peaks & (inner >= _AS_GOOD * inner[peaks].max()))[0]) + shortest
     left, middle, right = likeness[lag - 1 : lag + 2]
-    return lag + 0.5 * (left - right) / (left - 2.0 * middle + right)
+    return float(lag + 0.5 * (left - right) / (left - 2.0 * middle + right))

@@ -10,6 +10,7 @@ import pytest
 from kws.datasets import recordings
 from kws.datasets.ambient import read_ambient
 from kws.datasets.copies import find_takes
+from kws.datasets.heard import read_heard
 from kws.datasets.synthetic import Utterance
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.training.augment import sounds
@@ -521,6 +522,33 @@ def test_copies_are_found_however_they_were_cut_and_stay_on_one_side(tmp_path: P
         sides.setdefault(seed, set()).add(take.held_out)
     assert all(len(side) == 1 for side in sides.values())
     assert sum(side == {True} for side in sides.values()) == 2
+
+
+def test_what_it_woke_at_and_missed_teaches_by_its_label(tmp_path: Path) -> None:
+    for number, name in enumerate(["Hey_Nova", "Hey_Nova", "no", "television"]):
+        (tmp_path / name).mkdir(exist_ok=True)
+        write_wav(tmp_path / name / f"{number}.wav", spoken(0.6 if name == "Hey_Nova" else 5.0, number))
+    takes = read_heard(tmp_path, ["hey nova"])
+    assert [take.label for take in takes] == ["hey nova", "hey nova", "unknown", "unknown"]
+    assert [take.samples.size for take in takes[2:]] == [64000, 64000]
+    (tmp_path / "labels.csv").write_text("path,label\nno/2.wav,hey jo\nHey_Nova/0.wav,HEY NOVA\n")
+    assert [(take.path.name, take.label) for take in read_heard(tmp_path, ["hey nova"])] == [
+        ("0.wav", "hey nova"),
+        ("2.wav", "unknown"),
+    ]
+    orders = example_scenes.plan_recordings([1, 0], 2)
+    assert [(order.source, order.label) for order in orders] == [("recording", 1)] * 2 + [("heard", 0)] * 2
+
+
+def test_unusable_labels_of_what_was_heard_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="found none"):
+        read_heard(tmp_path / "nowhere", ["nova"])
+    (tmp_path / "labels.csv").write_text("file,label\n1.wav,nova\n")
+    with pytest.raises(DatasetError, match="path is not there"):
+        read_heard(tmp_path, ["nova"])
+    (tmp_path / "labels.csv").write_text("path,label\n1.wav,nova\n")
+    with pytest.raises(DatasetError, match="take the row out"):
+        read_heard(tmp_path, ["nova"])
 
 
 @pytest.mark.parametrize(

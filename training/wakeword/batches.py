@@ -108,12 +108,10 @@ class WordBatches:
 
     def _with_mined(self, starts: NDArray[np.int64], step: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Let some of the scenes of the long negatives begin where a bad moment is in them."""
-        moments = np.zeros(0) if self._mining is None else self._mining.moments(step // self.steps_per_epoch)
-        chosen = np.flatnonzero(rng.random(starts.size) < self._mined_share) if moments.size else np.zeros(0, np.int64)
-        if chosen.size:
-            starts = starts.copy()
-            starts[chosen] = draw_starts(moments, chosen.size, self._shape, len(self._negatives), rng)
-        return starts
+        if self._mining is None or not (moments := self._mining.moments(step // self.steps_per_epoch)).size:
+            return starts
+        mined = draw_starts(moments, starts.size, self._shape, len(self._negatives), rng)
+        return np.where(rng.random(starts.size) < self._mined_share, mined, starts)
 
     def validation(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """One window of every validation scene: where it should wake, or the middle."""

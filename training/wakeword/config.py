@@ -18,7 +18,7 @@ from kws.errors import ConfigError
 from kws.gate import GateConfig
 from kws.labels import UNKNOWN, check_distinct, is_quiet
 
-_PLACES = ("recordings", "ambient", "negatives", "trunk")
+_PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 TRUNK = places.models() / "speech_trunk.npz"
 """The one that comes with the project."""
 
@@ -121,6 +121,8 @@ class WordProject:
     seed: int = 1
     recordings: Path | None = None
     """The user's own takes: ``<label>/*.wav`` or ``.flac``."""
+    heard: Path | None = None
+    """What it woke at or missed before, labelled by the user, see `kws.datasets.heard`."""
     ambient: tuple[Path, ...] = ()
     """Folders or files of audio, any length, in which none of the words is said."""
     negatives: Path | None = None
@@ -194,6 +196,7 @@ def make_project(
     config: Path | None = None,
     say: tuple[str, ...] = (),
     recordings: Path | None = None,
+    heard: Path | None = None,
     ambient: tuple[Path, ...] = (),
     negatives: Path | None = None,
     seed: int | None = None,
@@ -214,5 +217,11 @@ def make_project(
         project = settings.parse(WordProject, {"name": name_of(phrases), "words": words}, where="wake word")
     else:
         project = load_project(config)
-    given: dict[str, Any] = {"recordings": recordings, "ambient": ambient, "negatives": negatives, "seed": seed}
+    given: dict[str, Any] = {
+        "recordings": recordings,
+        "heard": heard,
+        "ambient": ambient,
+        "negatives": negatives,
+        "seed": seed,
+    }
     return replace(project, **{key: value for key, value in given.items() if value not in (None, ())})

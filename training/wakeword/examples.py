@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from kws.audio import SAMPLE_RATE_HZ
 from kws.features import Features, FeaturesConfig
 
-Source = Literal["word", "recording", "near", "other", "noise"]
+Source = Literal["word", "recording", "heard", "near", "other", "noise"]
 Progress = Callable[[int, int], None]
 
 _CHUNK = 64
@@ -141,7 +141,7 @@ class SceneMaker:
             return draw_sound(num_samples, rng), -1, num_samples
         if order.source == "other":
             return self._piece(_float(self._material.bank.take(order.take)), rng), -1, num_samples
-        takes = self._material.recordings if order.source == "recording" else None
+        takes = self._material.recordings if order.source in ("recording", "heard") else None
         take = _float(takes[order.take] if takes is not None else self._material.bank.take(order.take))
         take = self._acoustics.another_speaker(take, rng)
         first, last = self._shape.word_ends
@@ -201,9 +201,11 @@ def plan(config: ExamplesConfig, bank: SpeechBank, *, validates: bool) -> list[O
 
 
 def plan_recordings(labels: Sequence[int], variants: int) -> list[Order]:
-    """List the scenes made from the user's own takes."""
+    """List the scenes made from the user's own takes; without a word (label 0) they are what it woke at wrongly."""
     return [
-        Order(source="recording", take=take, label=label) for take, label in enumerate(labels) for _ in range(variants)
+        Order(source="recording" if label else "heard", take=take, label=label)
+        for take, label in enumerate(labels)
+        for _ in range(variants)
     ]
 
 

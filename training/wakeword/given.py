@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kws.datasets import recordings
+from kws.datasets import heard, recordings
 from kws.datasets.ambient import Ambient, in_a_row, read_ambient
 from kws.datasets.negatives import Negatives, draw_pieces
 from kws.datasets.negatives import find as find_negatives
@@ -59,6 +59,7 @@ class Given:
 
 def read_given(
     folder: Path | None,
+    heard_folder: Path | None,
     words: Sequence[str],
     ambient_places: Sequence[Path],
     negatives_folder: Path | None,
@@ -70,6 +71,8 @@ def read_given(
     ----------
     folder : Path or None
         The user's takes, ``<label>/*.wav`` or ``.flac``.
+    heard_folder : Path or None
+        What it woke at or missed before, labelled.
     words : sequence of str
         Labels to look for in it.
     ambient_places : sequence of Path
@@ -89,6 +92,11 @@ def read_given(
         takes = tuple(recordings.read_recordings(folder, list(words)))
         held_out = sum(take.held_out for take in takes)
         console.print(f"recordings: {len(takes)} takes, {held_out} of them held out")
+    if heard_folder is not None:
+        labelled = heard.read_heard(heard_folder, list(words))
+        takes += tuple(labelled)
+        said = sum(take.label in words for take in labelled)
+        console.print(f"heard before: {said} recordings with the word, {len(labelled) - said} without")
     nothing = np.zeros(0, dtype=np.int16)
     ambient = Ambient(training=nothing, validation=nothing, sha256="", num_files=0)
     if ambient_places:

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
 
+_HEARD_SHARE = 0.05
+"""Of the scenes, beside all others, once there are recordings that it woke at and should not have."""
 _RECOGNISED_AT = 0.5
 _HARDEST = 3
 """Decisions of a scene that count as much as all its others together: what would wake in a stream is a peak."""
@@ -154,8 +156,10 @@ def _batch_mix(data: WordData, config: ExamplesConfig) -> tuple[Examples, dict[s
     mix = dict(config.mix)
     if data.recordings is None:
         return data.training, mix
-    mix["recording"] = mix["word"] * config.recording_share
-    mix["word"] -= mix["recording"]
+    if (data.recordings.sources == "recording").any():
+        mix["recording"] = mix["word"] * config.recording_share
+        mix["word"] -= mix["recording"]
+    mix["heard"] = _HEARD_SHARE
     return Examples.join([data.training, data.recordings]), mix
 
 

@@ -72,7 +72,9 @@ def execute(
     console.print(f"voices: {engine.name}")
     show_pronunciation(project.words, engine, console)
     script = speech.write_script(project.words, project.speech, engine, seed=project.seed)
-    given = read_given(project.recordings, project.labels[1:], project.ambient, project.negatives, console)
+    given = read_given(
+        project.recordings, project.heard, project.labels[1:], project.ambient, project.negatives, console
+    )
     trunk = load(project.trunk)
     bank = _speak(project, script, engine, out, console)
     learned = _learn(project, engine.name, bank, given, trunk, out, console)

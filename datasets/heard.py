@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a spotter woke at or missed where it is used, labelled by its user: the word was said, or it was not.
+
+A folder per label, or ``labels.csv`` beside the recordings (columns ``path`` and ``label``). A label that is a word of
+the project says that it was said; anything else (``no``, ``television``, ``unknown``) that it was not.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from kws.datasets.recordings import Take, as_takes
+
+from kws.audio import SAMPLE_RATE_HZ, read_audio
+from kws.audio_files import audio_in
+from kws.errors import DatasetError
+from kws.labels import UNKNOWN, fold
+
+LABELS = "labels.csv"
+_LONGEST_S = 4.0
+
+
+def read_heard(folder: Path, words: Sequence[str]) -> list[Take]:
+    """Read recordings that a user has labelled.
+
+    Parameters
+    ----------
+    folder : Path
+    words : sequence of str
+        Of the project; case, Unicode form and ``_`` for a space do not matter.
+
+    Returns
+    -------
+    list of Take
+        With the word as label, trimmed, one in five held out; or ``unknown``, the last 4 s as they are, none held out:
+        what it woke at lies at their end.
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing, a file that ``labels.csv`` names is missing, or the table lacks a column.
+    AudioError
+        If a recording cannot be read.
+    """
+    labelled = _from_table(folder) if (folder / LABELS).is_file() else _from_folders(folder)
+    if not labelled:
+        raise DatasetError(
+            f"{folder}: expected recordings in a folder per label, such as {words[0]!r} and 'no', or {LABELS} with the "
+            "columns path and label; found none"
+        )
+    takes = [take for word in words for take in as_takes(word, [p for p, name in labelled if fold(name) == fold(word)])]
+    spoken = {fold(word) for word in words}
+    for path in (path for path, name in labelled if fold(name) not in spoken):
+        samples = read_audio(path)[-round(_LONGEST_S * SAMPLE_RATE_HZ) :]
+        takes.append(Take(path=path, label=UNKNOWN, samples=samples, held_out=False))
+    return takes
+
+
+def _from_folders(folder: Path) -> list[tuple[Path, str]]:
+    places = sorted(place for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else []
+    return [(path, place.name) for place in places for path in audio_in(place)]
+
+
+def _from_table(folder: Path) -> list[tuple[Path, str]]:
+    with (folder / LABELS).open(newline="", encoding="utf-8-sig") as file:
+        table = csv.DictReader(file)
+        rows = list(table)
+    if missing := {"path", "label"} - set(table.fieldnames or ()):
+        raise DatasetError(
+            f"{folder / LABELS}: expected the columns path and label; {', '.join(sorted(missing))} is not there"
+        )
+    labelled = [(folder / (row["path"] or ""), row["label"] or "") for row in rows]
+    if lost := [path for path, _ in labelled if not path.is_file()]:
+        raise DatasetError(f"{folder / LABELS}: {lost[0]} is not there; correct its path or take the row out")
+    return labelled
