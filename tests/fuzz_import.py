@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged .tflite files for the importer: one sentence, or a network; no traceback, no hang, no gigabytes.
 
-``python tests/fuzz_import.py --count 100000`` runs as many as you have patience for; the tests run a few hundred.
+``python tests/fuzz_import.py --out benchmarks/fuzz_import.json`` runs 100,000; the tests run a few hundred.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import tempfile
@@ -60,12 +61,14 @@ def try_one(data: bytes, path: Path) -> str:
 
 
 def run(originals: Sequence[bytes], count: int, seed: int, path: Path) -> dict[str, int]:
-    """Import ``count`` damaged files; return how they ended."""
+    """Import ``count`` damaged files, or fewer when interrupted; return how they ended."""
     rng, ends = np.random.default_rng(seed), {"accepted": 0, "refused": 0, "slow": 0}
     for number in range(count):
         began = time.process_time()
         try:
             ends[try_one(damaged(originals[number % len(originals)], rng), path)] += 1
+        except KeyboardInterrupt:
+            break
         except Exception:
             kept = path.with_suffix(f".{number}.tflite")
             kept.write_bytes(path.read_bytes())
@@ -81,6 +84,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="*", help="networks to damage; random ones by default")
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     originals = [file.read_bytes() for file in arguments.files]
@@ -92,7 +96,11 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-import-"))
     ends = run(originals, arguments.count, arguments.seed, folder / "net.tflite")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"{arguments.count} damaged files: {ends}, at most {memory} MB")
+    done = ends["accepted"] + ends["refused"]
+    print(f"{done} damaged files: {ends}, at most {memory} MB")
+    if arguments.out is not None:
+        figures = {"damaged_files": done, "seed": arguments.seed, **ends, "most_memory_mb": memory}
+        arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

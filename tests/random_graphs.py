@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from kws.bundle import Bundle
+from kws.decision import DecisionConfig, OperatingPoint
+from kws.features import FeaturesConfig
 from kws.importer.arithmetic import quantize_multiplier
 from kws.importer.network import FRAMES, Layer, Network, Op, Quantization, Shape
+from kws.importer.section import model_section
 
 
 @dataclass
@@ -171,3 +175,14 @@ def random_graph(seed: int, *, streaming: bool) -> Network:
         window_frames=first.height, num_features=first.width * first.channels, num_labels=logits.channels,
         input_quantization=Quantization(scale=1.0, zero_point=0), layers=tuple(maker.layers),
     )  # fmt: skip
+
+
+def graph_bundle(seed: int, *, streaming: bool) -> Bundle:
+    """Return a whole spotter around a graph, with frames so short that 2000 samples make dozens of them."""
+    network = random_graph(seed, streaming=streaming)
+    features = FeaturesConfig(window_samples=64, hop_samples=40, fft_length=128, num_mel_bands=20, mel_high_hz=7000.0,
+                              num_coefficients=network.num_features)  # fmt: skip
+    labels = [f"label {index}" for index in range(network.num_labels)]
+    point = OperatingPoint(thresholds=(140,) * network.num_labels)
+    decision = DecisionConfig(operating_points=(point,), refractory_frames=9)
+    return Bundle.build(features=features, model_section=model_section(network), labels=labels, decision=decision)

@@ -143,7 +143,7 @@ def _candidates(slope: float, lowest: int, highest: int) -> Int64Array:
     Next to the slope's own, those of lines that end up to one accumulator higher or lower; and steep ones, for channels
     that reach few outputs.
     """
-    nominal = round(slope * 2.0**SHIFT / ONE)
+    nominal = min(round(slope * 2.0**SHIFT / ONE), int(INT32.max))  # a file may say any scale
     nearby = np.arange(-64, 65)
     span = max(1, nominal // max(1, min(highest - lowest, round(255 / slope)))) if slope > 0 else 1
     spread = np.linspace(-span, span, 257).astype(np.int64)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from random_bundles import random_bundle, random_network, speech_like
-from random_graphs import random_graph
+from random_graphs import graph_bundle, random_graph
 
 from kws.bundle import Bundle
 from kws.features import FeaturesConfig, MicroFeaturesConfig
@@ -28,6 +28,8 @@ BUNDLES = {
     "window": lambda: random_bundle(seed=2, streaming=False),
     "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=0), causal=True),
     "micro": lambda: random_bundle(seed=5, gate=GateConfig(hangover_frames=0), features=MicroFeaturesConfig()),
+    "graph": lambda: graph_bundle(4, streaming=True),
+    "graph_window": lambda: graph_bundle(9, streaming=False),
     "log_mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
 }
 

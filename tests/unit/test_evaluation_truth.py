@@ -4,10 +4,11 @@
 import json
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.errors import EvaluationError, KwsWarning
@@ -281,3 +282,66 @@ def test_truth_files_with_bytes_changed_are_read_or_refused(tmp_path: Path) -> N
             data = data or bytearray(b"x")
         (tmp_path / "mutant").write_bytes(data)
         check_any(tmp_path / "mutant")
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["a.wav", "b.wav", "c d.wav"]),
+        st.sampled_from(["yes", "no", ""]),
+        st.one_of(st.none(), st.tuples(st.integers(-50, 3000), st.integers(-50, 3000))),
+    ),
+    max_size=6,
+)
+
+
+@settings(deadline=None)
+@given(ROWS, st.sampled_from(",;\t"), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+def test_every_line_of_a_table_counts_as_it_stands_or_the_table_is_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str, tuple[int, int] | None]],
+    delimiter: str,
+    in_ms: bool,
+    line_end: str,
+) -> None:
+    """Nothing is dropped, merged or moved: what is read, written down again, is what stood there."""
+    head = ["file", "label", *(("start_ms", "end_ms") if in_ms else ("start_s", "end_s"))]
+    lines = [[name, word, *(_cells(times, in_ms))] for name, word, times in rows]
+    path = tmp_path_factory.getbasetemp() / "rows.csv"
+    path.write_bytes(line_end.join(delimiter.join(cells) for cells in [head, *lines]).encode())
+    try:
+        entries = read_truth(path, sample_rate_hz=1000).entries
+    except EvaluationError:
+        assert _is_wrong(rows)
+        return
+    assert not _is_wrong(rows)
+    found = [
+        (name, one.label, (one.start_sample, one.end_sample))
+        for name, said in entries.items()
+        for one in said.windows or ()
+    ] + [(name, said.word, None) for name, said in entries.items() if said.word is not None]
+    assert sorted(found, key=str) == sorted((row for row in rows if row[1]), key=str)
+    assert set(entries) == {name for name, _, _ in rows}
+
+
+def _cells(times: tuple[int, int] | None, in_ms: bool) -> list[str]:
+    if times is None:
+        return ["", ""]
+    return [str(value) if in_ms else f"{value / 1000:.3f}" for value in times]
+
+
+def _is_wrong(rows: list[tuple[str, str, tuple[int, int] | None]]) -> bool:
+    """Times without a word or that cannot be; a clip that has other words too; one word twice at a time."""
+    by_file: dict[str, list[tuple[str, tuple[int, int] | None]]] = {}
+    for name, word, times in rows:
+        if times is not None and (not word or not 0 <= times[0] < times[1]):
+            return True
+        if word:
+            by_file.setdefault(name, []).append((word, times))
+    for said in by_file.values():
+        if len(said) > 1 and any(times is None for _, times in said):
+            return True
+        for word in ("yes", "no"):
+            spans = sorted(times for other, times in said if other == word and times is not None)
+            if any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
+                return True
+    return False

@@ -162,3 +162,16 @@ def test_dead_channels_with_wild_biases_are_settled_without_changing_a_bit() -> 
     feature_map = np.random.default_rng(2).integers(-128, 128, (4, 4, 4)).astype(np.int64)
     np.testing.assert_array_equal(run_layer(settled, feature_map), run_layer(wild, feature_map))
     assert settle_dead_channels(layer) is layer
+
+
+@pytest.mark.parametrize("scale", [2.0**9, 2.0**20, 2.0**29.5])
+def test_a_dense_layer_of_any_scale_that_a_file_may_say_has_constants_or_none(scale: float) -> None:
+    layer = pointwise(op=Op.DENSE, zero_point=0, scale=scale)
+    constants = rescaling_constants(layer)
+    if constants is None:
+        return
+    for index, (start, multiplier) in enumerate(constants):
+        bias, factor, shift = layer.channels[index].astype(np.int64)
+        accumulators = np.arange(-3, 4) * 1000
+        expected = np.clip(requantize_once(accumulators + bias, int(factor), int(shift)), -128, 127)
+        np.testing.assert_array_equal(kernel_output(accumulators, int(start), int(multiplier)), expected)
