@@ -9,8 +9,8 @@ PYTHON ?= $(shell for v in python3.13 python3.12 python3.11 python3; do $$v -c '
 BOARD  ?= netduinoplus2
 # Modules with pages of their own; `kws` is the index of what most programs need.
 API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
-          kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.device kws.importer kws.export kws.machine \
-          kws.datasets.recorder
+          kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.harness.faults kws.device kws.importer \
+          kws.export kws.machine kws.datasets.recorder
 EXTRAS := train,voices,negatives,plots,reference,firmware,emulator,flash,dev,mic,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
-.PHONY: quick check-install check-pages
+.PHONY: quick check-install check-pages check-faults soak
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,6 +59,12 @@ check-install: core ## Install from the package index beside Hugging Face's data
 
 check-pages: core ## Use the HTML reports in a headless Chromium: make check-pages KWS_DATA=DIR
 	@$(BIN)/python benchmarks/check_pages.py --data "$(KWS_DATA)"
+
+check-faults: core ## A thousand faults of each kind on the line to a board: nothing wrong, nothing hangs
+	@$(BIN)/python benchmarks/check_faults.py
+
+soak: core ## An hour of audio through the native board in one stream: memory, drift, loss
+	@$(BIN)/python benchmarks/check_soak.py
 
 lint: setup ## ruff, mypy, clang-format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -252,6 +252,11 @@ class Spotter:
         """Newest smoothed posteriors of the stream, uint8 ``[labels]``, 255 = 1; None before the first decision."""
         return self._stream.smoothed
 
+    @property
+    def scores(self) -> Scores:
+        """Decisions of the last `feed`; their indices count the silence before the stream too."""
+        return Scores.joined(self._stream.scores or [self._stream._pipeline.scores])
+
     def _listen_to_blocks(self, blocks: Iterable[ArrayLike], rate: float | None) -> Iterator[Detection]:
         stream = self._new_stream()
         for block in blocks:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from noisy_line import NoisyLine
 from random_bundles import speech_like
 
 from kws.bundle import Bundle
@@ -30,11 +29,13 @@ from kws.errors import (
     BoardRefusedError,
     BoardTimeoutError,
     BundleError,
+    ConfigError,
     DeviceError,
     KwsError,
     ProtocolError,
     ToolMissingError,
 )
+from kws.harness.faults import Faults, FaultyLine
 from kws.pipeline import Pipeline
 
 BOARDS = ("native", "netduinoplus2")
@@ -68,37 +69,46 @@ def connect(url: str, timeout_s: float = 10.0) -> Board:
 # -- the line ---------------------------------------------------------------------------------------------------------
 
 
+FAULTS = {
+    "corrupt": Faults(corrupt=2e-4),
+    "drop": Faults(drop=1e-4, longest_run_bytes=80),
+    "duplicate": Faults(duplicate=2e-4, longest_run_bytes=80),
+    "reorder": Faults(reorder=2e-4, longest_run_bytes=80),
+    "delay": Faults(delay=0.1),
+    "stall": Faults(stall_after_bytes=20_000, stall_s=0.4),
+    "all of them": Faults(corrupt=2e-4, drop=1e-4, duplicate=1e-4, reorder=1e-4, delay=0.02),
+}
+
+
 @pytest.mark.parametrize(
-    ("child", "flips", "losses"),
-    [("native", 2e-4, 0.0), ("native", 0.0, 2e-4), ("native", 5e-4, 5e-4), ("netduinoplus2", 2e-4, 1e-4)],
+    ("child", "kind"),
+    [*(("native", kind) for kind in FAULTS), ("netduinoplus2", "all of them")],
     indirect=["child"],
 )
-def test_a_line_that_damages_bytes_changes_no_result(
-    child: Child, streaming_bundle: Bundle, flips: float, losses: float
-) -> None:
+def test_a_line_with_faults_changes_no_result(child: Child, streaming_bundle: Bundle, kind: str) -> None:
     samples = speech_like(1.5, seed=5)
     pipeline = Pipeline(streaming_bundle)
     expected = pipeline.feed(samples)
-    with NoisyLine(child.url, flips=flips, losses=losses) as line:
+    with FaultyLine(child.url, FAULTS[kind]) as line:
         board = connect(line.url)
         board.reset(features=True)
         result = board.stream(samples)
-        assert line.damaged_bytes > 0
+        assert line.injected.total() > 0
     assert result.detections == expected
     np.testing.assert_array_equal(result.scores.posteriors, pipeline.scores.posteriors)
     np.testing.assert_array_equal(result.scores.smoothed, pipeline.scores.smoothed)
     np.testing.assert_array_equal(result.frames, pipeline.frames)
-    assert result.bad_packets > 0
+    assert result.bad_packets > 0 or kind in ("delay", "stall")
     assert result.dropped_samples == 0
 
 
 def test_a_hopeless_line_is_reported_and_does_not_hang(native: Child) -> None:
-    with NoisyLine(native.url, flips=0.05) as line, pytest.raises(DeviceError, match="damaged packets"):
+    with FaultyLine(native.url, Faults(corrupt=0.05)) as line, pytest.raises(DeviceError, match="damaged packets"):
         connect(line.url, timeout_s=4.0)
 
 
 def test_a_board_that_falls_silent_in_the_stream_is_reported_with_its_last_state(child: Child) -> None:
-    with NoisyLine(child.url, silent_after_bytes=20_000) as line:
+    with FaultyLine(child.url, Faults(stall_after_bytes=20_000, stall_s=float("inf"))) as line:
         board = connect(line.url, timeout_s=1.0)
         started = time.monotonic()
         with pytest.raises(
@@ -106,6 +116,42 @@ def test_a_board_that_falls_silent_in_the_stream_is_reported_with_its_last_state
         ):
             board.stream(speech_like(3.0))
         assert time.monotonic() - started < 10
+
+
+def test_a_board_that_is_unplugged_is_reported_and_hears_rightly_when_it_is_back(
+    native: Child, streaming_bundle: Bundle
+) -> None:
+    samples = speech_like(1.5, seed=5)
+    with FaultyLine(native.url, Faults(unplug_after_bytes=20_000)) as line:
+        with pytest.raises(DeviceError, match="the line to the board broke while streaming"):
+            connect(line.url).stream(samples)
+        assert connect(line.url).stream(samples).detections == Pipeline(streaming_bundle).feed(samples)
+
+
+def test_a_board_that_starts_anew_behind_its_line_is_reported_and_hears_rightly_then(
+    bundle_path: Path, streaming_bundle: Bundle
+) -> None:
+    samples, boards = speech_like(1.5, seed=5), [start_native(bundle_path)]
+
+    def restart() -> str:
+        boards[-1].stop()
+        boards.append(start_native(bundle_path))
+        return boards[-1].url
+
+    try:
+        with FaultyLine(boards[0].url, Faults(restart_after_bytes=20_000), restart=restart) as line:
+            with pytest.raises(DeviceError, match="restarted while streaming"):
+                connect(line.url).stream(samples)
+            assert connect(line.url).stream(samples).detections == Pipeline(streaming_bundle).feed(samples)
+    finally:
+        boards[-1].stop()
+
+
+def test_faults_that_make_no_sense_are_refused(native: Child) -> None:
+    with pytest.raises(ConfigError, match="drop: expected a probability from 0 to 1 and got 2"):
+        Faults(drop=2.0)
+    with pytest.raises(ConfigError, match="expected restart="):
+        FaultyLine(native.url, Faults(restart_after_bytes=1))
 
 
 def test_a_board_that_stops_is_reported(native: Child) -> None:

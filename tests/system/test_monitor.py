@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,13 @@ from typer.testing import CliRunner
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.cli import build_app
+from kws.cli.listen import board_blocks
 from kws.core import lib
 from kws.device import Board, open_board
 from kws.device.chips import start_chip
 from kws.device.monitor import BoardTakes
 from kws.errors import BoardRefusedError
+from kws.spotter import load
 
 SETTLING = 16000 * int(lib.KWS_SETTLING_MS) // 1000
 
@@ -121,3 +125,16 @@ def test_a_microphone_of_the_computer_and_a_board_are_not_mixed() -> None:
 def test_a_board_without_a_microphone_cannot_be_monitored(bundle_path: Path) -> None:
     with open_board("native", bundle=bundle_path) as native, pytest.raises(BoardRefusedError, match="no microphone"):
         next(native.monitor())
+
+
+def test_listen_hears_a_board_s_microphone(bundle_path: Path, sound: Path, board: Board) -> None:
+    whole = board.listen(24000)
+    child = start_chip("nrf52840dk", bundle_path, sound=sound)
+    try:
+        with ExitStack() as stack:
+            blocks = list(islice(board_blocks(load(bundle_path), child.url, stack), 16))
+    finally:
+        child.stop()
+    assert not any(lost for _, lost in blocks)
+    assert all(block.size >= 1600 for block, _ in blocks)
+    np.testing.assert_array_equal(np.concatenate([block for block, _ in blocks])[:24000], whole.sound[:24000])

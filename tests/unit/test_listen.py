@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kws listen: what a microphone or a file holds goes through the pipeline, and is printed with its time."""
 
+import csv
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -15,9 +16,11 @@ from random_bundles import speech_like
 import kws
 from kws.audio import write_wav
 from kws.bundle import Bundle
+from kws.captures import Captures
 from kws.cli.listen import listen
 from kws.errors import AudioError, ConfigError, ToolMissingError
 from kws.microphone import Microphone
+from kws.pipeline import Detection, Scores
 from kws.samples import BlockResampler
 
 
@@ -143,7 +146,7 @@ def test_a_file_without_a_word_is_said_to_have_none(
 
 
 def test_a_microphone_and_files_at_once_are_refused(bundle_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--device is a microphone"):
+    with pytest.raises(ConfigError, match="--device \\(a microphone\\) and --board: expected one"):
         listen(bundle_path, [Path("a.wav")], device="1")
 
 
@@ -151,3 +154,92 @@ def test_without_sounddevice_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(ToolMissingError, match=r"listening to a microphone needs|pip install"):
         Microphone()
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "captures.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_word_is_kept_with_its_sound_and_so_are_near_misses(bundle_path: Path, tmp_path: Path) -> None:
+    audio = speech_like(6.0, seed=3)
+    write_wav(tmp_path / "a.wav", audio)
+    spotter = kws.load(bundle_path)
+    detections = spotter.listen(audio)
+    highest = max(spotter.listening.thresholds)
+    listen(bundle_path, [tmp_path / "a.wav"], save=tmp_path / "kept", near=0.05)
+    rows = rows_of(tmp_path / "kept")
+    fired = [row for row in rows if row["kind"] == "detection"]
+    assert [(row["word"], int(row["score"])) for row in fired] == [(d.label, d.score) for d in detections]
+    for row, detection in zip(fired, detections, strict=True):
+        assert row["file"].startswith(f"{detection.label}/a_")
+        first = max(0, detection.sample_index - 25600)
+        kept = kws.read_audio(tmp_path / "kept" / row["file"])
+        assert np.array_equal(kept, audio[first : detection.sample_index + 6400])
+    near = [row for row in rows if row["kind"] == "near"]
+    assert all(int(row["score"]) >= 13 and row["file"].startswith("near_misses/") for row in near)
+    assert highest
+    result = kws.run_replay(kws.ReplayRequest(paths=tmp_path / "kept", bundle=bundle_path))
+    assert len(result.outcomes) == len(rows)  # a folder that a replay reads, and judges by its labels
+    assert {o.recording.expected for o in result.clips} >= {row["word"] for row in fired}
+
+
+def scores_at(values: list[int], step: int = 640) -> Scores:
+    smoothed = np.zeros((len(values), 4), np.uint8)
+    smoothed[:, 2] = values
+    indices = 16000 + step * np.arange(1, len(values) + 1)
+    return Scores(
+        sample_index=indices.astype(np.uint64),
+        frame_index=np.arange(len(values), dtype=np.uint32),
+        posteriors=smoothed,
+        smoothed=smoothed,
+    )
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+def test_a_near_miss_is_a_peak_that_fired_nothing(bundle_path: Path, tmp_path: Path, chunk: int) -> None:
+    spotter = kws.load(bundle_path)
+    label, lead = spotter.labels[2], spotter.listening.lead_samples
+    assert label in spotter.keywords
+    values = [0] * 10 + [90, 120, 100] + [0] * 40 + [200, 210] + [0] * 10 + [110] + [0] * 35  # near, fired, its echo
+    fired_at = 640 * 54
+    detection = Detection(label=label, label_index=2, sample_index=fired_at, score=200)
+    captures = Captures(tmp_path / "kept", spotter.listening, name="x", near=80 / 255)
+    scores = scores_at(values)
+    for start in range(0, len(values), chunk):
+        part = slice(start, start + chunk)
+        heard = Scores(
+            sample_index=scores.sample_index[part] - np.uint64(16000 - lead),
+            frame_index=scores.frame_index[part],
+            posteriors=scores.posteriors[part],
+            smoothed=scores.smoothed[part],
+        )
+        sound = np.full(640 * len(heard.smoothed), 100 + start % 1000, np.int16)
+        now = [detection] if start < 54 <= start + chunk else []
+        captures.hear(sound, now, heard)
+    captures.flush()
+    found = {(row["kind"], int(row["score"]), row["time_s"]) for row in rows_of(tmp_path / "kept")}
+    assert found == {("near", 120, "0.480"), ("detection", 200, f"{fired_at / 16000:.3f}")}
+    assert len(captures._sound) <= 16000 * 2
+
+
+def test_a_program_is_started_at_each_word(bundle_path: Path, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", speech_like(3.0, seed=5))
+    words = kws.load(bundle_path).listen(tmp_path / "a.wav")
+    listen(bundle_path, [tmp_path / "a.wav"], exec=f"sh -c 'echo $KWS_LABEL $KWS_TIME_S >> {tmp_path}/said'")
+    said = (tmp_path / "said").read_text().split("\n")[:-1]
+    assert sorted(said) == sorted(f"{word.label} {word.time_s:.3f}" for word in words)
+    assert said
+
+
+@pytest.mark.parametrize("text", ["nosuchprogram --now", "", "say 'hello"])
+def test_a_program_that_is_not_there_is_refused_before_anything_is_heard(bundle_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="--exec"):
+        listen(bundle_path, exec=text)
+
+
+def test_limits_of_near_misses_make_sense(bundle_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="add --save"):
+        listen(bundle_path, [tmp_path], near=0.3)
+    with pytest.raises(ConfigError, match="between 0 and 1 and got 40"):
+        Captures(tmp_path, kws.load(bundle_path).listening, name="x", near=40)
