@@ -9,10 +9,10 @@ from pathlib import Path
 
 from kws.bundle import Bundle
 from kws.errors import BoardLostError, DeviceError
-from kws.evaluation.listening import describe_operating_point, listening_of
-from kws.evaluation.recordings import find_recordings
+from kws.evaluation.listening import Listening, describe_operating_point, listening_of
+from kws.evaluation.recordings import Recording, find_recordings
 from kws.files import StrPath, StrPaths, as_paths
-from kws.harness.listener import HOST, HostListener, Listener, open_listener
+from kws.harness.listener import HOST, HostListener, Listener, add_stages, open_listener
 from kws.harness.replay import Outcome, replay
 from kws.harness.result import BundleIdentity, ReplayResult
 
@@ -81,13 +81,7 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     """
     bundle = Bundle.load(request.bundle)
     listening = listening_of(bundle, request.operating_point)
-    recordings = find_recordings(
-        request.paths,
-        listening,
-        truth=request.truth,
-        truth_label=request.truth_label,
-        other_words=request.other_words,
-    )
+    recordings = _recordings(request, listening)
     host = HostListener(bundle, request.operating_point) if request.verify else None
     outcomes: list[Outcome] = []
     listener: Listener | None = None
@@ -121,6 +115,47 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     if lost is not None:
         raise BoardLostError(f"{lost}; {len(outcomes)} of {len(recordings)} recordings were replayed", result) from lost
     return result
+
+
+def replay_to(listener: Listener, request: ReplayRequest) -> ReplayResult:
+    """Replay recordings to a board that is open already, and stays so.
+
+    Parameters
+    ----------
+    listener : Listener
+        With the request's bundle at the request's operating point; for ``verify`` it must tell its features.
+    request : ReplayRequest
+        Its board is left out of account.
+
+    Raises
+    ------
+    AudioError, BundleError, DeviceError, EvaluationError
+        If a recording, the bundle, the board or the truth fails.
+    """
+    bundle = Bundle.load(request.bundle)
+    listening = listening_of(bundle, request.operating_point)
+    recordings = _recordings(request, listening)
+    host = HostListener(bundle, request.operating_point) if request.verify else None
+    outcomes = tuple(replay(listener, recordings, listening, host=host))
+    return ReplayResult(
+        identity=listener.identity,
+        bundle=_identity(bundle, request),
+        listening=listening,
+        outcomes=outcomes,
+        stages=add_stages(outcome.heard.stages for outcome in outcomes),
+        dropped_samples=sum(outcome.heard.dropped_samples for outcome in outcomes),
+        num_planned=len(recordings),
+    )
+
+
+def _recordings(request: ReplayRequest, listening: Listening) -> list[Recording]:
+    return find_recordings(
+        request.paths,
+        listening,
+        truth=request.truth,
+        truth_label=request.truth_label,
+        other_words=request.other_words,
+    )
 
 
 def _identity(bundle: Bundle, request: ReplayRequest) -> BundleIdentity:

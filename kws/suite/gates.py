@@ -65,7 +65,11 @@ KEYS = (
     Key(
         name="equal_to_host", kind="flag", what="every feature, score and event equals the host library's, bit for bit"
     ),
-    Key(name="no_mistakes", kind="flag", what="every recording is heard right, but for the known failures"),
+    Key(
+        name="no_mistakes",
+        kind="flag",
+        what="every recording is heard right, but for the known failures; true where nothing else judges them",
+    ),
     Key(
         name="max_latency_growth_ms",
         kind="number",
@@ -95,6 +99,12 @@ class Gates:
     def equal_to_host(self) -> bool:
         """Whether everything must be compared with the host library."""
         return bool(self.limits.get("equal_to_host"))
+
+    @property
+    def judge_recordings(self) -> bool:
+        """Whether any limit is about what is heard."""
+        names = {key.name for key in EVERYWHERE} | {"words", "slices", "equal_to_host", "no_mistakes"}
+        return bool(names & set(self.limits))
 
     @property
     def no_mistakes(self) -> bool:

@@ -27,11 +27,18 @@ def judge_suite(suite: Suite, result: ReplayResult) -> Verdict:
         If its baseline cannot be read.
     """
     baseline = baseline_of(suite)
-    verdict = judge(result, suite.gates, baseline=baseline, reason_for=suite.reason_for)
+    verdict = judge(result, gates_of(suite, baseline), baseline=baseline, reason_for=suite.reason_for)
     if baseline is None and suite.needs_baseline:
         problem = f"expected {suite.baseline} and there is none yet; accept a result: kws suite accept {suite.path}"
         return replace(verdict, gates=(*verdict.gates, Gate(name="baseline", problem=problem)))
     return verdict
+
+
+def gates_of(suite: Suite, baseline: Mapping[str, Any] | None) -> Gates:
+    """Return the suite's limits; where neither they nor a baseline judge what is heard, no mistake is allowed."""
+    if baseline is not None or suite.gates.judge_recordings:
+        return suite.gates
+    return Gates(limits={**suite.gates.limits, "no_mistakes": True})
 
 
 def judge(

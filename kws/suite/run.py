@@ -248,27 +248,40 @@ class _Run:
                 self.log.add_counts(counted)
 
     def result(self) -> ReplayResult:
-        """Put the result together, in the order of the suite."""
-        plan = self.plan
-        found = [self.measured[r.name] for r in plan.recordings if r.name in self.measured]
-        of = {recording.name: recording for recording in plan.recordings}
-        outcomes = tuple(outcome_of(m.entry, of[m.entry["name"]], plan.listening, wall_s=m.wall_s) for m in found)
-        counted = [[StageTotal(**stage) for stage in count["stages"]] for count in self.counts]
-        told = [[StageTotal(**stage) for stage in measurement.stages] for measurement in found]
-        return ReplayResult(
-            identity=_identity(found),
-            bundle=BundleIdentity(
-                name=plan.suite.bundle.name,
-                crc32=plan.bundle.crc32,
-                operating_point=describe_operating_point(plan.bundle, plan.suite.operating_point),
-            ),
-            listening=plan.listening,
-            outcomes=outcomes,
-            stages=add_stages(counted or told),
-            dropped_samples=sum(outcome.heard.dropped_samples for outcome in outcomes),
-            num_planned=len(plan.recordings),
-            counted_samples=sum(count["samples"] for count in self.counts) if counted else None,
-        )
+        """Put the result together."""
+        return result_of(self.plan, list(self.measured.values()), self.counts)
+
+
+def result_of(plan: Plan, measured: Sequence[Measurement], counts: Sequence[Mapping[str, Any]] = ()) -> ReplayResult:
+    """Put a result together, in the order of the suite.
+
+    Parameters
+    ----------
+    plan : Plan
+    measured : sequence of Measurement
+        In any order; what is missing was not heard.
+    counts : sequence of mapping
+        What emulators counted (`kws.suite.workers.Worker.close`).
+    """
+    by_name = {measurement.entry["name"]: measurement for measurement in measured}
+    heard = [(recording, by_name[recording.name]) for recording in plan.recordings if recording.name in by_name]
+    outcomes = tuple(outcome_of(m.entry, recording, plan.listening, wall_s=m.wall_s) for recording, m in heard)
+    counted = [[StageTotal(**stage) for stage in count["stages"]] for count in counts]
+    told = [[StageTotal(**stage) for stage in measurement.stages] for _, measurement in heard]
+    return ReplayResult(
+        identity=_identity([measurement for _, measurement in heard]),
+        bundle=BundleIdentity(
+            name=plan.suite.bundle.name,
+            crc32=plan.bundle.crc32,
+            operating_point=describe_operating_point(plan.bundle, plan.suite.operating_point),
+        ),
+        listening=plan.listening,
+        outcomes=outcomes,
+        stages=add_stages(counted or told),
+        dropped_samples=sum(outcome.heard.dropped_samples for outcome in outcomes),
+        num_planned=len(plan.recordings),
+        counted_samples=sum(count["samples"] for count in counts) if counted else None,
+    )
 
 
 def _identity(measured: Sequence[Measurement]) -> Identity:

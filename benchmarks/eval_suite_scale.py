@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast suites run, side by side and sharded, and that all ways give the same events: `make eval KWS_DATA=DIR`.
+
+Validation clips on the host library, the native board and emulated boards, one and two at a time, and by two local
+workers of Ray. Wall times depend on what else the computer does; processor time (of all processes but Ray's, which are
+no children) hardly does, and is what docs/scale.md computes with. Writes benchmarks/suite_scale.json; fails
+if one way's result.json differs from another's in what was heard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from kws.datasets.speech_commands import open_folder
+
+from kws.evaluation.intervals import binomial_interval, poisson_interval
+from kws.labels import Labels
+
+BUNDLE = Path(__file__).parents[1] / "models" / "speech_commands_12.kws"
+SUITE = 'bundle = "shipped.kws"\n[[recordings]]\npaths = ["clips"]\n[gates]\nno_mistakes = false\n'
+
+
+def lay_out(folder: Path, data: Path, num_clips: int) -> None:
+    """Write a suite of so many validation clips, taken evenly from all."""
+    from kws.bundle import Bundle
+
+    bundle = Bundle.load(BUNDLE)
+    labels = Labels(bundle.labels)
+    clips = [c for c in open_folder(data).clips if c.split == "validation" and labels.of_word(c.word)]
+    clips.sort(key=lambda clip: clip.path.name)
+    (folder / "clips").mkdir(parents=True)
+    for clip in clips[:: max(1, len(clips) // num_clips)][:num_clips]:
+        target = folder / "clips" / clip.word / clip.path.name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(clip.path, target)
+    bundle.save(folder / "shipped.kws")
+    (folder / "suite.toml").write_text(SUITE, encoding="utf-8")
+
+
+def run(folder: Path, board: str, *more: str) -> dict[str, Any]:
+    """Run the suite one way."""
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "kws", "suite", "run", "suite.toml", "--board", board, "--out", "out", *more]
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    wall_s, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = json.loads((out / "result.json").read_text())
+    recordings = result["recordings"]
+    audio_s = result["summary"]["audio_s"]
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    heard = json.dumps(recordings).encode()
+    return {
+        "board": board,
+        "options": list(more),
+        "recordings": len(recordings),
+        "audio_s": audio_s,
+        "wall_s": round(wall_s, 1),
+        "cpu_s": None if "--ray" in more else round(cpu_s, 1),
+        "log_bytes_per_recording": round((out / "log.jsonl").stat().st_size / len(recordings)),
+        "heard_sha256": hashlib.sha256(heard).hexdigest()[:16],
+    }
+
+
+def intervals_ms() -> dict[str, float]:
+    """Milliseconds for exact intervals of a million trials."""
+    started = time.perf_counter()
+    binomial_interval(123_456, 1_000_000)
+    middle = time.perf_counter()
+    poisson_interval(1_000_000)
+    return {
+        "binomial_123456_of_1000000": round(1000 * (middle - started), 2),
+        "poisson_1000000": round(1000 * (time.perf_counter() - middle), 2),
+    }
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=500)
+    parser.add_argument("--emulated", type=int, default=500, help="clips for emulated boards, which hear at about 1 x")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("suite_scale.json"))
+    arguments = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="kws-scale-") as name:
+        fast, slow = Path(name) / "fast", Path(name) / "slow"
+        lay_out(fast, arguments.data, arguments.clips)
+        lay_out(slow, arguments.data, arguments.emulated)
+        ways = [(fast, "host", ()), (fast, "host", ("--jobs", "2")), (fast, "host", ("--jobs", "2", "--ray"))]
+        ways += [(fast, "native", ()), (fast, "native", ("--jobs", "2"))]
+        ways += [(slow, "host", ()), (slow, "netduinoplus2", ("--no-cycles",))]
+        ways += [(slow, "netduinoplus2", ("--no-cycles", "--jobs", "2"))]
+        for folder, board, more in ways:
+            rows.append(run(folder, board, *more) | {"suite": folder.name})
+            print(json.dumps(rows[-1]))
+    same = all(len({row["heard_sha256"] for row in rows if row["suite"] == suite}) == 1 for suite in ("fast", "slow"))
+    load = round(os.getloadavg()[0], 1)
+    content = {"same_events_everywhere": same, "load_of_2_cores": load, "runs": rows, "intervals_ms": intervals_ms()}
+    arguments.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return int(not same)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
