@@ -4,7 +4,8 @@
 Every recording starts from reset, so that its result depends on nothing before it. A recording without truth windows
 has silence around it. Before it: one window of the model, rounded up to whole decisions, so that the network is awake
 from the first sample and one decision covers exactly the first window. After it: one second, the time within which an
-event still counts. `kws replay`, `kws listen` and `kws.Spotter` all take it from here, and so hear the same.
+event still counts. `kws replay`, `kws listen` and `kws.Spotter` all take it from here, and so hear the same. A machine
+(`kws machine`) goes on before and after its recording, and silence would be its most unusual sound: it has none.
 """
 
 from __future__ import annotations
@@ -43,15 +44,21 @@ class Listening:
     """Audio from one decision to the next."""
     refractory_frames: int
     """Frames after an event without another."""
+    silence_around: bool = True
+    """Whether silence is put around a recording: a word has it, a machine goes on."""
 
     @property
     def lead_samples(self) -> int:
         """Silence before a recording: at least one window, in whole decisions."""
+        if not self.silence_around:
+            return 0
         return -(-self.window_samples // self.decision_samples) * self.decision_samples
 
     @property
     def tail_samples(self) -> int:
         """Silence after a recording: as long as an event may take."""
+        if not self.silence_around:
+            return 0
         return round(HIT_TOLERANCE_S * self.sample_rate_hz)
 
     @property
@@ -111,6 +118,7 @@ def listening_of(bundle: Bundle, operating_point: int | None = None) -> Listenin
         hop_samples=features.hop_samples,
         window_samples=window_samples,
         decision_samples=model.decision_frames * features.hop_samples,
+        silence_around="machine" not in bundle.metadata,
         refractory_frames=bundle.decision.refractory_frames,
     )
 

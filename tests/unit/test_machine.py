@@ -29,6 +29,7 @@ from kws.machine.score import score
 from kws.machine.signals import Signal, in_turn
 from kws.machine.statistics import shrunk_covariance, standardise, whiten
 from kws.pipeline import Pipeline
+from kws.spotter import load
 
 RATE_HZ = 8000
 SETTINGS = MachineSettings(moment_s=0.5, alarms_per_day=(1.0, 1000.0), quiet_s=2.0)
@@ -119,6 +120,14 @@ def test_a_fault_on_one_of_three_axes_is_heard() -> None:
         assert unusualness(learnt.bundle, recording(seed, "slow", seconds=20.0, rate_hz=1600, axes=3)) > max(others)
     with pytest.raises(EvaluationError, match="3 axes of a machine in turn; use `kws machine score`"):
         listening_of(learnt.bundle)
+
+
+def test_no_silence_is_put_around_a_machine() -> None:
+    samples, pipeline = recording(100).samples[:, 0], Pipeline(fan().bundle)
+    expected = pipeline.feed(samples)
+    heard = load(fan().bundle).listen(samples)
+    assert list(heard) == expected
+    assert np.array_equal(heard.scores.posteriors, pipeline.scores.posteriors)
 
 
 def test_the_same_recordings_make_the_same_bundle() -> None:
