@@ -21,6 +21,7 @@
 #define KWS_H
 
 #include "core/kws_bundle.h"
+#include "core/kws_cascade.h"
 #include "core/kws_pipeline.h"
 #include "core/kws_status.h"
 

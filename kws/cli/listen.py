@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from kws.audio import Samples
     from kws.captures import Captures
+    from kws.cascade import Cascade
     from kws.commands import Command
     from kws.pipeline import Detection, Scores
     from kws.spotter import Spotter
@@ -46,6 +47,10 @@ def listen(
     near: Annotated[
         float | None, typer.Option(help="Posterior from which --save keeps near-misses; 2/3 of the threshold.")
     ] = None,
+    commands: Annotated[
+        Path | None, typer.Option(help="Bundle of commands, listened for after a word of the first bundle.")
+    ] = None,
+    window: Annotated[float | None, typer.Option(help="Seconds for which --commands are listened for; 5.")] = None,
 ) -> None:
     """Print every word spotted in recordings, or in what a microphone hears until Ctrl-C."""
     from rich.console import Console
@@ -60,6 +65,13 @@ def listen(
         raise ConfigError("recordings, --device (a microphone) and --board: expected one of them")
     if near is not None and save is None:
         raise ConfigError("--near is a limit for --save; add --save FOLDER")
+    if commands is not None:
+        if board is not None or exec is not None or save is not None:
+            raise ConfigError("--commands goes with recordings or a microphone of this computer, without --exec and --save")
+        _listen_in_turns(_cascade(bundle, commands, window, operating_point), files, device, Console())
+        return
+    if window is not None:
+        raise ConfigError("--window is how long --commands BUNDLE is listened for; give both or neither")
     spotter, console = load(bundle, operating_point=operating_point), Console()
     actions = _Actions(console, spotter, Command(exec) if exec is not None else None, save, near)
     try:
@@ -69,6 +81,37 @@ def listen(
             _listen_live(spotter, device, board, actions, console)
     finally:
         actions.end()
+
+
+def _cascade(wake: Path, commands: Path, window_s: float | None, operating_point: int | None) -> Cascade:
+    from kws.bundle import Bundle
+    from kws.cascade import COMMAND_WINDOW_S, Cascade
+
+    seconds = COMMAND_WINDOW_S if window_s is None else window_s
+    return Cascade(Bundle.load(wake), Bundle.load(commands), window_s=seconds, operating_point=operating_point)
+
+
+def _listen_in_turns(cascade: Cascade, files: list[Path] | None, device: str | None, console: Console) -> None:
+    from rich.markup import escape
+
+    from kws.audio import read_audio
+    from kws.audio_files import find_audio
+    from kws.microphone import Microphone
+
+    def tell(detections: list[Detection]) -> None:
+        for event in detections:
+            line = f"{event.time_s:8.2f} s  [bold green]{event.label}[/]  {event.posterior:.2f}"
+            console.print(line, highlight=False)
+
+    for path in find_audio(files) if files else []:
+        samples = read_audio(path, sample_rate_hz=cascade.sample_rate_hz)
+        console.print(f"{escape(str(path))}, {samples.size / cascade.sample_rate_hz:.1f} s", highlight=False)
+        cascade.reset()
+        tell(cascade.feed(samples))
+    if not files:
+        console.print(f"listening for [bold]{', '.join(cascade.wake.labels)}[/] until Ctrl-C", highlight=False)
+        for block in Microphone(cascade.sample_rate_hz, device).blocks():
+            tell(cascade.feed(block))
 
 
 @dataclass

@@ -32,10 +32,10 @@ DOOR_HEADERS = [
     *(
         f"kws_{name}.h"
         for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll",
-                     "dc_blocker", "pdm_table", "pdm", "smoothing", "detection", "pipeline")
+                     "dc_blocker", "pdm_table", "pdm", "smoothing", "detection", "pipeline", "cascade")
     ),
 ]  # fmt: skip
-EXTRA_HEADERS = [HERE / "door.h", HERE / "door_model.h",
+EXTRA_HEADERS = [HERE / "door.h", HERE / "door_cascade.h", HERE / "door_model.h",
                  PROTOCOL / "kws_packet.h", PROTOCOL / "kws_protocol.h"]  # fmt: skip
 """Batch loops over the core's functions, so that Python never loops over frames; and the line to the boards."""
 
