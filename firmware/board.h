@@ -96,6 +96,13 @@ typedef enum {
 /* Why the processor started, told once: the chip forgets it with the first call. */
 board_reset_t board_take_reset_reason(void);
 
+/* The fault that the last start ended with, told once. False: it ended otherwise. */
+bool board_take_fault(board_fault_t *fault);
+
+/* No host speaks: the receiver may rest, and with it whatever it keeps awake, until a byte comes. That one, and one or
+ * two behind it, are lost. */
+void board_serial_rest(void);
+
 /* Shows an event to the world: a lamp, a pin that wakes another processor. */
 void board_signal(bool on);
 

@@ -18,6 +18,14 @@ void board_audio_stop(void);
 const int16_t *board_audio_peek(uint32_t *num_samples);
 void board_audio_consume(uint32_t num_samples);
 
+/* Whether the microphone can say by a pin that there is sound while everything else is off. */
+bool board_audio_can_wait(void);
+
+/* Stopped, it listens by itself from now on, and all that sound does not need is off: the core is woken (board_sleep
+ * returns) when there is some, and now and then. board_audio_start ends it. */
+void board_audio_wait(void);
+bool board_audio_heard_sound(void);
+
 /* Samples that were lost right before those that board_audio_peek gives; each is told once. */
 uint32_t board_audio_take_lost(void);
 

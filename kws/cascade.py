@@ -13,6 +13,7 @@ from kws.pipeline import Detection, Pipeline
 
 COMMAND_WINDOW_S = int(lib.KWS_COMMAND_WINDOW_MS) / 1000
 """Commands are listened for so long after a wake word, where nobody says otherwise."""
+MOST_WINDOW_MS = 86_400_000
 
 
 class Cascade:
@@ -53,9 +54,9 @@ class Cascade:
                 f"{wake.name} listens at {self.sample_rate_hz} Hz and {commands.name} at {both[1].sample_rate_hz} Hz: "
                 "expected one rate"
             )
-        self._window_samples = round(window_s * self.sample_rate_hz)
-        if not 0 < self._window_samples < 1 << 32:
-            raise ConfigError(f"window of {window_s:g} s for commands: expected more than 0")
+        self._window_ms = round(1000 * window_s)
+        if not 0 < self._window_ms < MOST_WINDOW_MS:
+            raise ConfigError(f"window of {window_s:g} s for commands: expected more than 0, and less than a day")
         self.arena_bytes = max(pipeline.arena_bytes for pipeline in both)
         """Memory on any board, in bytes: they take turns in it."""
         self._hop_samples = min(pipeline.hop_samples for pipeline in both)
@@ -80,7 +81,7 @@ class Cascade:
     def reset(self) -> None:
         """Forget all audio heard so far."""
         check(
-            lib.kws_door_cascade_init(self._door, self._point, self._window_samples, self._arena, self.arena_bytes),
+            lib.kws_door_cascade_init(self._door, self._point, self._window_ms, self._arena, self.arena_bytes),
             "bundle",
         )
 

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+enum {
+    MS_PER_S = 1000
+};
+
 static void on_stage(void *user, kws_stage_t stage, bool begins)
 {
     const kws_cascade_t *self = user;
@@ -43,10 +47,13 @@ static kws_status_t begin(kws_cascade_t *self, const kws_bundle_t *bundle)
                                         .on_frame = self->hooks.on_frame != NULL ? on_frame : NULL,
                                         .on_scores = self->hooks.on_scores != NULL ? on_scores : NULL,
                                         .on_event = on_event};
+    const kws_status_t status =
+        kws_pipeline_init(&self->pipeline, bundle, is_wake ? self->config.operating_point : -1, &hooks,
+                          self->arena_base, self->arena_bytes);
+    const uint64_t rate_hz = self->pipeline.features_config.sample_rate_hz;
     self->began = self->position;
-    self->window_left = is_wake ? 0u : self->config.window_samples;
-    return kws_pipeline_init(&self->pipeline, bundle, is_wake ? self->config.operating_point : -1, &hooks,
-                             self->arena_base, self->arena_bytes);
+    self->window_left = is_wake ? 0u : (uint32_t)(rate_hz * self->config.window_ms / MS_PER_S);
+    return status;
 }
 
 int64_t kws_cascade_arena_bytes(const kws_cascade_config_t *config)
@@ -71,7 +78,7 @@ kws_status_t kws_cascade_init(kws_cascade_t *self, const kws_cascade_config_t *c
     }
     uint32_t rate_hz = 0u;
     if (config->commands != NULL) { /* tried now: later beginnings cannot fail */
-        if (config->window_samples == 0u) {
+        if (config->window_ms == 0u) {
             return KWS_ERROR_ARGUMENT;
         }
         const kws_status_t status = begin(self, config->commands);

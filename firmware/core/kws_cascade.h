@@ -2,7 +2,7 @@
 /* A wake word, then commands: two bundles that hear one stream in turn.
  *
  * The pipeline of the wake word hears until it has an event. From the very next sample on the pipeline of the commands
- * hears, for window_samples; then that of the wake word again. Each begins as if there had been silence before, and both
+ * hears, for window_ms; then that of the wake word again. Each begins as if there had been silence before, and both
  * live in one arena, as large as the larger of them needs. With one bundle only (commands is NULL) this is kws_pipeline.
  * Results do not depend on how the audio was cut into chunks. */
 #ifndef KWS_CASCADE_H
@@ -22,7 +22,7 @@ typedef struct {
     const kws_bundle_t *wake;
     const kws_bundle_t *commands; /* or NULL */
     int32_t operating_point;      /* of the wake word: an index, or negative for the bundle's default */
-    uint32_t window_samples;      /* commands are listened for so long; not 0 when there are commands */
+    uint32_t window_ms;           /* commands are listened for so long; not 0 when there are commands */
 } kws_cascade_config_t;
 
 typedef struct {

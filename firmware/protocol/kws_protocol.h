@@ -18,7 +18,7 @@ extern "C" {
 
 enum {
     KWS_SERIAL_BAUD = 921600,
-    KWS_PROTOCOL_VERSION = 3, /* boards and hosts of different versions refuse to work together */
+    KWS_PROTOCOL_VERSION = 4, /* boards and hosts of different versions refuse to work together */
     KWS_AUDIO_PACKET_SAMPLES =
         56, /* most samples in one AUDIO message: few, so that a small buffer holds several */
     KWS_PROTOCOL_MAX_LABELS =
@@ -65,6 +65,23 @@ typedef struct {
     uint16_t reserved;
 } kws_message_hello_t;
 
+/* Why a board started: as board_reset_t. */
+typedef enum {
+    KWS_RESET_UNKNOWN = 0,
+    KWS_RESET_POWER = 1,
+    KWS_RESET_PIN = 2,
+    KWS_RESET_SOFTWARE = 3,
+    KWS_RESET_WATCHDOG = 4,
+    KWS_RESET_LOCKUP = 5
+} kws_reset_t;
+
+typedef struct {
+    uint32_t exception; /* the processor's number of it */
+    uint32_t status;    /* the processor's fault status register */
+    uint32_t pc;        /* where; 0 = unknown */
+    uint32_t lr;
+} kws_message_fault_t;
+
 typedef struct {
     uint16_t version; /* stays first in every version */
     uint16_t reserved;
@@ -80,6 +97,8 @@ typedef struct {
     uint16_t num_features;
     uint16_t num_labels;
     char board[KWS_BOARD_NAME_BYTES]; /* NUL-terminated */
+    uint32_t reset;                   /* kws_reset_t of this start */
+    kws_message_fault_t fault;        /* what ended the run before; exception 0 = none */
 } kws_message_info_t;
 
 typedef struct {
@@ -155,13 +174,6 @@ typedef struct {
     uint32_t error; /* kws_link_error_t */
     uint32_t detail;
 } kws_message_error_t;
-
-typedef struct {
-    uint32_t exception; /* the processor's number of it */
-    uint32_t status;    /* the processor's fault status register */
-    uint32_t pc;        /* where; 0 = unknown */
-    uint32_t lr;
-} kws_message_fault_t;
 
 typedef struct {
     uint64_t sample_index; /* kws_event_t */

@@ -76,8 +76,12 @@ def _watch(board: Board, operating_point: int | None, limit_s: float | None, con
 
     rate = board.info.sample_rate_hz
     console.print(
-        f"{board.info.board}, {board.info.clock_hz / 1e6:g} MHz: {', '.join(board.info.labels)}", highlight=False
+        f"{board.info.board}, {board.info.clock_hz / 1e6:g} MHz, started by {board.info.started_by}: "
+        f"{', '.join(board.info.labels)}",
+        highlight=False,
     )
+    if board.info.last_fault:
+        console.print(f"[yellow]it crashed before: {board.info.last_fault}[/]", highlight=False)
     tally, shown_at = _Tally(), 0
     # Ctrl-C is how a person ends it.
     with suppress(KeyboardInterrupt), Live(console=console, transient=True, auto_refresh=False) as live:

@@ -11,13 +11,13 @@ static void log_event(void *user, const kws_event_t *event)
     ++self->num_events;
 }
 
-kws_status_t kws_door_cascade_init(kws_door_cascade_t *self, int32_t operating_point, uint32_t window_samples,
+kws_status_t kws_door_cascade_init(kws_door_cascade_t *self, int32_t operating_point, uint32_t window_ms,
                                    void *arena, uint32_t arena_bytes)
 {
     const kws_cascade_config_t config = {.wake = &self->wake,
                                          .commands = &self->commands,
                                          .operating_point = operating_point,
-                                         .window_samples = window_samples};
+                                         .window_ms = window_ms};
     const kws_pipeline_hooks_t hooks = {.user = self, .on_event = log_event};
     return kws_cascade_init(&self->cascade, &config, &hooks, arena, arena_bytes);
 }

@@ -15,7 +15,7 @@ typedef struct {
 } kws_door_cascade_t;
 
 /* self->wake and self->commands are open. */
-kws_status_t kws_door_cascade_init(kws_door_cascade_t *self, int32_t operating_point, uint32_t window_samples,
+kws_status_t kws_door_cascade_init(kws_door_cascade_t *self, int32_t operating_point, uint32_t window_ms,
                                    void *arena, uint32_t arena_bytes);
 /* Feeds samples; the events restart at 0. */
 void kws_door_cascade_feed(kws_door_cascade_t *self, const int16_t *samples, uint32_t num_samples);

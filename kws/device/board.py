@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.core import ffi, lib, status_text
-from kws.device.link import Link
+from kws.device.link import WAKING_BYTES, Link, describe_fault
 from kws.device.microphone import MicrophoneResult, collect_sound
 from kws.device.monitor import Moment, moments
 from kws.device.protocol import pack
@@ -46,6 +46,10 @@ class BoardInfo:
     """Memory this bundle needs."""
     static_bytes: int
     """RAM of data and buffers, without stack and arena; 0 = unknown."""
+    started_by: str
+    """``power``, ``pin``, ``software``, ``watchdog``, ``lockup`` or ``unknown``."""
+    last_fault: str
+    """The fault that ended the run before, in words; empty when it ended otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +123,10 @@ class Board:
     def _hello(self) -> BoardInfo:
         self._link.state = lambda: "greeting it"
         packet = self._link.ask(
-            lib.KWS_MESSAGE_HELLO, pack("hello", version=lib.KWS_PROTOCOL_VERSION), lib.KWS_MESSAGE_INFO
+            lib.KWS_MESSAGE_HELLO,
+            pack("hello", version=lib.KWS_PROTOCOL_VERSION),
+            lib.KWS_MESSAGE_INFO,
+            preamble=WAKING_BYTES,
         )
         self._link.adopt_session(packet.session)
         version = int.from_bytes(packet.payload[:2], "little")
@@ -134,6 +141,8 @@ class Board:
             board=ffi.string(info.board).decode(errors="replace"),
             protocol_version=version,
             labels=tuple(self._label(index) for index in range(info.num_labels)),
+            started_by=_RESETS[info.reset] if info.reset < len(_RESETS) else "unknown",
+            last_fault=describe_fault(info.fault) if info.fault.exception else "",
             **{name: int(getattr(info, name)) for name in _INFO_NUMBERS},
         )
 
@@ -361,6 +370,8 @@ class Board:
             on_progress(sender.drained_samples)
 
 
+_RESETS = ("unknown", "power", "pin", "software", "watchdog", "lockup")
+"""By ``kws_reset_t``."""
 _INFO_NUMBERS = (
     "clock_hz",
     "bundle_crc32",

@@ -26,7 +26,7 @@ from kws.errors import BoardRefusedError, DeviceError
 
 _CHIPS = FIRMWARE / "emulator" / "chip"
 _BUILT = places.build_folder() / "emulator"
-_SHARED = ("main", "sound", "core", "exceptions", "private", "timeline")
+_SHARED = ("main", "glitch", "sound", "core", "exceptions", "private", "timeline")
 _CC_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
 
 
@@ -54,6 +54,12 @@ class ChipReport:
     """That the microphone gave; 16-bit words of bits where it gives bits."""
     buffers_reused: int
     """Buffers of sound that were filled again before anybody read them."""
+    microphone_cycles: int
+    """With the microphone and its audio input on."""
+    crystal_cycles: int
+    """With the fast oscillator on that the microphone needs."""
+    receiver_cycles: int
+    """With the receiver of a UART on."""
     worst_latency_cycles: int
     """From an interrupt's request to its handler."""
     mistakes: int

@@ -26,6 +26,8 @@ RETRY_S = 0.25
 """An answer that takes longer is asked for again; doubled each time up to 1 s."""
 MAX_RETRY_S = 1.0
 READ_BYTES = 4096
+WAKING_BYTES = bytes(32)
+"""A board that rests may lose the first bytes that wake it: these mean nothing."""
 _SHOWN_CHARACTERS = 80
 FOREIGN_BYTES = 200
 """So much of what other firmware says is kept, to show it."""
@@ -88,10 +90,12 @@ class Link:
         """Send one message; its header acknowledges every record received so far."""
         self.send_all([(message_type, payload)])
 
-    def send_all(self, messages: Iterable[tuple[int, bytes]]) -> None:
+    def send_all(self, messages: Iterable[tuple[int, bytes]], *, preamble: bytes = b"") -> None:
         """Send messages, each a type and a payload, in one go."""
         number = self._next_record
-        line = b"".join(encode(kind, payload, session=self.session, number=number) for kind, payload in messages)
+        line = preamble + b"".join(
+            encode(kind, payload, session=self.session, number=number) for kind, payload in messages
+        )
         if not line:
             return
         try:
@@ -204,7 +208,7 @@ class Link:
 
     # -- questions ----------------------------------------------------------------------------------------------
 
-    def ask(self, request: int, payload: bytes, reply: int) -> Packet:
+    def ask(self, request: int, payload: bytes, reply: int, *, preamble: bytes = b"") -> Packet:
         """Send a request, again and again, until its reply comes; records that come before it are dropped.
 
         Raises
@@ -226,7 +230,7 @@ class Link:
             if now - asked_at > wait_s:
                 wait_s = min(2 * wait_s, MAX_RETRY_S) if asked_at else wait_s
                 asked_at = now
-                self.send(request, payload)
+                self.send_all([(request, payload)], preamble=preamble)
             packets = self.receive(0.02)
             for index, packet in enumerate(packets):
                 if packet.type == reply:
@@ -299,16 +303,17 @@ class Link:
         return DeviceError(f"the line to {self.name} broke while {self.state()}: {error}; is it still plugged in?")
 
     def _crashed(self, packet: Packet) -> DeviceError:
-        fault = packet.read("fault")
-        where = (
-            f"pc 0x{fault.pc:08x}, lr 0x{fault.lr:08x}; look the address up with arm-none-eabi-addr2line -e kws.elf"
-            if fault.pc
-            else "its stack overflowed; link the firmware with a larger KWS_STACK_BYTES"
-        )
-        return DeviceError(
-            f"{self.name} crashed while {self.state()}: exception {fault.exception}, "
-            f"status 0x{fault.status:08x}, {where}"
-        )
+        return DeviceError(f"{self.name} crashed while {self.state()}: {describe_fault(packet.read('fault'))}")
+
+
+def describe_fault(fault: Any) -> str:
+    """Return in words what a ``kws_message_fault_t`` says."""
+    where = (
+        f"pc 0x{fault.pc:08x}, lr 0x{fault.lr:08x}; look the address up with arm-none-eabi-addr2line -e kws.elf"
+        if fault.pc
+        else "its stack overflowed; link the firmware with a larger KWS_STACK_BYTES"
+    )
+    return f"exception {fault.exception}, status 0x{fault.status:08x}, {where}"
 
 
 def readable(data: bytes) -> str:

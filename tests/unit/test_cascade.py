@@ -40,7 +40,7 @@ def restated(wake: Bundle, commands: Bundle, samples: np.ndarray, window: int) -
     return events
 
 
-@pytest.mark.parametrize("window", [1, 1601, 12000, 30000])
+@pytest.mark.parametrize("window", [16, 1616, 12000, 30000])
 def test_each_hears_its_part_of_the_stream_from_its_beginning(
     streaming_bundle: Bundle, commands: Bundle, window: int
 ) -> None:

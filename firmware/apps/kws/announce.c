@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "announce.h"
 
-#include <string.h>
-
-#include "board.h"
-
 enum {
-    LINE_BYTES = 128
+    LINE_BYTES = 160
 };
 
 typedef struct {
@@ -33,6 +29,17 @@ static void add_number(line_t *line, uint32_t value)
     add(line, digits + at);
 }
 
+static void add_hex(line_t *line, uint32_t value)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[] = "0x00000000";
+    for (uint32_t at = sizeof text - 2u; at >= 2u; --at) {
+        text[at] = digits[value & 15u];
+        value >>= 4;
+    }
+    add(line, text);
+}
+
 static void send(line_t *line)
 {
     line->text[line->length++] = '\n';
@@ -53,27 +60,42 @@ static const char *name_of(board_reset_t why)
     }
 }
 
-void announce_start(const app_t *app, board_reset_t why)
+static void add_fault(line_t *line, const board_fault_t *fault)
+{
+    add(line, " after fault ");
+    add_number(line, fault->exception);
+    add(line, " at pc ");
+    add_hex(line, fault->pc);
+    add(line, " lr ");
+    add_hex(line, fault->lr);
+    add(line, " status ");
+    add_hex(line, fault->status);
+}
+
+void announce_start(const announce_t *what)
 {
     line_t line = {.length = 0};
     add(&line, "kws ");
     add(&line, board_name());
     add(&line, " started by ");
-    add(&line, name_of(why));
-    if (app->status != KWS_OK) {
+    add(&line, name_of(what->reset));
+    if (what->fault != NULL) {
+        add_fault(&line, what->fault);
+    }
+    if (what->status != KWS_OK) {
         add(&line, ", no model that it can run: status -");
-        add_number(&line, (uint32_t)-app->status);
+        add_number(&line, (uint32_t)-what->status);
     } else {
-        add(&line, app->microphone.runs ? ", listening" : ", waiting for a host");
+        add(&line, what->listens ? ", listening" : ", waiting for a host");
     }
     send(&line);
 }
 
-void announce_event(const app_t *app, const kws_event_t *event)
+void announce_event(const char *label, const kws_event_t *event)
 {
     line_t line = {.length = 0};
     add(&line, "event ");
-    add(&line, kws_bundle_label(&app->bundle, event->label));
+    add(&line, label);
     add(&line, " ");
     add_number(&line, event->score);
     add(&line, " ");

@@ -4,12 +4,21 @@
 #ifndef KWS_ANNOUNCE_H
 #define KWS_ANNOUNCE_H
 
-#include "app.h"
+#include "board.h"
+#include "kws_detection.h"
+#include "kws_status.h"
 
-/* "kws BOARD started by WHY, listening" or what keeps it from that. */
-void announce_start(const app_t *app, board_reset_t why);
+typedef struct {
+    board_reset_t reset;
+    const board_fault_t *fault; /* that the run before ended with, or NULL */
+    kws_status_t status;        /* of the pipeline */
+    bool listens;
+} announce_t;
+
+/* "kws BOARD started by WHY, listening", or what keeps it from that; what went wrong before stands between. */
+void announce_start(const announce_t *what);
 
 /* "event LABEL SCORE SAMPLE": the score 0 .. 255, the index of the sample modulo 2^32. */
-void announce_event(const app_t *app, const kws_event_t *event);
+void announce_event(const char *label, const kws_event_t *event);
 
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "board.h"
-#include "microphone.h"
 
 enum {
     SLICE_SAMPLES = 320 /* worth a call of the pipeline, when they do not complete a window */
@@ -25,8 +24,8 @@ static void on_frame(void *user, const int8_t *features)
     if ((self->wanted & KWS_WANTED_FEATURES) == 0u) {
         return;
     }
-    const uint32_t num_features = self->pipeline.features_config.num_features;
-    const kws_message_features_t message = {.frame_index = self->pipeline.frame_index};
+    const uint32_t num_features = self->cascade.pipeline.features_config.num_features;
+    const kws_message_features_t message = {.frame_index = self->cascade.pipeline.frame_index};
     kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_FEATURES, (uint32_t)sizeof message + num_features);
     kws_outbox_append(&self->link.outbox, &message, sizeof message);
     kws_outbox_append(&self->link.outbox, features, num_features);
@@ -38,7 +37,7 @@ static void on_scores(void *user, const kws_scores_t *scores)
     if ((self->wanted & KWS_WANTED_SCORES) == 0u) {
         return;
     }
-    const uint32_t num_labels = self->pipeline.decision_config.num_labels;
+    const uint32_t num_labels = self->cascade.pipeline.decision_config.num_labels;
     const kws_message_scores_t message = {.sample_index = scores->sample_index,
                                           .frame_index = scores->frame_index,
                                           .num_labels = (uint8_t)num_labels};
@@ -53,7 +52,10 @@ static void on_event(void *user, const kws_event_t *event)
     app_t *self = user;
     const kws_message_event_t message = {
         .sample_index = event->sample_index, .label = event->label, .score = event->score};
-    if (microphone_show_event(self, event)) {
+    self->event = *event;
+    self->label = kws_bundle_label(kws_cascade_bundle(&self->cascade), event->label);
+    self->event_due = true;
+    if (!self->has_host) {
         return;
     }
     kws_outbox_begin(&self->link.outbox, KWS_MESSAGE_EVENT, sizeof message);
@@ -68,6 +70,11 @@ static kws_status_t open_bundle(app_t *self)
         status = kws_bundle_open(&self->bundle, region.data, region.size_bytes);
     }
     if (status == KWS_OK) {
+        const uint32_t used = self->bundle.total_bytes;
+        if (kws_bundle_open(&self->commands, (const uint8_t *)region.data + used, region.size_bytes - used) !=
+            KWS_OK) {
+            self->commands.total_bytes = 0u;
+        }
         const int64_t needed = kws_pipeline_arena_bytes(&self->bundle);
         status = needed < 0 ? (kws_status_t)needed : KWS_OK;
         self->arena_needed_bytes = needed < 0 ? 0u : (uint32_t)needed;
@@ -83,13 +90,19 @@ static kws_status_t start_pipeline(app_t *self, int32_t operating_point)
                                         .on_scores = on_scores,
                                         .on_event = on_event};
     const board_memory_t arena = board_arena();
-    const kws_status_t status = kws_pipeline_init(&self->pipeline, &self->bundle, operating_point, &hooks,
-                                                  arena.data, arena.size_bytes);
+    const bool in_turns = !self->has_host && self->commands.total_bytes > 0u;
+    const kws_cascade_config_t config = {.wake = &self->bundle,
+                                         .commands = in_turns ? &self->commands : NULL,
+                                         .operating_point = operating_point,
+                                         .window_ms = KWS_COMMAND_WINDOW_MS};
+    const kws_status_t status =
+        kws_cascade_init(&self->cascade, &config, &hooks, arena.data, arena.size_bytes);
     if (status != KWS_OK) {
         return status;
     }
-    const bool fits_messages = self->pipeline.decision_config.num_labels <= KWS_PROTOCOL_MAX_LABELS &&
-                               self->pipeline.features_config.num_features <= KWS_PROTOCOL_MAX_FEATURES;
+    const bool fits_messages =
+        self->cascade.pipeline.decision_config.num_labels <= KWS_PROTOCOL_MAX_LABELS &&
+        self->cascade.pipeline.features_config.num_features <= KWS_PROTOCOL_MAX_FEATURES;
     return fits_messages ? KWS_OK : KWS_ERROR_UNSUPPORTED;
 }
 
@@ -110,33 +123,19 @@ void app_init(app_t *self)
 {
     memset(self, 0, sizeof *self);
     kws_link_init(&self->link, self->outbox, BOARD_OUTBOX_BYTES);
+    self->reset = board_take_reset_reason();
+    self->has_fault = board_take_fault(&self->fault);
     self->status = open_bundle(self);
     if (self->status != KWS_OK) {
         self->bundle.total_bytes = 0u; /* nothing to start */
     }
-    app_listen(self);
-}
-
-void app_listen(app_t *self)
-{
-    self->has_host = false;
-    self->wanted = 0u;
-    app_start(self, -1);
-    microphone_listen(self);
-}
-
-bool app_is_alive(app_t *self)
-{
-    const bool alive = !self->microphone.runs || self->microphone.heard_something;
-    self->microphone.heard_something = false;
-    return alive;
 }
 
 /* It completes at most one frame, that at most one decision, and that at most one event; and a DRAINED behind them. */
 uint32_t app_slice_record_bytes(const app_t *self)
 {
-    const uint32_t num_labels = self->pipeline.decision_config.num_labels;
-    const uint32_t num_features = self->pipeline.features_config.num_features;
+    const uint32_t num_labels = self->cascade.pipeline.decision_config.num_labels;
+    const uint32_t num_features = self->cascade.pipeline.features_config.num_features;
     return kws_outbox_record_bytes((uint32_t)sizeof(kws_message_features_t) + num_features) +
            kws_outbox_record_bytes((uint32_t)sizeof(kws_message_scores_t) + 2u * num_labels) +
            kws_outbox_record_bytes(sizeof(kws_message_event_t)) +
@@ -145,14 +144,11 @@ uint32_t app_slice_record_bytes(const app_t *self)
 
 bool app_feed(app_t *self)
 {
-    if (self->microphone.runs) {
-        return microphone_feed(self);
-    }
     if (self->status != KWS_OK || kws_outbox_room(&self->link.outbox) < app_slice_record_bytes(self)) {
         return false;
     }
     /* A window waits for its last sample and no longer; crumbs before that would cost a call each. */
-    const uint32_t wanted = kws_audio_framer_wanted(&self->pipeline.audio);
+    const uint32_t wanted = kws_audio_framer_wanted(&self->cascade.pipeline.audio);
     const uint32_t enough = (wanted < SLICE_SAMPLES) ? wanted : SLICE_SAMPLES;
     if (kws_audio_ring_available(&self->audio) < enough && !self->flush_due) {
         return false;
@@ -165,7 +161,7 @@ bool app_feed(app_t *self)
         num_samples = until_flush; /* what came behind the FLUSH is not heard before its DRAINED is told */
     }
     self->audio_crc32 = kws_crc32(self->audio_crc32, samples, num_samples * sizeof samples[0]);
-    kws_pipeline_feed(&self->pipeline, samples, num_samples);
+    kws_cascade_feed(&self->cascade, samples, num_samples);
     kws_audio_ring_consume(&self->audio, num_samples);
     if (self->flush_due && self->audio.read == self->flush_position) {
         const kws_message_drained_t message = {.position = self->flush_position, .crc32 = self->audio_crc32};

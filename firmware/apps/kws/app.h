@@ -6,8 +6,9 @@
  *   main.c        start, sleep, faults
  *   loop.c        the order of work
  *   requests.c    what the host asks and what it is answered
+ *   listen.c      the board's own microphone instead of the host's audio; the product without a host
  *   app.c         the pipeline between the audio ring and the outbox
- *   microphone.c  the board's own microphone instead of the host's audio
+ *   microphone.c  sound without offset, settled
  *   announce.c    lines of text while there is no host
  *   kws_link.c    the board's end of the serial line
  *   statistics.c  cycles per stage */
@@ -16,31 +17,32 @@
 
 #include "board.h"
 #include "board_config.h"
-#include "kws_dc_blocker.h"
+#include "kws_cascade.h"
 #include "kws_link.h"
-#include "kws_pipeline.h"
+#include "microphone.h"
 #include "statistics.h"
 
 typedef struct {
-    kws_dc_blocker_t dc_blocker;
-    uint32_t settling;    /* samples still to be thrown away */
-    uint32_t position;    /* samples heard, lost ones included; of the next one */
-    uint32_t signal_left; /* samples until the event is no longer shown */
-    bool runs;
-    bool heard_something; /* since the watchdog was fed last */
-} microphone_t;
-
-typedef struct {
     kws_bundle_t bundle;
-    kws_pipeline_t pipeline;
-    kws_status_t status; /* of the last start of the pipeline; it runs only when KWS_OK */
+    kws_bundle_t commands; /* behind the bundle in its region; total_bytes is 0 when there are none */
+    kws_cascade_t cascade; /* of the bundle alone while there is a host */
+    kws_status_t status;   /* of the last start of the pipeline; it runs only when KWS_OK */
     uint32_t arena_needed_bytes;
     kws_audio_ring_t audio; /* its `written` counts the samples accepted, its `read` those consumed */
     kws_link_t link;
     statistics_t statistics;
     microphone_t microphone;
-    bool has_host;   /* it speaks the protocol: no lines of text */
-    uint32_t wanted; /* KWS_WANTED_... */
+    kws_event_t event;    /* the newest, while event_due */
+    const char *label;    /* of it */
+    bool event_due;       /* to be shown by who fed the pipeline */
+    bool waits_for_sound; /* the microphone is off until there is some */
+    board_reset_t reset;  /* why the board started */
+    board_fault_t fault;  /* what ended the run before, while has_fault */
+    bool has_fault;
+    uint32_t signal_left; /* samples until the event is no longer shown */
+    uint32_t quiet_left;  /* samples until the receiver may rest: no host has spoken */
+    bool has_host;        /* it speaks the protocol: no lines of text */
+    uint32_t wanted;      /* KWS_WANTED_... */
     uint32_t poll_token;
     uint32_t told_allowed; /* samples that the host knows it may send */
     uint32_t audio_crc32;  /* of the samples consumed */
@@ -53,14 +55,8 @@ typedef struct {
     uint8_t outbox[BOARD_OUTBOX_BYTES];
 } app_t;
 
-/* Opens the bundle and starts the pipeline; what goes wrong is told to the host when it asks. */
+/* Opens the bundle; what goes wrong is told to the host when it asks. */
 void app_init(app_t *self);
-
-/* No host, or none any more: listens to the board's microphone, if there is one. */
-void app_listen(app_t *self);
-
-/* Whether all goes on that should: what the watchdog is fed for. */
-bool app_is_alive(app_t *self);
 
 /* Room in the outbox for all that one slice of audio can produce. */
 uint32_t app_slice_record_bytes(const app_t *self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 #include "board.h"
+#include "listen.h"
 #include "loop.h"
 
 enum {
@@ -20,9 +21,10 @@ int main(int argc, char **argv)
 {
     board_init(KWS_SERIAL_BAUD, argc, argv);
     app_init(&app);
+    listen_alone(&app);
     board_watchdog_start(WATCHDOG_MS);
     for (;;) {
-        if (app_is_alive(&app)) {
+        if (listen_is_alive(&app)) {
             board_watchdog_feed();
         }
         const bool worked = loop_step(&app);

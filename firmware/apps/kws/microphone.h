@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board's own microphone in front of the pipeline: its offset taken away, its start thrown away, losses told. Boards without one link no_microphone.c. */
+/* Sound from the board's microphone: its offset taken away, its start thrown away, losses told. */
 #ifndef KWS_APP_MICROPHONE_H
 #define KWS_APP_MICROPHONE_H
 
-#include "app.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* Starts the microphone at the bundle's rate; the stream's sample 0 is the first after settling. False: there is none
- * that could. */
-bool microphone_start(app_t *app);
-void microphone_stop(app_t *app);
+#include "kws_dc_blocker.h"
 
-/* Gives the pipeline what has come, or a part of it. True when it did. */
-bool microphone_feed(app_t *app);
+typedef struct {
+    kws_dc_blocker_t dc_blocker;
+    uint32_t settling; /* samples still to be thrown away */
+    uint32_t position; /* samples given, lost ones included; of the next one */
+    bool runs;
+    bool heard_something; /* since somebody last set this to false */
+} microphone_t;
 
-/* Without a host: listens, and says so. */
-void microphone_listen(app_t *app);
+/* Starts it; position 0 is the first sample after settling. False: there is none that could at this rate. */
+bool microphone_start(microphone_t *self, uint32_t sample_rate_hz, uint32_t settling_ms);
+void microphone_stop(microphone_t *self);
 
-/* Shows an event on the board for a while, if it was heard here. True when there is no host to be told of it: then it was
- * told in words. */
-bool microphone_show_event(app_t *app, const kws_event_t *event);
+/* Up to max_samples of sound; none when none has come. *lost: samples missing right before them. */
+uint32_t microphone_take(microphone_t *self, int16_t *samples, uint32_t max_samples, uint32_t *lost);
 
 #endif

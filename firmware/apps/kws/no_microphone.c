@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For boards without a microphone: audio comes from the host only. */
-#include "microphone.h"
+#include "listen.h"
 
-bool microphone_start(app_t *app)
+void listen_alone(app_t *app)
+{
+    app->has_host = false;
+    app->wanted = 0u;
+    app_start(app, -1);
+}
+
+bool listen_start(app_t *app)
 {
     (void)app;
     return false;
 }
 
-void microphone_stop(app_t *app)
+void listen_stop(app_t *app)
 {
     (void)app;
 }
 
-bool microphone_feed(app_t *app)
+bool listen_feed(app_t *app)
 {
     (void)app;
     return false;
 }
 
-void microphone_listen(app_t *app)
+bool listen_is_alive(app_t *app)
 {
     (void)app;
-}
-
-bool microphone_show_event(app_t *app, const kws_event_t *event)
-{
-    (void)app;
-    (void)event;
-    return false;
+    return true;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "board.h"
-#include "microphone.h"
+#include "listen.h"
 
 enum {
     /* Kept free of audio in the receive buffer, for requests that come on top of it. */
@@ -20,6 +20,12 @@ typedef struct {
     uint32_t payload_bytes;
     kws_packet_header_t header;
 } request_t;
+
+_Static_assert(KWS_RESET_POWER == (int)BOARD_RESET_POWER && KWS_RESET_PIN == (int)BOARD_RESET_PIN &&
+                   KWS_RESET_SOFTWARE == (int)BOARD_RESET_SOFTWARE &&
+                   KWS_RESET_WATCHDOG == (int)BOARD_RESET_WATCHDOG &&
+                   KWS_RESET_LOCKUP == (int)BOARD_RESET_LOCKUP,
+               "told as they are");
 
 /* The host may send up to here: what fits the audio ring, and, while the pipeline keeps the main loop from
  * looking, the buffer that the interrupt fills. */
@@ -70,14 +76,21 @@ static void serve_hello(app_t *self, const request_t *request)
                                   .bundle_status = self->status,
                                   .arena_bytes = board_arena().size_bytes,
                                   .arena_needed_bytes = self->arena_needed_bytes,
-                                  .static_bytes = board_static_bytes()};
+                                  .static_bytes = board_static_bytes(),
+                                  .reset = (uint32_t)self->reset};
+    if (self->has_fault) {
+        message.fault = (kws_message_fault_t){.exception = self->fault.exception,
+                                              .status = self->fault.status,
+                                              .pc = self->fault.pc,
+                                              .lr = self->fault.lr};
+    }
     copy_text(message.board, board_name(), sizeof message.board);
     if (self->status == KWS_OK) {
-        message.sample_rate_hz = self->pipeline.features_config.sample_rate_hz;
-        message.window_samples = self->pipeline.features_config.window_samples;
-        message.hop_samples = self->pipeline.features_config.hop_samples;
-        message.num_features = self->pipeline.features_config.num_features;
-        message.num_labels = self->pipeline.decision_config.num_labels;
+        message.sample_rate_hz = self->cascade.pipeline.features_config.sample_rate_hz;
+        message.window_samples = self->cascade.pipeline.features_config.window_samples;
+        message.hop_samples = self->cascade.pipeline.features_config.hop_samples;
+        message.num_features = self->cascade.pipeline.features_config.num_features;
+        message.num_labels = self->cascade.pipeline.decision_config.num_labels;
     }
     kws_link_send(&self->link, KWS_MESSAGE_INFO, &message, sizeof message);
 }
@@ -100,11 +113,15 @@ static void serve_reset(app_t *self, const request_t *request)
 {
     kws_message_reset_t reset;
     memcpy(&reset, request->payload, sizeof reset);
+    if (request->header.session == self->link.session) { /* sent again: the answer was late or lost */
+        send_status(self);
+        return;
+    }
     kws_link_begin_session(&self->link, request->header.session);
-    microphone_stop(self);
+    listen_stop(self);
     self->wanted = reset.wanted;
     app_start(self, reset.operating_point);
-    if ((reset.wanted & KWS_WANTED_MICROPHONE) != 0u && self->status == KWS_OK && !microphone_start(self)) {
+    if ((reset.wanted & KWS_WANTED_MICROPHONE) != 0u && self->status == KWS_OK && !listen_start(self)) {
         self->status = KWS_ERROR_UNSUPPORTED; /* until the next RESET */
     }
     send_status(self);
@@ -171,8 +188,7 @@ static void serve_goodbye(app_t *self, const request_t *request)
 {
     (void)request;
     kws_link_begin_session(&self->link, 0u);
-    microphone_stop(self);
-    app_listen(self);
+    listen_alone(self);
 }
 
 static void serve_statistics(app_t *self, const request_t *request)
@@ -180,8 +196,8 @@ static void serve_statistics(app_t *self, const request_t *request)
     (void)request;
     kws_message_statistics_t message;
     statistics_write(&self->statistics, &message);
-    message.frames = self->pipeline.frame_index;
-    message.gated_frames = self->pipeline.gated_frames;
+    message.frames = self->cascade.pipeline.frame_index;
+    message.gated_frames = self->cascade.pipeline.gated_frames;
     kws_link_send(&self->link, KWS_MESSAGE_STATISTICS_REPORT, &message, sizeof message);
 }
 
@@ -241,7 +257,7 @@ static void greet(app_t *self)
     if (!self->has_host) {
         const uint8_t end_of_text = 0u;
         board_serial_write(&end_of_text, 1);
-        microphone_stop(self);
+        listen_stop(self);
         self->has_host = true;
     }
 }

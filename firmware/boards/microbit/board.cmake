@@ -3,6 +3,7 @@
 set(KWS_BOARD_TOOLCHAIN mcu/armv6m/toolchain.cmake)
 set(KWS_BOARD_SOURCES
     boards/microbit/board.c
+    mcu/armv7em/board_cortex_m.c
     mcu/armv7em/cortex_m.c
     mcu/armv7em/startup.c
     mcu/nrf51/uart.c

@@ -10,7 +10,8 @@ const nrf52_board_t nrf52_board = {
     .lamp_pin = NRF52_PIN(0, 13), /* yellow */
     .lamp_on_high = true,
     .event_pin = NRF52_PIN(1, 11), /* D2 */
-    .has_dcdc = false,             /* we do not know for sure that the coil is there */
+    .wake_pin = NRF52_NO_PIN,
+    .has_dcdc = false, /* we do not know for sure that the coil is there */
     .microphone =
         {
             .clock_pin = NRF52_PIN(0, 26),

@@ -9,6 +9,7 @@ const nrf52_board_t nrf52_board = {
     .lamp_pin = NRF52_PIN(0, 13), /* LED1 */
     .lamp_on_high = false,
     .event_pin = NRF52_PIN(0, 29), /* Arduino A3 */
+    .wake_pin = NRF52_NO_PIN,
     .has_dcdc = true,
     .microphone =
         {

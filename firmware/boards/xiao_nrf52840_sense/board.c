@@ -10,6 +10,7 @@ const nrf52_board_t nrf52_board = {
     .lamp_pin = NRF52_PIN(0, 26), /* red */
     .lamp_on_high = false,
     .event_pin = NRF52_PIN(0, 2), /* D0 */
+    .wake_pin = NRF52_NO_PIN,
     .has_dcdc = true,
     .microphone =
         {

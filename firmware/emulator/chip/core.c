@@ -67,6 +67,11 @@ bool memory_write(uint32_t address, const void *bytes, size_t num_bytes)
     return uc_mem_write(core.engine, address, bytes, num_bytes) == UC_ERR_OK;
 }
 
+void core_forget_code(uint32_t address, size_t num_bytes)
+{
+    uc_ctl_remove_cache(core.engine, (uint64_t)address, (uint64_t)address + num_bytes);
+}
+
 uint32_t core_load(uint32_t address)
 {
     uint32_t value = 0;

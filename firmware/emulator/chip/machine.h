@@ -55,6 +55,24 @@ void alarm_set(alarm_t *alarm, uint64_t at);
 uint64_t alarm_next(void); /* when the first of them rings */
 void alarms_ring(void);    /* all that are due */
 
+/* How long something has been on. */
+typedef struct {
+    bool on;
+    uint64_t since, before;
+} duty_t;
+
+void duty_set(duty_t *duty, bool on);
+uint64_t duty_cycles(const duty_t *duty);
+
+/* What draws current beside the core; each chip keeps its own. */
+typedef struct {
+    duty_t microphone; /* and the audio input behind it */
+    duty_t crystal;    /* the fast oscillator that its clock, or a serial line, needs */
+    duty_t receiver;   /* of the serial line */
+} duties_t;
+
+extern duties_t duties;
+
 /* ---- core (core.c) ---- */
 
 typedef struct {
@@ -85,6 +103,8 @@ bool core_is_asleep(void);
 /* Memory as the core and DMA see it. False when there is none. */
 bool memory_read(uint32_t address, void *bytes, size_t num_bytes);
 bool memory_write(uint32_t address, const void *bytes, size_t num_bytes);
+/* Code that has run already was changed there. */
+void core_forget_code(uint32_t address, size_t num_bytes);
 
 /* ---- peripherals (nrf52840.c, stm32f407.c): the core's loads and stores beyond memory ---- */
 
@@ -97,6 +117,8 @@ void soc_write_narrow(uint32_t address, unsigned size, uint32_t value); /* bytes
 bool soc_flash_write_allowed(uint64_t *stall_cycles);
 void soc_request_reset(uint32_t reset_reason);
 bool soc_take_reset(uint32_t *reset_reason); /* was one requested? */
+
+void soc_drive_pin(unsigned pin, bool high); /* an input, from outside */
 
 typedef struct {
     uint64_t samples;

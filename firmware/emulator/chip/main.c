@@ -24,10 +24,11 @@ enum {
 };
 
 static struct {
-    const char *image, *sound, *load, *flash_out, *bits_out, *report;
-    double seconds, offset, transient, sensitivity_db;
+    const char *image, *sound, *load, *flash_out, *bits_out, *report, *glitch;
+    double seconds, offset, transient, sensitivity_db, wake_level_dbfs;
+    int wake_pin;
     bool tcp, usb, pins, loops, paced, quiet;
-} options = {.seconds = 1e9};
+} options = {.seconds = 1e9, .wake_pin = -1, .wake_level_dbfs = -40.0};
 
 /* ---- mistakes ---- */
 
@@ -225,6 +226,9 @@ static void parse(int argc, char **argv)
                                          {"offset", required_argument, NULL, 'c'},
                                          {"transient", required_argument, NULL, 'e'},
                                          {"sensitivity-db", required_argument, NULL, 'd'},
+                                         {"wake-pin", required_argument, NULL, 'w'},
+                                         {"wake-level-dbfs", required_argument, NULL, 'v'},
+                                         {"glitch", required_argument, NULL, 'g'},
                                          {NULL, 0, NULL, 0}};
     for (int letter; (letter = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         switch (letter) {
@@ -243,14 +247,19 @@ static void parse(int argc, char **argv)
         case 'e': options.transient = strtod(optarg, NULL); break;
         case 'd': options.sensitivity_db = strtod(optarg, NULL); break;
         case 'j': options.report = optarg; break;
+        case 'w': options.wake_pin = atoi(optarg); break;
+        case 'v': options.wake_level_dbfs = strtod(optarg, NULL); break;
+        case 'g': options.glitch = optarg; break;
         default: exit(2);
         }
     }
     if (optind != argc - 1) {
-        fprintf(stderr, "usage: EMULATOR [--sound FILE.wav [--loop]] [--load FILE@ADDRESS] [--seconds S] "
-                        "[--tcp] [--usb] [--pins] "
-                        "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] "
-                        "[--offset N] [--transient N] [--sensitivity-db D] IMAGE.elf\n");
+        fprintf(stderr,
+                "usage: EMULATOR [--sound FILE.wav [--loop]] [--load FILE@ADDRESS] [--seconds S] "
+                "[--tcp] [--usb] [--pins] "
+                "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] "
+                "[--offset N] [--transient N] [--sensitivity-db D] [--wake-pin N [--wake-level-dbfs D]] "
+                "[--glitch ADDRESS=HALFWORD@SECONDS] IMAGE.elf\n");
         exit(2);
     }
     options.image = argv[optind];
@@ -277,16 +286,19 @@ static void write_report(void)
 {
     FILE *out = fopen(options.report, "w");
     must(out != NULL, options.report);
-    fprintf(out,
-            "{\"chip\": \"%s\", \"clock_hz\": %u, \"cycles\": %llu, \"sleep_cycles\": %llu, "
-            "\"instructions\": %llu, \"microphone_samples\": %llu, \"buffers_reused\": %llu, "
-            "\"worst_latency_cycles\": %llu, \"mistakes\": %u}\n",
-            CHIP.name, CHIP.core_hz, (unsigned long long)machine_cycles,
-            (unsigned long long)core_statistics.sleep_cycles,
-            (unsigned long long)core_statistics.instructions,
-            (unsigned long long)microphone_statistics.samples,
-            (unsigned long long)microphone_statistics.buffers_reused,
-            (unsigned long long)core_statistics.late_cycles_worst, num_mistakes);
+    fprintf(
+        out,
+        "{\"chip\": \"%s\", \"clock_hz\": %u, \"cycles\": %llu, \"sleep_cycles\": %llu, "
+        "\"instructions\": %llu, \"microphone_samples\": %llu, \"buffers_reused\": %llu, "
+        "\"microphone_cycles\": %llu, \"crystal_cycles\": %llu, \"receiver_cycles\": %llu, "
+        "\"worst_latency_cycles\": %llu, \"mistakes\": %u}\n",
+        CHIP.name, CHIP.core_hz, (unsigned long long)machine_cycles,
+        (unsigned long long)core_statistics.sleep_cycles, (unsigned long long)core_statistics.instructions,
+        (unsigned long long)microphone_statistics.samples,
+        (unsigned long long)microphone_statistics.buffers_reused,
+        (unsigned long long)duty_cycles(&duties.microphone), (unsigned long long)duty_cycles(&duties.crystal),
+        (unsigned long long)duty_cycles(&duties.receiver),
+        (unsigned long long)core_statistics.late_cycles_worst, num_mistakes);
     must(fclose(out) == 0, options.report);
 }
 
@@ -310,6 +322,12 @@ int main(int argc, char **argv)
     if (options.bits_out != NULL) {
         sound_keep_bits(options.bits_out);
     }
+    if (options.wake_pin >= 0) {
+        sound_wake_pin((unsigned)options.wake_pin, options.wake_level_dbfs);
+    }
+    if (options.glitch != NULL) {
+        glitch_plan(options.glitch);
+    }
     if (options.tcp) {
         serial_open();
     }
@@ -323,12 +341,14 @@ int main(int argc, char **argv)
     while (on && machine_cycles < end && num_mistakes < 100) {
         const uint64_t slice_end = machine_cycles + CHIP.core_hz / 1000;
         core_run(slice_end < end ? slice_end : end);
+        sound_pass(0.001);
         uint32_t reason = 0;
         if (soc_take_reset(&reason)) {
             if (!options.quiet) {
                 fprintf(stderr, "%12.6f s  reset, reason %x\n", (double)machine_cycles / CHIP.core_hz,
                         reason);
             }
+            glitch_undo();
             soc_reset(reason);
             core_reset();
         } else if (machine_cycles < slice_end && machine_cycles < end) {

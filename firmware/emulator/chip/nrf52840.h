@@ -53,6 +53,8 @@ uint32_t errata_register(uint32_t offset); /* of the undocumented page 0x4006E00
 /* nrf52840_gpio.c */
 typedef struct {
     uint32_t out, dir, pin_cnf[32];
+    uint32_t latch;
+    uint32_t driven, level; /* from outside */
 } port_t;
 
 extern port_t ports[2];

@@ -66,10 +66,12 @@ static void clock_task(peripheral_t *self, uint32_t offset)
     switch (offset) {
     case 0x000:
         *reg(self, HFCLKRUN) = 1;
+        duty_set(&duties.crystal, true);
         alarm_set(&hf_alarm, machine_cycles + (hfxo_runs() ? 1u : HFXO_START_US * (uint64_t)CYCLES_PER_US));
         break;
     case 0x004:
         *reg(self, HFCLKRUN) = 0;
+        duty_set(&duties.crystal, false);
         *reg(self, HFCLKSTAT) = 0x10000;
         alarm_set(&hf_alarm, NEVER);
         break;
@@ -119,6 +121,7 @@ void clock_init(void)
 void clock_reset(uint32_t reset_reason)
 {
     reset_reasons |= reset_reason;
+    duty_set(&duties.crystal, false);
     lf_forced = false;
     define(&clock_power, 0x40000000u, 0, "CLOCK", clock_task, clock_write);
     *reg(&clock_power, HFCLKSTAT) = 0x10000;

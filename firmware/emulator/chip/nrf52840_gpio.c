@@ -12,6 +12,10 @@ enum {
     DIR = 0x14,
     DIRSET = 0x18,
     DIRCLR = 0x1C,
+    LATCH = 0x20,
+    EVENTS_PORT = 0x17C,
+    SENSE_HIGH = 2,
+    SENSE_LOW = 3,
     PIN_CNF = 0x200
 };
 
@@ -36,6 +40,52 @@ static void port_dir(unsigned port, uint32_t value)
     }
 }
 
+static uint32_t port_in(unsigned port)
+{
+    const port_t *self = &ports[port];
+    uint32_t pulled_up = 0;
+    for (unsigned i = 0; i < 32; ++i) {
+        pulled_up |= (self->pin_cnf[i] & 0xCu) == 0xCu ? 1u << i : 0u;
+    }
+    const uint32_t inputs = (self->driven & self->level) | (~self->driven & pulled_up);
+    return (self->out & self->dir) | (inputs & ~self->dir);
+}
+
+/* DETECT: some pin has the level that it is sensed for. Its rise is the event. */
+static void sense(void)
+{
+    static bool detected;
+    bool detect = false;
+    for (unsigned port = 0; port < 2; ++port) {
+        const uint32_t in = port_in(port);
+        for (unsigned i = 0; i < 32; ++i) {
+            const uint32_t wanted = ports[port].pin_cnf[i] >> 16 & 3u;
+            const bool connected = (ports[port].pin_cnf[i] & 3u) == 0u;
+            const bool high = (in >> i & 1u) != 0u;
+            if (connected && ((wanted == SENSE_HIGH && high) || (wanted == SENSE_LOW && !high))) {
+                ports[port].latch |= 1u << i;
+                detect = true;
+            }
+        }
+    }
+    if (detect && !detected) {
+        event(&gpiote, EVENTS_PORT);
+    }
+    detected = detect;
+}
+
+void soc_drive_pin(unsigned pin, bool high)
+{
+    port_t *self = &ports[pin / 32];
+    const uint32_t bit = 1u << (pin % 32);
+    if ((self->driven & bit) != 0u && ((self->level & bit) != 0u) == high) {
+        return;
+    }
+    self->driven |= bit;
+    self->level = high ? self->level | bit : self->level & ~bit;
+    sense();
+}
+
 uint32_t gpio_read(unsigned port, uint32_t offset)
 {
     if (offset >= PIN_CNF && offset < PIN_CNF + 128) {
@@ -45,13 +95,8 @@ uint32_t gpio_read(unsigned port, uint32_t offset)
     case OUT:
     case OUTSET:
     case OUTCLR: return ports[port].out;
-    case IN: {
-        uint32_t pulled_up = 0;
-        for (unsigned i = 0; i < 32; ++i) {
-            pulled_up |= (ports[port].pin_cnf[i] & 0xCu) == 0xCu ? 1u << i : 0u;
-        }
-        return (ports[port].out & ports[port].dir) | (pulled_up & ~ports[port].dir);
-    }
+    case IN: return port_in(port);
+    case LATCH: return ports[port].latch;
     case DIR:
     case DIRSET:
     case DIRCLR: return ports[port].dir;
@@ -65,12 +110,17 @@ void gpio_write(unsigned port, uint32_t offset, uint32_t value)
         const unsigned pin = (offset - PIN_CNF) / 4;
         ports[port].pin_cnf[pin] = value;
         port_dir(port, (ports[port].dir & ~(1u << pin)) | (value & 1u) << pin);
+        sense();
         return;
     }
     switch (offset) {
     case OUT: port_out(port, value); break;
     case OUTSET: port_out(port, ports[port].out | value); break;
     case OUTCLR: port_out(port, ports[port].out & ~value); break;
+    case LATCH:
+        ports[port].latch &= ~value;
+        sense();
+        break;
     case DIR: port_dir(port, value); break;
     case DIRSET: port_dir(port, ports[port].dir | value); break;
     case DIRCLR: port_dir(port, ports[port].dir & ~value); break;
@@ -116,7 +166,7 @@ void gpio_reset(void)
 {
     define(&gpiote, 0x40006000u, 6, "GPIOTE", gpiote_task, NULL);
     for (unsigned port = 0; port < 2; ++port) {
-        ports[port] = (port_t){0};
+        ports[port] = (port_t){.driven = ports[port].driven, .level = ports[port].level};
         for (unsigned i = 0; i < 32; ++i) {
             ports[port].pin_cnf[i] = 2;
         }

@@ -30,6 +30,12 @@ static struct {
 
 microphone_statistics_t microphone_statistics;
 
+static void pdm_run(bool on)
+{
+    pdm_state.running = on;
+    duty_set(&duties.microphone, on);
+}
+
 static uint64_t sample_cycles(void)
 {
     const uint32_t divider = (uint32_t)((UINT64_C(1) << 32) / *reg(&pdm, PDMCLKCTRL));
@@ -62,7 +68,7 @@ static bool pdm_begin_buffer(void)
     pdm_state.pointer_written = false;
     if (pdm_state.left == 0 || !dma_ok(&pdm, pdm_state.at, pdm_state.left * bytes_per_step())) {
         outside_mistake("PDM starts a buffer of %u samples at %08x", pdm_state.left, pdm_state.at);
-        pdm_state.running = false;
+        pdm_run(false);
         return false;
     }
     event(&pdm, PDM_STARTED);
@@ -92,7 +98,8 @@ static void pdm_ring(void *context)
     }
     pdm_convert(pdm_state.left < PIECE_SAMPLES ? pdm_state.left : PIECE_SAMPLES);
     if (pdm_state.stopping) {
-        pdm_state.running = pdm_state.stopping = false;
+        pdm_state.stopping = false;
+        pdm_run(false);
         event(&pdm, PDM_END);
         event(&pdm, PDM_STOPPED);
         return;
@@ -119,7 +126,7 @@ static void pdm_task(peripheral_t *self, uint32_t offset)
             outside_mistake(
                 "PDM started without the crystal oscillator: its clock is off by up to 8 %% and jitters");
         }
-        pdm_state.running = true;
+        pdm_run(true);
         pdm_state.stopping = false;
         outside_sound_start();
         if (pdm_begin_buffer()) {
@@ -141,7 +148,7 @@ static void pdm_write(peripheral_t *self, uint32_t offset, uint32_t value)
         *reg(self, PDMCLKCTRL) = 0x08400000u;
     }
     if (offset == PDM_ENABLE && (value & 1u) == 0u) {
-        pdm_state.running = false;
+        pdm_run(false);
         alarm_set(&pdm_state.alarm, NEVER);
     }
 }
@@ -158,5 +165,5 @@ void pdm_reset(void)
     *reg(&pdm, GAINL) = *reg(&pdm, GAINL + 4) = 0x28;
     *reg(&pdm, PSEL_CLK) = *reg(&pdm, PSEL_DIN) = 0xFFFFFFFFu;
     alarm_set(&pdm_state.alarm, NEVER);
-    pdm_state.running = false;
+    pdm_run(false);
 }

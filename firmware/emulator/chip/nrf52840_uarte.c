@@ -33,7 +33,8 @@ enum {
 };
 
 static struct {
-    bool receiving, stopping, transmitting;
+    bool receiving, transmitting;
+    bool off; /* stopped for good: a byte moves the pin and nothing else */
     uint32_t rx_at, rx_left, rx_done;
     uint32_t tx_at, tx_left, tx_done;
     uint8_t fifo[RX_FIFO_BYTES];
@@ -79,7 +80,11 @@ static void uart_receive(void *context)
     peripheral_t *self = context;
     const bool listens = *reg(self, UART_ENABLE) == 8u;
     const int byte = listens && !outside_has_usb() ? outside_serial_receive() : -1;
-    if (byte >= 0 && uart.in_fifo == RX_FIFO_BYTES) {
+    if (listens && !outside_has_usb()) {
+        soc_drive_pin(*reg(self, PSEL_RXD) & 63u, byte < 0); /* its start bit */
+    }
+    if (byte >= 0 && uart.off) {
+    } else if (byte >= 0 && uart.in_fifo == RX_FIFO_BYTES) {
         *reg(self, ERRORSRC) |= 1;
         event(self, UART_ERROR);
     } else if (byte >= 0) {
@@ -128,6 +133,8 @@ static void uart_task(peripheral_t *self, uint32_t offset)
             return;
         }
         uart.receiving = true;
+        uart.off = false;
+        duty_set(&duties.receiver, true);
         uart.rx_at = *reg(self, RXD_PTR);
         uart.rx_left = *reg(self, RXD_MAXCNT);
         uart.rx_done = 0;
@@ -140,6 +147,8 @@ static void uart_task(peripheral_t *self, uint32_t offset)
             *reg(self, RXD_AMOUNT) = uart.rx_done;
             event(self, ENDRX);
         }
+        uart.off = !uart.receiving; /* a shortcut may have begun the next buffer */
+        duty_set(&duties.receiver, !uart.off);
         event(self, RXTO);
         break;
     case 0x008: /* STARTTX */
@@ -191,6 +200,7 @@ static void uart_write(peripheral_t *self, uint32_t offset, uint32_t value)
         alarm_set(&uart.rx_alarm, NEVER);
         uart.receiving = uart.transmitting = false;
         uart.in_fifo = 0;
+        duty_set(&duties.receiver, false);
     } else if (offset == ERRORSRC) {
         *reg(self, ERRORSRC) = 0; /* ones clear; the firmware always writes back what it read */
     }
@@ -210,6 +220,7 @@ void uarte_reset(void)
     *reg(&uarte0, 0x508) = *reg(&uarte0, 0x510) = 0xFFFFFFFFu;
     alarm_set(&uart.rx_alarm, NEVER);
     alarm_set(&uart.tx_alarm, NEVER);
-    uart.receiving = uart.transmitting = false;
+    uart.receiving = uart.transmitting = uart.off = false;
+    duty_set(&duties.receiver, false);
     uart.in_fifo = 0;
 }

@@ -17,8 +17,18 @@ uint8_t *read_file(const char *path, size_t *num_bytes);
 void sound_load(const char *path, bool loop);
 /* What a microphone makes of sound: it gives full scale only for far louder sound than the file's, and adds a constant, and a step that fades within some tenths of a second of its start. */
 void sound_flaws(double sensitivity_db, double constant, double fading);
+/* A microphone that raises a pin while there is sound at this level or above, with or without a clock. The file is then
+ * heard by the time of day: it goes on while the microphone is off. */
+void sound_wake_pin(unsigned pin, double level_dbfs);
+/* The last so many seconds have passed. */
+void sound_pass(double seconds);
 bool sound_ended(double seconds_ago);
 /* The bits of a pulse density microphone go to a file too, for the host's decimator. */
 void sound_keep_bits(const char *path);
+
+/* glitch.c: "ADDRESS=HALFWORD@SECONDS": from then to the next reset one instruction is another, as after a fault of the
+ * flash or in a program gone wrong. */
+void glitch_plan(const char *what);
+void glitch_undo(void);
 
 #endif

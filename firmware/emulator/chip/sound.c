@@ -21,6 +21,35 @@ static bool loops;
 static double sensitivity = 1.0;
 static double offset, transient; /* of the microphone, in steps of its samples */
 static double started_samples;   /* since the microphone started, at sound_hz */
+static int wake_pin = -1;
+static double wake_level;
+
+/* Where a sound is that goes on whether anybody listens or not. */
+static double sound_now(void)
+{
+    const double at = (double)machine_cycles / CHIP.core_hz * sound_hz;
+    return loops && sound_samples > 0 ? fmod(at, (double)sound_samples) : at;
+}
+
+void sound_wake_pin(unsigned pin, double level_dbfs)
+{
+    wake_pin = (int)pin;
+    wake_level = 32768.0 * pow(10.0, level_dbfs / 20.0);
+}
+
+void sound_pass(double seconds)
+{
+    if (wake_pin < 0) {
+        return;
+    }
+    const size_t end = (size_t)sound_now(), length = (size_t)(seconds * sound_hz) + 1u;
+    bool loud = false;
+    for (size_t at = end > length ? end - length : 0u; at < end && at < sound_samples; ++at) {
+        loud = loud || fabs((double)sound[at]) >= wake_level;
+    }
+    soc_drive_pin((unsigned)wake_pin, loud);
+    sound_over = sound_over || end >= sound_samples;
+}
 
 /* 16 bits, first channel. */
 void sound_load(const char *path, bool loop)
@@ -91,13 +120,14 @@ void outside_sound_start(void)
         rewind(bits_file);
         must(ftruncate(fileno(bits_file), 0) == 0, "the bits of the microphone");
     }
-    sound_at = 0.0;
-    sound_over = false;
+    sound_at = wake_pin < 0 ? 0.0 : sound_now();
+    sound_over = sound_over && wake_pin >= 0;
 }
 
 bool sound_ended(double seconds_ago)
 {
-    return sound_over && !loops && sound_at > (double)sound_samples + seconds_ago * sound_hz;
+    const double at = wake_pin < 0 ? sound_at : sound_now();
+    return sound_over && !loops && at > (double)sound_samples + seconds_ago * sound_hz;
 }
 
 void sound_keep_bits(const char *path)

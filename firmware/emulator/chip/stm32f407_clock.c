@@ -19,6 +19,7 @@ static uint32_t reset_flags;
 
 void rcc_write(uint32_t address)
 {
+    duty_set(&duties.crystal, bit_of(RCC_CR, 16));
     switch (address) {
     case RCC_CR: {
         static const uint8_t ON[] = {0, 16, 24, PLLI2SON}; /* ready is the bit above */
@@ -80,6 +81,7 @@ void rcc_reset(uint32_t reset_reason)
 {
     reset_flags |= reset_reason != 0u ? reset_reason : 0x0E000000u; /* power-on */
     *reg(RCC_CR) = 0x83;
+    duty_set(&duties.crystal, false);
     *reg(RCC_PLLCFGR) = 0x24003010;
     *reg(RCC_PLLI2SCFGR) = 0x20003000;
     *reg(RCC_CSR) = reset_flags;

@@ -73,6 +73,7 @@ void i2s_write(uint32_t offset, uint32_t old, uint32_t value)
     if (SPI2 + offset != I2SCFGR || is_on == ((old >> I2SE & 1u) != 0u)) {
         return;
     }
+    duty_set(&duties.microphone, is_on);
     if (is_on) {
         i2s_start();
     } else {
@@ -88,5 +89,6 @@ void i2s_init(void)
 void i2s_reset(void)
 {
     *reg(SPI_SR) = 2;
+    duty_set(&duties.microphone, false);
     alarm_set(&i2s_alarm, NEVER);
 }

@@ -129,6 +129,7 @@ void usart_write(unsigned number, uint32_t offset, uint32_t old, uint32_t value)
         }
     } else if (offset == CR1 && (value & 0x2004u) == 0x2004u && (old & 0x2004u) != 0x2004u) {
         self->quiet_told = true;
+        duty_set(&duties.receiver, true);
         alarm_set(&self->rx_alarm, machine_cycles + byte_cycles(self));
     } else if (offset == CR3) {
         usart_feed(self);
@@ -146,6 +147,7 @@ void usart_init(void)
 
 void usart_reset(void)
 {
+    duty_set(&duties.receiver, false);
     for (unsigned i = 0; i < 2; ++i) {
         *reg(usarts[i].base + SR) = TXE | TC;
         usarts[i].busy = usarts[i].holds = false;

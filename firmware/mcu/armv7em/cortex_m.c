@@ -127,5 +127,5 @@ uint32_t cortex_m_stack_peak_bytes(void)
 
 uint32_t cortex_m_static_bytes(void)
 {
-    return (uint32_t)((uintptr_t)kws_bss_end - (uintptr_t)kws_data_start);
+    return (uint32_t)((uintptr_t)kws_noinit_end - (uintptr_t)kws_data_start);
 }

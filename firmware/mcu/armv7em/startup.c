@@ -25,6 +25,29 @@ typedef struct {
 
 int main(int argc, char **argv);
 
+/* What a fault leaves for the next start: RAM that nothing clears. Whatever is in it after power-on is no fault. */
+typedef struct {
+    board_fault_t fault;
+    uint32_t check;
+} kept_fault_t;
+
+__attribute__((section(".noinit"))) static kept_fault_t kept;
+
+static uint32_t check_of(const board_fault_t *fault)
+{
+    return 0x6B777321u ^ fault->exception ^ (fault->status << 1) ^ (fault->pc << 2) ^ (fault->lr << 3);
+}
+
+bool startup_take_fault(board_fault_t *fault)
+{
+    const bool there = kept.check == check_of(&kept.fault) && kept.fault.exception != 0u;
+    if (there) {
+        *fault = kept.fault;
+    }
+    kept = (kept_fault_t){.check = 0u};
+    return there;
+}
+
 static void paint_stack(void)
 {
     /* Up to this function's own frame; everything above is in use. */
@@ -76,6 +99,7 @@ __attribute__((used, noreturn)) static void report_fault(uintptr_t stack_pointer
         fault.pc = frame->pc;
         fault.lr = frame->lr;
     } /* else the stack itself overflowed: nothing was pushed, pc stays 0 */
+    kept = (kept_fault_t){.fault = fault, .check = check_of(&fault)};
     board_on_fault(&fault);
     cortex_m_reset();
 }

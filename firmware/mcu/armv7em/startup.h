@@ -3,10 +3,15 @@
 #ifndef KWS_STARTUP_H
 #define KWS_STARTUP_H
 
+#include "board.h"
+
 void Reset_Handler(void);
 void SysTick_Handler(void);
 
 /* Every exception that nobody handles, faults first of all: told to board_on_fault, then the chip is reset. */
 void Fault_Handler(void);
+
+/* As board_take_fault. */
+bool startup_take_fault(board_fault_t *fault);
 
 #endif

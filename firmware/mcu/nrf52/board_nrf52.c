@@ -6,9 +6,9 @@
 #include "board_audio.h"
 #include "clock.h"
 #include "cortex_m.h"
-#include "layout.h"
 #include "nrf52840.h"
 #include "serial.h"
+#include "wake.h"
 
 enum {
     WATCHDOG_HZ = 32768,
@@ -59,11 +59,6 @@ uint32_t board_microseconds(void)
     return nrf52_clock_microseconds();
 }
 
-void board_sleep(void)
-{
-    cortex_m_sleep();
-}
-
 uint32_t board_serial_read(uint8_t *bytes, uint32_t max_bytes)
 {
     return nrf52_serial_read(bytes, max_bytes);
@@ -92,28 +87,6 @@ uint32_t board_serial_overruns(void)
 void board_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
 {
     nrf52_serial_write_polled(bytes, num_bytes);
-}
-
-board_memory_t board_bundle(void)
-{
-    return (board_memory_t){.data = (void *)(uintptr_t)kws_bundle_start,
-                            .size_bytes = (uint32_t)(kws_bundle_end - kws_bundle_start)};
-}
-
-board_memory_t board_arena(void)
-{
-    return (board_memory_t){.data = kws_arena_start,
-                            .size_bytes = (uint32_t)(kws_arena_end - kws_arena_start)};
-}
-
-uint32_t board_static_bytes(void)
-{
-    return cortex_m_static_bytes();
-}
-
-uint32_t board_stack_peak_bytes(void)
-{
-    return cortex_m_stack_peak_bytes();
 }
 
 board_reset_t board_take_reset_reason(void)
@@ -149,10 +122,45 @@ void board_watchdog_feed(void)
     WDT_RR(0) = WDT_RR_RR_RELOAD;
 }
 
+void board_serial_rest(void)
+{
+    nrf52_serial_rest();
+}
+
+static bool waits;
+static volatile bool heard_sound;
+
+static void on_sound(void)
+{
+    heard_sound = true;
+}
+
+bool board_audio_can_wait(void)
+{
+    return nrf52_board.wake_pin != NRF52_NO_PIN;
+}
+
+void board_audio_wait(void)
+{
+    waits = true;
+    heard_sound = false;
+    nrf52_wake_on(nrf52_board.wake_pin, true, false, on_sound);
+    nrf52_clock_rest();
+}
+
+bool board_audio_heard_sound(void)
+{
+    return heard_sound;
+}
+
 bool board_audio_start(uint32_t sample_rate_hz)
 {
     if (sample_rate_hz != NRF52_MICROPHONE_HZ) {
         return false;
+    }
+    if (waits) {
+        waits = false;
+        nrf52_clock_resume();
     }
     nrf52_microphone_start(&nrf52_board.microphone);
     return true;

@@ -17,6 +17,7 @@ typedef struct {
     uint8_t lamp_pin;
     bool lamp_on_high;
     uint8_t event_pin; /* high while an event is shown: for another processor */
+    uint8_t wake_pin;  /* high: the microphone, without a clock, has heard something; NRF52_NO_PIN without */
     bool has_dcdc;     /* the coil of the DC/DC converter is fitted */
     nrf52_microphone_t microphone;
 } nrf52_board_t;

@@ -6,7 +6,9 @@
 
 enum {
     US_PER_S = 1000000,
-    PRESCALER_1_MHZ = 4 /* 16 MHz / 2^4 */
+    PRESCALER_1_MHZ = 4,   /* 16 MHz / 2^4 */
+    PRESCALER_8_HZ = 4095, /* 32768 Hz / 2^12 */
+    REST_TICKS = 16        /* 2 s */
 };
 
 void nrf52_clock_start_crystal(void)
@@ -25,6 +27,37 @@ void nrf52_clock_start(void)
     TIMER0_INTENSET = TIMER0_INTENSET_COMPARE1;
     cortex_m_enable_interrupt(TIMER0_IRQ);
     TIMER0_TASKS_START = 1;
+}
+
+void nrf52_clock_rest(void)
+{
+    CLOCK_LFCLKSRC = CLOCK_LFCLKSRC_SRC_RC; /* there on every board */
+    CLOCK_TASKS_LFCLKSTART = 1;
+    while ((CLOCK_LFCLKSTAT & CLOCK_LFCLKSTAT_STATE_RUNNING) == 0u) {
+    }
+    RTC0_PRESCALER = PRESCALER_8_HZ;
+    RTC0_CC(0) = REST_TICKS;
+    RTC0_INTENSET = RTC0_INTENSET_COMPARE0;
+    RTC0_TASKS_CLEAR = 1;
+    RTC0_TASKS_START = 1;
+    cortex_m_enable_interrupt(RTC0_IRQ);
+    TIMER0_TASKS_SHUTDOWN = 1; /* after a mere STOP it goes on to draw current (erratum 78) */
+    CLOCK_TASKS_HFCLKSTOP = 1;
+}
+
+void nrf52_clock_resume(void)
+{
+    RTC0_TASKS_STOP = 1;
+    nrf52_clock_start();
+}
+
+void RTC0_IRQHandler(void);
+void RTC0_IRQHandler(void)
+{
+    RTC0_EVENTS_COMPARE(0) = 0;
+    RTC0_TASKS_CLEAR = 1;
+    (void)RTC0_EVENTS_COMPARE(0); /* the clearing has arrived before the return */
+    cortex_m_wake();
 }
 
 void TIMER0_IRQHandler(void);

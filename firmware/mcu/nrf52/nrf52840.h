@@ -15,8 +15,10 @@ enum {
 
 enum {
     UARTE0_IRQ = 2,
+    GPIOTE_IRQ = 6,
     TIMER0_IRQ = 8,
     TIMER2_IRQ = 10,
+    RTC0_IRQ = 11,
     PDM_IRQ = 29,
     USBD_IRQ = 39,
     NRF52_NUM_INTERRUPTS = 48
@@ -24,11 +26,17 @@ enum {
 
 /* CLOCK and POWER share their page, their interrupt and their INTEN. */
 #define CLOCK_TASKS_HFCLKSTART        NRF_REGISTER(0x40000000u)
+#define CLOCK_TASKS_HFCLKSTOP         NRF_REGISTER(0x40000004u)
+#define CLOCK_TASKS_LFCLKSTART        NRF_REGISTER(0x40000008u)
 #define CLOCK_EVENTS_HFCLKSTARTED     NRF_REGISTER(0x40000100u)
 #define CLOCK_INTENCLR                NRF_REGISTER(0x40000308u)
 #define CLOCK_HFCLKSTAT               NRF_REGISTER(0x4000040Cu)
 #define CLOCK_HFCLKSTAT_SRC_XTAL      (1u << 0)
 #define CLOCK_HFCLKSTAT_STATE_RUNNING (1u << 16)
+#define CLOCK_LFCLKSTAT               NRF_REGISTER(0x40000418u)
+#define CLOCK_LFCLKSTAT_STATE_RUNNING (1u << 16)
+#define CLOCK_LFCLKSRC                NRF_REGISTER(0x40000518u)
+#define CLOCK_LFCLKSRC_SRC_RC         (0u << 0)
 #define CLOCK_TRACECONFIG             NRF_REGISTER(0x4000055Cu)
 
 #define POWER_RESETREAS              NRF_REGISTER(0x40000400u)
@@ -46,20 +54,31 @@ enum {
 #define P0_OUTSET(port)             NRF_REGISTER(0x50000508u + 0x300u * (port))
 #define P0_OUTCLR(port)             NRF_REGISTER(0x5000050Cu + 0x300u * (port))
 #define P0_DIRSET(port)             NRF_REGISTER(0x50000518u + 0x300u * (port))
+#define P0_LATCH(port)              NRF_REGISTER(0x50000520u + 0x300u * (port))
 #define P0_PIN_CNF(port, n)         NRF_REGISTER(0x50000700u + 0x300u * (port) + 4u * (n))
 #define P0_PIN_CNF_DIR_OUTPUT       (1u << 0)
 #define P0_PIN_CNF_INPUT_CONNECT    (0u << 1)
 #define P0_PIN_CNF_INPUT_DISCONNECT (1u << 1)
 #define P0_PIN_CNF_PULL_PULLUP      (3u << 2)
 #define P0_PIN_CNF_DRIVE_H0H1       (3u << 8)
+#define P0_PIN_CNF_SENSE_HIGH       (2u << 16)
+#define P0_PIN_CNF_SENSE_LOW        (3u << 16)
+
+/* One event for all pins that are sensed */
+#define GPIOTE_EVENTS_PORT   NRF_REGISTER(0x4000617Cu)
+#define GPIOTE_INTENSET      NRF_REGISTER(0x40006304u)
+#define GPIOTE_INTENSET_PORT (1u << 31)
 
 #define UARTE0_TASKS_STARTRX                NRF_REGISTER(0x40002000u)
 #define UARTE0_TASKS_STOPRX                 NRF_REGISTER(0x40002004u)
 #define UARTE0_TASKS_STARTTX                NRF_REGISTER(0x40002008u)
+#define UARTE0_TASKS_STOPTX                 NRF_REGISTER(0x4000200Cu)
+#define UARTE0_TASKS_FLUSHRX                NRF_REGISTER(0x4000202Cu)
 #define UARTE0_EVENTS_RXDRDY                NRF_REGISTER(0x40002108u)
 #define UARTE0_EVENTS_ENDRX                 NRF_REGISTER(0x40002110u)
 #define UARTE0_EVENTS_ENDTX                 NRF_REGISTER(0x40002120u)
 #define UARTE0_EVENTS_ERROR                 NRF_REGISTER(0x40002124u)
+#define UARTE0_EVENTS_RXTO                  NRF_REGISTER(0x40002144u)
 #define UARTE0_EVENTS_RXSTARTED             NRF_REGISTER(0x4000214Cu)
 #define UARTE0_SHORTS                       NRF_REGISTER(0x40002200u)
 #define UARTE0_SHORTS_ENDRX_STARTRX         (1u << 5)
@@ -83,6 +102,7 @@ enum {
 
 /* TIMER0: the clock. TIMER1 counts received bytes, TIMER2 tells of a quiet line, TIMER3 counts buffers of sound. */
 #define TIMER0_TASKS_START               NRF_REGISTER(0x40008000u)
+#define TIMER0_TASKS_SHUTDOWN            NRF_REGISTER(0x40008010u)
 #define TIMER0_TASKS_CAPTURE(n)          NRF_REGISTER(0x40008040u + 4u * (n))
 #define TIMER0_EVENTS_COMPARE(n)         NRF_REGISTER(0x40008140u + 4u * (n))
 #define TIMER0_INTENSET                  NRF_REGISTER(0x40008304u)
@@ -102,6 +122,7 @@ enum {
 #define TIMER1_CC(n)                     NRF_REGISTER(0x40009540u + 4u * (n))
 #define TIMER2_TASKS_START               NRF_REGISTER(0x4000A000u)
 #define TIMER2_TASKS_CLEAR               NRF_REGISTER(0x4000A00Cu)
+#define TIMER2_TASKS_SHUTDOWN            NRF_REGISTER(0x4000A010u)
 #define TIMER2_EVENTS_COMPARE(n)         NRF_REGISTER(0x4000A140u + 4u * (n))
 #define TIMER2_SHORTS                    NRF_REGISTER(0x4000A200u)
 #define TIMER2_SHORTS_COMPARE0_CLEAR     (1u << 0)
@@ -121,6 +142,16 @@ enum {
 #define TIMER3_BITMODE                   NRF_REGISTER(0x4001A508u)
 #define TIMER3_BITMODE_BITMODE_32BIT     (3u << 0)
 #define TIMER3_CC(n)                     NRF_REGISTER(0x4001A540u + 4u * (n))
+
+/* RTC0: wakes the main loop while TIMER0 is off */
+#define RTC0_TASKS_START       NRF_REGISTER(0x4000B000u)
+#define RTC0_TASKS_STOP        NRF_REGISTER(0x4000B004u)
+#define RTC0_TASKS_CLEAR       NRF_REGISTER(0x4000B008u)
+#define RTC0_EVENTS_COMPARE(n) NRF_REGISTER(0x4000B140u + 4u * (n))
+#define RTC0_INTENSET          NRF_REGISTER(0x4000B304u)
+#define RTC0_INTENSET_COMPARE0 (1u << 16)
+#define RTC0_PRESCALER         NRF_REGISTER(0x4000B508u)
+#define RTC0_CC(n)             NRF_REGISTER(0x4000B540u + 4u * (n))
 
 /* Watchdog */
 #define WDT_TASKS_START      NRF_REGISTER(0x40010000u)

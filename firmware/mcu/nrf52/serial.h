@@ -16,6 +16,7 @@ uint32_t nrf52_serial_read(uint8_t *bytes, uint32_t max_bytes);
 uint32_t nrf52_serial_write_room(void);
 void nrf52_serial_write(const uint8_t *bytes, uint32_t num_bytes);
 uint32_t nrf52_serial_overruns(void);
+void nrf52_serial_rest(void);
 void nrf52_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes);
 
 #endif

@@ -9,6 +9,7 @@
 #include "nrf52840.h"
 #include "pins.h"
 #include "serial.h"
+#include "wake.h"
 
 enum {
     RECEIVE_BYTES = NRF52_SERIAL_RECEIVE_BYTES,
@@ -29,6 +30,7 @@ static volatile uint32_t overruns;
 static volatile uint32_t on_wire; /* bytes that DMA is sending */
 static uint32_t num_read;         /* bytes ever read */
 static uint32_t next_half;
+static volatile bool rests; /* the receiver is off */
 
 static uint32_t address_of(const volatile void *memory)
 {
@@ -39,7 +41,6 @@ static void count_received_bytes(void)
 {
     TIMER1_MODE = TIMER1_MODE_MODE_LOWPOWERCOUNTER;
     TIMER1_BITMODE = TIMER1_BITMODE_BITMODE_32BIT;
-    TIMER1_TASKS_CLEAR = 1;
     TIMER1_TASKS_START = 1;
     PPI_CH_EEP(PPI_COUNT) = address_of(&UARTE0_EVENTS_RXDRDY);
     PPI_CH_TEP(PPI_COUNT) = address_of(&TIMER1_TASKS_COUNT);
@@ -60,6 +61,36 @@ static void watch_for_quiet(void)
     cortex_m_enable_interrupt(TIMER2_IRQ);
 }
 
+static void start_receiver(void)
+{
+    rests = false;
+    num_read = next_half = 0;
+    TIMER1_TASKS_CLEAR = 1;
+    UARTE0_SHORTS = UARTE0_SHORTS_ENDRX_STARTRX;
+    UARTE0_RXD_PTR = address_of(receive_bytes);
+    UARTE0_RXD_MAXCNT = HALF_BYTES;
+    UARTE0_TASKS_STARTRX = 1;
+}
+
+void nrf52_serial_rest(void)
+{
+    if (rests) {
+        return;
+    }
+    rests = true;
+    UARTE0_SHORTS = 0;
+    UARTE0_EVENTS_RXTO = 0;
+    UARTE0_TASKS_STOPRX = 1;
+    for (uint32_t i = 0; i < POLLS_PER_BYTE && UARTE0_EVENTS_RXTO == 0u; ++i) { /* some bytes' time */
+    }
+    UARTE0_TASKS_FLUSHRX = 1;  /* what came meanwhile would else come first the next time */
+    TIMER2_TASKS_SHUTDOWN = 1; /* stopped only, it draws current (erratum 78) */
+    if (on_wire == 0u) {
+        UARTE0_TASKS_STOPTX = 1; /* else when it has been sent */
+    }
+    nrf52_wake_on(nrf52_board.uart_rx_pin, false, true, start_receiver); /* a start bit */
+}
+
 void nrf52_serial_init(uint32_t baud)
 {
     (void)baud; /* of the protocol, the one that the register's constant stands for */
@@ -69,14 +100,11 @@ void nrf52_serial_init(uint32_t baud)
     UARTE0_PSEL_RXD = nrf52_board.uart_rx_pin;
     UARTE0_BAUDRATE = UARTE0_BAUDRATE_BAUDRATE_BAUD921600;
     UARTE0_ENABLE = UARTE0_ENABLE_ENABLE_ENABLED;
-    UARTE0_SHORTS = UARTE0_SHORTS_ENDRX_STARTRX;
     UARTE0_INTENSET =
         UARTE0_INTENSET_ENDRX | UARTE0_INTENSET_ENDTX | UARTE0_INTENSET_ERROR | UARTE0_INTENSET_RXSTARTED;
     count_received_bytes();
     watch_for_quiet();
-    UARTE0_RXD_PTR = address_of(receive_bytes);
-    UARTE0_RXD_MAXCNT = HALF_BYTES;
-    UARTE0_TASKS_STARTRX = 1;
+    start_receiver();
     cortex_m_enable_interrupt(UARTE0_IRQ);
 }
 
@@ -122,6 +150,9 @@ void UARTE0_IRQHandler(void)
         transmit_ring.read += on_wire;
         on_wire = 0;
         transmit_more();
+        if (rests && on_wire == 0u) {
+            UARTE0_TASKS_STOPTX = 1;
+        }
         cortex_m_wake();
     }
 }
@@ -135,6 +166,7 @@ void TIMER2_IRQHandler(void)
 
 uint32_t nrf52_serial_read(uint8_t *bytes, uint32_t max_bytes)
 {
+    const uint32_t state = cortex_m_interrupts_off(); /* start_receiver counts anew */
     TIMER1_TASKS_CAPTURE(0) = 1;
     uint32_t available = TIMER1_CC(0) - num_read;
     if (available > RECEIVE_BYTES) {
@@ -147,6 +179,7 @@ uint32_t nrf52_serial_read(uint8_t *bytes, uint32_t max_bytes)
     for (uint32_t i = 0; i < count; ++i) {
         bytes[i] = received[num_read++ % RECEIVE_BYTES];
     }
+    cortex_m_interrupts_restore(state);
     return count;
 }
 

@@ -354,3 +354,8 @@ void nrf52_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
         USBD_IRQHandler();
     }
 }
+
+void nrf52_serial_rest(void)
+{
+    /* who has a USB host has its current */
+}

@@ -5,7 +5,6 @@
 #include "board.h"
 #include "clock.h"
 #include "cortex_m.h"
-#include "layout.h"
 #include "stm32f4.h"
 
 enum {
@@ -51,11 +50,6 @@ uint32_t board_microseconds(void)
     return cortex_m_microseconds();
 }
 
-void board_sleep(void)
-{
-    cortex_m_sleep();
-}
-
 uint32_t board_serial_read(uint8_t *bytes, uint32_t max_bytes)
 {
     return stm32f4_usart_read(bytes, max_bytes);
@@ -84,26 +78,4 @@ uint32_t board_serial_overruns(void)
 void board_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
 {
     stm32f4_usart_write_polled(bytes, num_bytes);
-}
-
-board_memory_t board_bundle(void)
-{
-    return (board_memory_t){.data = (void *)(uintptr_t)kws_bundle_start,
-                            .size_bytes = (uint32_t)(kws_bundle_end - kws_bundle_start)};
-}
-
-board_memory_t board_arena(void)
-{
-    return (board_memory_t){.data = kws_arena_start,
-                            .size_bytes = (uint32_t)(kws_arena_end - kws_arena_start)};
-}
-
-uint32_t board_static_bytes(void)
-{
-    return cortex_m_static_bytes();
-}
-
-uint32_t board_stack_peak_bytes(void)
-{
-    return cortex_m_stack_peak_bytes();
 }

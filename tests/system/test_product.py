@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board without a host, on an emulated chip: it listens, takes turns, rests, and comes back when it was stopped."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from random_bundles import random_bundle, speech_like
+
+from kws.audio import write_wav
+from kws.bundle import Bundle
+from kws.cascade import COMMAND_WINDOW_S, Cascade
+from kws.core import ffi, lib
+from kws.device import Board
+from kws.device.boards import DEFAULT_BAUD, open_port
+from kws.device.build import build_firmware, find_tool
+from kws.device.chips import build_emulator, emulated_chip, start_chip
+from kws.device.link import Link
+from kws.device.sizes import linker_symbols
+from kws.gate import GateConfig
+
+SETTLING = 16000 * int(lib.KWS_SETTLING_MS) // 1000
+FOR_EVER = 0xE7FE
+"""``b .``: a program that hangs, interrupts and all else going on."""
+UNDEFINED = 0xDEFE
+"""``udf``: a fault."""
+WATCHDOG_S = 8.0
+
+
+@pytest.fixture(scope="module")
+def bundle_path(tmp_path_factory: pytest.TempPathFactory, streaming_bundle: Bundle) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "streaming.kws"
+    streaming_bundle.save(path)
+    return path
+
+
+def without_offset(samples: np.ndarray) -> np.ndarray:
+    blocker, out = ffi.new("kws_dc_blocker_t *"), np.empty_like(samples)
+    lib.kws_dc_blocker_reset(blocker)
+    target = ffi.cast("int16_t *", ffi.from_buffer(out))
+    lib.kws_dc_blocker_step(blocker, ffi.from_buffer("int16_t[]", samples), target, samples.size)
+    return out
+
+
+def alone(board: str, bundle: Path, tmp_path: Path, *options: object) -> tuple[list[str], str, dict[str, Any]]:
+    """Run a board that nobody talks to; returns its lines of text, what the emulator said, and what it counted."""
+    emulated = emulated_chip(board)
+    assert emulated is not None
+    firmware = build_firmware(board, target="kws") / "kws.elf"
+    address = linker_symbols(firmware)["kws_bundle_start"]
+    report = tmp_path / "report.json"
+    command = [build_emulator(emulated.chip), *emulated.options, "--load", f"{bundle}@{address:#x}"]
+    command += ["--report", report, *map(str, options), firmware]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    words = done.stderr.decode()
+    assert done.returncode == 0, words
+    return done.stdout.decode(errors="replace").splitlines(), words, json.loads(report.read_text())
+
+
+def glitch(board: str, halfword: int, seconds: float) -> tuple[str, str]:
+    """The option that spoils the pipeline's first instruction."""
+    elf = build_firmware(board, target="kws") / "kws.elf"
+    symbols = subprocess.run([find_tool("arm-none-eabi-nm"), elf], capture_output=True, text=True, check=True).stdout
+    (address,) = (int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(" kws_pipeline_feed"))
+    return "--glitch", f"{address:#x}={halfword:#x}@{seconds}"
+
+
+@pytest.mark.parametrize("board", ["nrf52840dk", "stm32f407g_disc1"])
+def test_the_watchdog_bites_when_the_main_loop_hangs(board: str, bundle_path: Path, tmp_path: Path) -> None:
+    lines, words, _ = alone(board, bundle_path, tmp_path, *glitch(board, FOR_EVER, 1.5), "--seconds", 10.5)
+    starts = [line for line in lines if line.startswith("kws")]
+    assert starts == [f"kws {board} started by power, listening", f"kws {board} started by watchdog, listening"]
+    (at,) = re.findall(r"([0-9.]+) s  reset, reason", words)
+    assert WATCHDOG_S <= float(at) <= 1.6 + WATCHDOG_S
+
+
+@pytest.mark.parametrize("board", ["nrf52840dk", "stm32f407g_disc1"])
+def test_a_fault_is_told_by_the_next_start_in_words(board: str, bundle_path: Path, tmp_path: Path) -> None:
+    option, what = glitch(board, UNDEFINED, 1.0)
+    lines, _, _ = alone(board, bundle_path, tmp_path, option, what, "--seconds", 1.5)
+    pc = int(what.partition("=")[0], 16) & ~1
+    told = re.search(  # behind the packet that told of it at once
+        rf"kws {board} started by software after fault 3 at pc 0x{pc:08x} lr 0x\w{{8}} status 0x00010000, listening$",
+        lines[-1],
+    )
+    assert told, lines
+    assert lines[0] == f"kws {board} started by power, listening"
+
+
+def test_a_fault_is_told_to_the_host_that_asks_after_it(bundle_path: Path) -> None:
+    child = start_chip("nrf52840dk", bundle_path, options=glitch("nrf52840dk", UNDEFINED, 1.0))
+    port = open_port(child.url, DEFAULT_BAUD, 10.0)
+    heard, deadline = b"", time.monotonic() + 30
+    while b"after fault" not in heard and time.monotonic() < deadline:
+        heard += port.read(4096)
+    with Board(Link(port, "nrf52840dk", 10.0), child.stop) as board:
+        assert board.info.started_by == "software"
+        assert board.info.last_fault.startswith("exception 3, status 0x00010000, pc 0x")
+        assert board.stream(np.zeros(4000, np.int16)).samples == 4000
+
+
+def test_the_receiver_rests_without_a_host_and_a_host_gets_through(bundle_path: Path, tmp_path: Path) -> None:
+    write_wav(tmp_path / "sound.wav", np.zeros(16000 * 6, np.int16))
+    _, _, counted = alone("nrf52840dk", bundle_path, tmp_path, "--sound", tmp_path / "sound.wav")
+    assert 2.4 < counted["receiver_cycles"] / counted["clock_hz"] < 2.7  # settling, then two seconds
+    assert counted["cycles"] / counted["clock_hz"] > 6
+    child = start_chip("nrf52840dk", bundle_path)
+    port = open_port(child.url, DEFAULT_BAUD, 10.0)
+    time.sleep(0.7)  # many seconds for the board
+    with Board(Link(port, "nrf52840dk", 10.0), child.stop) as board:
+        assert board.stream(speech_like(0.5, seed=1)).samples == 8000
+    assert child.report is not None
+    assert child.report.receiver_cycles < child.report.cycles
+
+
+def test_a_wake_word_opens_the_window_for_commands(bundle_path: Path, streaming_bundle: Bundle, tmp_path: Path) -> None:
+    commands = random_bundle(seed=1)
+    pair = tmp_path / "pair.kws"
+    pair.write_bytes(bundle_path.read_bytes() + commands.data)
+    sound = speech_like(9.0, seed=5)
+    write_wav(tmp_path / "sound.wav", sound)
+    lines, words, counted = alone("nrf52840dk", pair, tmp_path, "--pins", "--sound", tmp_path / "sound.wav")
+    cascade = Cascade(streaming_bundle, commands)
+    expected = cascade.feed(without_offset(sound)[SETTLING:])
+    told = [["event", event.label, str(event.score), str(event.sample_index)] for event in expected]
+    assert [line.split() for line in lines[1 : 1 + len(told)]] == told
+    times = [event.sample_index / 16000 for event in expected]
+    assert len(told) > 2
+    assert times[-1] - times[0] > COMMAND_WINDOW_S  # it went back to the wake word
+    assert "P0.29 high" in words
+    assert counted["buffers_reused"] == 0
+
+
+def test_a_microphone_that_wakes_lets_everything_rest_in_silence(tmp_path: Path) -> None:
+    gated = random_bundle(seed=3, causal=True, gate=GateConfig(hangover_frames=0))
+    gated.save(tmp_path / "gated.kws")
+    sound = np.zeros(16000 * 34, np.int16)
+    sound[16000 * 30 : 16000 * 33] = speech_like(3.0, seed=5)
+    write_wav(tmp_path / "sound.wav", sound)
+    lines, _, counted = alone("nrf52840dk_wake", tmp_path / "gated.kws", tmp_path, "--sound", tmp_path / "sound.wav")
+    assert lines[0] == "kws nrf52840dk_wake started by power, listening"
+    assert [line for line in lines[1:] if line.startswith("event ")] == lines[1:]  # the watchdog was fed in its sleep
+    assert len(lines) > 1
+    seconds = {name: counted[f"{name}_cycles"] / counted["clock_hz"] for name in ("microphone", "crystal", "receiver")}
+    assert seconds["microphone"] < 2.6 + 3.0 + 2.6
+    assert seconds["crystal"] < seconds["microphone"] + 0.1
+    assert seconds["receiver"] < 2.7
+    assert counted["cycles"] / counted["clock_hz"] > 34
