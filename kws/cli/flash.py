@@ -19,6 +19,9 @@ def flash(
         Path | None, typer.Argument(help="Bundle NAME.kws for the board; only firmware when omitted.")
     ] = None,
     board: Annotated[str | None, typer.Option(help="Which board; kws flash --list shows those there are.")] = None,
+    commands: Annotated[
+        Path | None, typer.Option(help="Bundle of commands: listened for after a word of the first bundle.")
+    ] = None,
     model_only: Annotated[bool, typer.Option("--model-only", help="Leave the firmware that is on it.")] = False,
     port: Annotated[str | None, typer.Option(help="Serial port of its bootloader; found when omitted.")] = None,
     drive: Annotated[Path | None, typer.Option(help="Folder of its bootloader's drive; found when omitted.")] = None,
@@ -42,10 +45,14 @@ def flash(
         raise ConfigError(f"--board: expected one of {', '.join(ways.flashable_boards())}")
     if model_only and bundle is None:
         raise ConfigError("--model-only: expected a bundle: kws flash NAME.kws --board BOARD --model-only")
+    if commands is not None and bundle is None:
+        raise ConfigError(
+            "--commands: expected the bundle of the wake word in front: kws flash WAKE.kws --commands ..."
+        )
     flashing.way_of(board)
     elf = build_firmware(board, target="kws") / "kws.elf"
     images = [] if model_only else [flashing.firmware_image(elf)]
-    images += [image.model_image(bundle, elf)] if bundle is not None else []
+    images += [image.model_image(bundle, elf, commands=commands)] if bundle is not None else []
     for line in ways.plan(board, images):
         console.print(line, highlight=False)
     if not dry_run:

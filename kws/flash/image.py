@@ -51,8 +51,8 @@ def firmware_image(elf: Path) -> Image:
     return Image(name="firmware", address=start, data=bytes(flash))
 
 
-def model_image(bundle: Path, elf: Path) -> Image:
-    """Return a bundle where the firmware looks for it.
+def model_image(bundle: Path, elf: Path, *, commands: Path | None = None) -> Image:
+    """Return a bundle where the firmware looks for it, with that of commands, if there is one, right behind it.
 
     Raises
     ------
@@ -61,9 +61,10 @@ def model_image(bundle: Path, elf: Path) -> Image:
     BundleError
         If it is no bundle.
     """
-    data = Bundle.load(bundle).data
+    data = bytes(Bundle.load(bundle).data) + (b"" if commands is None else bytes(Bundle.load(commands).data))
     symbols = linker_symbols(elf)
     room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
     if len(data) > room:
         raise BoardRefusedError(f"{bundle}: {len(data)} bytes, but the board has {room} bytes of flash for a model")
-    return Image(name=f"model {bundle.name}", address=symbols["kws_bundle_start"], data=bytes(data))
+    name = f"model {bundle.name}" + (f" and {commands.name}" if commands else "")
+    return Image(name=name, address=symbols["kws_bundle_start"], data=data)

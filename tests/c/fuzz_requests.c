@@ -10,6 +10,7 @@
 #include "board.h"
 #include "bundle_file.h"
 #include "kws_byte_ring.h"
+#include "listen.h"
 #include "loop.h"
 
 enum {
@@ -164,6 +165,7 @@ int main(int argc, char **argv)
     bundle.data = read_file(argv[1], &size_bytes);
     bundle.size_bytes = (uint32_t)size_bytes;
     app_init(&app);
+    listen_alone(&app);
     CHECK_EQUAL(app.status, KWS_OK);
     const long rounds = strtol(argv[2], NULL, 10);
     uint32_t answers[256] = {0};

@@ -282,6 +282,17 @@ def test_a_dry_run_says_what_goes_where(bundle_path: Path) -> None:
     assert "firmware:" not in run(bundle_path, "--board", "nrf52840dk", "--model-only", "--dry-run")
 
 
+def test_a_bundle_of_commands_lies_right_behind_that_of_the_wake_word(bundle_path: Path) -> None:
+    elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
+    alone, pair = model_image(bundle_path, elf), model_image(bundle_path, elf, commands=bundle_path)
+    assert pair.data == alone.data * 2
+    assert len(alone.data) % 16 == 0
+    text = run(bundle_path, "--commands", bundle_path, "--board", "nrf52840dk", "--model-only", "--dry-run")
+    assert re.search(r"model streaming\.kws and streaming\.kws: [\d,]+ bytes to 0x00080000", text)
+    with pytest.raises(ConfigError, match="in front"):
+        run("--commands", bundle_path, "--board", "nrf52840dk")
+
+
 def test_the_list_names_every_board_that_can_be_flashed() -> None:
     text = run("--list")
     assert ways.flashable_boards() == [line.split()[0] for line in text.splitlines()]

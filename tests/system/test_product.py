@@ -25,6 +25,7 @@ from kws.device.chips import build_emulator, emulated_chip, start_chip
 from kws.device.link import Link
 from kws.device.sizes import linker_symbols
 from kws.gate import GateConfig
+from kws.pipeline import Pipeline
 
 SETTLING = 16000 * int(lib.KWS_SETTLING_MS) // 1000
 FOR_EVER = 0xE7FE
@@ -153,3 +154,35 @@ def test_a_microphone_that_wakes_lets_everything_rest_in_silence(tmp_path: Path)
     assert seconds["crystal"] < seconds["microphone"] + 0.1
     assert seconds["receiver"] < 2.7
     assert counted["cycles"] / counted["clock_hz"] > 34
+
+
+def test_no_sound_is_lost_by_a_core_that_other_work_keeps_busy(
+    bundle_path: Path, streaming_bundle: Bundle, tmp_path: Path
+) -> None:
+    board, percent = "nrf52840dk", 86
+    write_wav(tmp_path / "sound.wav", speech_like(2.0, seed=5))
+    child = start_chip(board, bundle_path, sound=tmp_path / "sound.wav", options=("--busy", str(percent)))
+    with Board(Link(open_port(child.url, DEFAULT_BAUD, 30.0), board, 30.0), child.stop) as opened:
+        result = opened.listen(20000)
+    assert result.gaps == ()
+    assert result.detections == Pipeline(streaming_bundle).feed(result.sound)
+    assert result.detections
+    assert child.report is not None
+    assert child.report.buffers_reused == 0
+    assert child.report.awake_share > percent / 100
+
+
+def test_a_cable_that_is_pulled_in_the_middle_of_a_replay_and_put_back(
+    bundle_path: Path, streaming_bundle: Bundle
+) -> None:
+    audio = speech_like(10.0, seed=5)
+    name = "xiao_nrf52840_sense"
+    child = start_chip(name, bundle_path, options=("--unplug", "100000,1.0"))
+    with Board(Link(open_port(child.url, DEFAULT_BAUD, 30.0), name, 30.0), child.stop) as board:
+        result = board.stream(audio)
+        words = child.words()
+    assert "USB cable pulled" in words
+    pipeline = Pipeline(streaming_bundle)
+    assert result.detections == pipeline.feed(audio)
+    np.testing.assert_array_equal(result.scores.posteriors, pipeline.scores.posteriors)
+    assert result.samples == audio.size

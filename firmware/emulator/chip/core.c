@@ -295,6 +295,13 @@ void core_stall(uint64_t cycles)
     machine_cycles += cycles;
 }
 
+static uint64_t taken_until;
+
+void core_take(uint64_t until_cycles)
+{
+    taken_until = until_cycles;
+}
+
 void core_send_event(void)
 {
     core.event_register = true;
@@ -395,9 +402,13 @@ void core_run(uint64_t until_cycles)
     core.stop_requested = false;
     while (machine_cycles < until_cycles && !core.stop_requested) {
         alarms_ring();
-        const unsigned exception = exception_takeable(true);
+        const bool is_taken = machine_cycles < taken_until && nvic.num_active == 0;
+        /* Other work does not mask the interrupts that a sleeper masks. */
+        const unsigned exception = exception_takeable(!is_taken || core.sleeping == AWAKE);
         if (exception != 0) {
             exception_take(exception);
+        } else if (is_taken) {
+            machine_cycles = alarm_next() < taken_until ? alarm_next() : taken_until;
         } else if (core.sleeping != AWAKE && exception_takeable(false) == 0 &&
                    !(core.sleeping == WAITING_FOR_EVENT && core.event_register)) {
             sleep_until_something(until_cycles);

@@ -96,6 +96,8 @@ void core_interrupt_line(unsigned interrupt, bool high); /* level, from a periph
 void core_stall(uint64_t cycles);                        /* the bus keeps the core waiting */
 void core_send_event(void);
 void core_request_stop(void); /* core_run returns soon */
+void core_take(
+    uint64_t until_cycles); /* other work has the core until then; interrupts are served meanwhile */
 void core_run(uint64_t until_cycles);
 uint32_t core_pc(void);
 bool core_is_asleep(void);
@@ -119,6 +121,7 @@ void soc_request_reset(uint32_t reset_reason);
 bool soc_take_reset(uint32_t *reset_reason); /* was one requested? */
 
 void soc_drive_pin(unsigned pin, bool high); /* an input, from outside */
+void soc_pull_cable(double out_s);           /* of the USB, and puts it back */
 
 typedef struct {
     uint64_t samples;

@@ -25,8 +25,9 @@ enum {
 
 static struct {
     const char *image, *sound, *load, *flash_out, *bits_out, *report, *glitch;
-    double seconds, offset, transient, sensitivity_db, wake_level_dbfs;
+    double seconds, busy, unplug_s, offset, transient, sensitivity_db, wake_level_dbfs;
     int wake_pin;
+    unsigned long unplug_after;
     bool tcp, usb, pins, loops, paced, quiet;
 } options = {.seconds = 1e9, .wake_pin = -1, .wake_level_dbfs = -40.0};
 
@@ -96,6 +97,7 @@ uint8_t *read_file(const char *path, size_t *num_bytes)
 static int connection = -1;
 static uint8_t received[LINE_BYTES];
 static size_t num_received, next_received;
+static unsigned long num_taken; /* bytes that the chip has received */
 static uint8_t sent[LINE_BYTES];
 static size_t num_sent;
 
@@ -146,6 +148,7 @@ static bool serial_exchange(int wait_ms)
 
 int outside_serial_receive(void)
 {
+    num_taken += next_received < num_received;
     return next_received < num_received ? received[next_received++] : -1;
 }
 
@@ -229,6 +232,8 @@ static void parse(int argc, char **argv)
                                          {"wake-pin", required_argument, NULL, 'w'},
                                          {"wake-level-dbfs", required_argument, NULL, 'v'},
                                          {"glitch", required_argument, NULL, 'g'},
+                                         {"busy", required_argument, NULL, 'y'},
+                                         {"unplug", required_argument, NULL, 'x'},
                                          {NULL, 0, NULL, 0}};
     for (int letter; (letter = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         switch (letter) {
@@ -250,6 +255,11 @@ static void parse(int argc, char **argv)
         case 'w': options.wake_pin = atoi(optarg); break;
         case 'v': options.wake_level_dbfs = strtod(optarg, NULL); break;
         case 'g': options.glitch = optarg; break;
+        case 'y': options.busy = strtod(optarg, NULL) / 100.0; break;
+        case 'x':
+            must(sscanf(optarg, "%lu,%lf", &options.unplug_after, &options.unplug_s) == 2,
+                 "--unplug wants BYTES,SECONDS");
+            break;
         default: exit(2);
         }
     }
@@ -259,7 +269,7 @@ static void parse(int argc, char **argv)
                 "[--tcp] [--usb] [--pins] "
                 "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] "
                 "[--offset N] [--transient N] [--sensitivity-db D] [--wake-pin N [--wake-level-dbfs D]] "
-                "[--glitch ADDRESS=HALFWORD@SECONDS] IMAGE.elf\n");
+                "[--glitch ADDRESS=HALFWORD@SECONDS] [--busy PERCENT] [--unplug BYTES,SECONDS] IMAGE.elf\n");
         exit(2);
     }
     options.image = argv[optind];
@@ -340,8 +350,13 @@ int main(int argc, char **argv)
     bool on = true;
     while (on && machine_cycles < end && num_mistakes < 100) {
         const uint64_t slice_end = machine_cycles + CHIP.core_hz / 1000;
+        core_take(machine_cycles + (uint64_t)(options.busy * CHIP.core_hz / 1000));
         core_run(slice_end < end ? slice_end : end);
         sound_pass(0.001);
+        if (options.unplug_s > 0.0 && num_taken >= options.unplug_after) {
+            soc_pull_cable(options.unplug_s);
+            options.unplug_s = 0.0;
+        }
         uint32_t reason = 0;
         if (soc_take_reset(&reason)) {
             if (!options.quiet) {

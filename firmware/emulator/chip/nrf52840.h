@@ -70,6 +70,7 @@ extern bool lf_forced; /* the watchdog runs the low-frequency clock by itself */
 
 bool hfxo_runs(void);
 bool lf_runs(void);
+bool usb_cable_is_in(void);
 void clock_init(void);
 void clock_reset(uint32_t reset_reason);
 

@@ -17,6 +17,7 @@ enum {
     GPREGRET2 = 0x520,
     LFCLKSRC = 0x518,
     USBDETECTED = 0x11C,
+    USBREMOVED = 0x120,
     USBPWRRDY = 0x124,
     USBREGSTATUS = 0x438,
     USB_POWER_US = 2000,
@@ -33,6 +34,19 @@ static void cable_ready(void *context)
     *reg(&clock_power, USBREGSTATUS) = 3;
     event(&clock_power, USBDETECTED);
     event(&clock_power, USBPWRRDY);
+}
+
+void soc_pull_cable(double out_s)
+{
+    outside_note("USB cable pulled for %g s", out_s);
+    *reg(&clock_power, USBREGSTATUS) = 0;
+    event(&clock_power, USBREMOVED);
+    alarm_set(&cable_alarm, machine_cycles + (uint64_t)(out_s * CORE_HZ));
+}
+
+bool usb_cable_is_in(void)
+{
+    return *reg(&clock_power, USBREGSTATUS) != 0u;
 }
 
 bool lf_forced; /* the watchdog runs the low-frequency clock by itself */

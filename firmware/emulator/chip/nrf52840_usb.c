@@ -346,7 +346,8 @@ static void host_tick(void *context)
 {
     (void)context;
     static uint32_t frame_ticks;
-    const bool attached = (*reg(&usbd, USBPULLUP) & 1u) != 0u && (*reg(&usbd, USB_ENABLE) & 1u) != 0u;
+    const bool shown = (*reg(&usbd, USBPULLUP) & 1u) != 0u && (*reg(&usbd, USB_ENABLE) & 1u) != 0u;
+    const bool attached = shown && usb_cable_is_in();
     alarm_set(&host_alarm, machine_cycles + TICK_US * (uint64_t)CYCLES_PER_US);
     if (!attached) {
         host.state = NOT_THERE;

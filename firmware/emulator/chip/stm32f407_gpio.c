@@ -53,3 +53,8 @@ void soc_drive_pin(unsigned pin, bool high)
     (void)high;
     outside_mistake("P%c%u: inputs are not modelled", 'A' + (int)pin / 32, pin % 32);
 }
+
+void soc_pull_cable(double out_s)
+{
+    outside_mistake("no USB: no cable to pull for %g s", out_s);
+}
