@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kws.power.model import ListeningPattern
 
 
 def power(
@@ -22,6 +27,11 @@ def power(
     sound: Annotated[float, typer.Option(help="Fraction of the time with sound that wakes the microphone.")] = 0.2,
     speech: Annotated[float, typer.Option(help="Fraction of the time with speech, which opens the gate.")] = 0.05,
     battery_j: Annotated[float, typer.Option(help="Energy of the battery in joules; 2500 is a coin cell.")] = 2500.0,
+    boards: Annotated[
+        list[str] | None,
+        typer.Option("--board", help="Board whose product is measured on its emulated chip; may be repeated."),
+    ] = None,
+    recording: Annotated[Path | None, typer.Option(help="Speech that --board is measured with.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw days and shares into this .png or .svg.")] = None,
 ) -> None:
     """Estimate average power and battery life from cycles and data-sheet currents: a model, not a measurement."""
@@ -37,6 +47,10 @@ def power(
     from kws.power.profile import load_profile, profile_names
     from kws.power.show import print_table, save_plot
 
+    if boards or recording is not None:
+        pattern = ListeningPattern(sound=sound, speech=speech)
+        _measure(bundle, boards or [], recording, pattern, battery_j, Console())
+        return
     if bundle is not None and cycles is not None:
         raise ConfigError("a bundle and --cycles: expected one of them, both say what is computed")
     if battery_j <= 0.0:
@@ -55,3 +69,26 @@ def power(
     if plot is not None:
         save_plot(rows, pattern, battery_j, workload, plot)
         typer.echo(f"wrote {plot}")
+
+
+def _measure(
+    bundle: Path | None, boards: list[str], recording: Path | None, pattern: ListeningPattern, battery_j: float,
+    console: Console,
+) -> None:  # fmt: skip
+    from kws.audio import read_audio
+    from kws.errors import ConfigError
+    from kws.power.duty import measure_product
+    from kws.power.profile import load_profile
+    from kws.power.show import print_products
+    from kws.progress import Progress
+
+    if bundle is None or recording is None or not boards:
+        raise ConfigError(
+            "--board: expected a bundle and a recording of speech, such as: kws power models/speech_commands_12.kws "
+            "--board nrf52840dk --recording examples/stream.flac"
+        )
+    speech = read_audio(recording)
+    with Progress(console=console, transient=True) as progress:
+        products = [measure_product(board, bundle, speech) for board in progress.track(boards, description="emulating")]
+    rows = [(product, load_profile(product.chip)) for product in products]
+    print_products(rows, pattern, battery_j, console)

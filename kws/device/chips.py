@@ -137,6 +137,50 @@ class ChipChild(Child):
             raise DeviceError(f"the emulated {self.report.chip} saw what a real one would punish:\n{words}")
 
 
+def run_chip(board: str, bundle: Path, *, sound: Path, options: Sequence[str] = ()) -> ChipReport:
+    """Run a board that nobody talks to until half a second after the end of a sound; returns what the chip counted.
+
+    Parameters
+    ----------
+    board : str
+        With a ``KWS_BOARD_EMULATOR``.
+    bundle, sound : path
+        As for :func:`start_chip`.
+    options : sequence of str
+        More options of the emulator.
+
+    Raises
+    ------
+    DeviceError
+        If the firmware did what silicon punishes, or the emulator failed.
+    BoardRefusedError, ToolMissingError
+        As for :func:`start_chip`.
+    """
+    emulated = emulated_chip(board)
+    if emulated is None:
+        raise DeviceError(f"{board}: nothing emulates its chip; set KWS_BOARD_EMULATOR in its board.cmake")
+    firmware = build_firmware(board, target="kws") / "kws.elf"
+    with tempfile.TemporaryDirectory(prefix="kws-chip-") as folder:
+        report = Path(folder) / "report.json"
+        command = [str(build_emulator(emulated.chip)), "--quiet", *emulated.options, *options, "--sound", str(sound)]
+        command += [*_load(board, bundle, firmware), "--report", str(report), str(firmware)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise DeviceError(f"the emulated {emulated.chip}: {done.stderr.decode(errors='replace').strip()}")
+        return ChipReport(**json.loads(report.read_text(encoding="ascii")))
+
+
+def _load(board: str, bundle: Path, firmware: Path) -> list[str]:
+    check_bundle_file(bundle)
+    symbols = linker_symbols(firmware)
+    room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
+    if bundle.stat().st_size > room:
+        raise BoardRefusedError(
+            f"{bundle}: {bundle.stat().st_size} bytes, but {board} has {room} bytes of flash for a bundle"
+        )
+    return ["--load", f"{bundle}@0x{symbols['kws_bundle_start']:08x}"]
+
+
 def start_chip(
     board: str,
     bundle: Path | None,
@@ -179,17 +223,10 @@ def start_chip(
     emulated = emulated or emulated_chip(board)
     if emulated is None:
         raise DeviceError(f"{board}: nothing emulates its chip; set KWS_BOARD_EMULATOR in its board.cmake")
-    check_bundle_file(bundle)
     firmware = program or build_firmware(board, target=app) / f"{app}.elf"
     command = [str(build_emulator(emulated.chip)), "--tcp", "--quiet", *emulated.options, *options]
     if bundle is not None:
-        symbols = linker_symbols(firmware)
-        room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
-        if bundle.stat().st_size > room:
-            raise BoardRefusedError(
-                f"{bundle}: {bundle.stat().st_size} bytes, but {board} has {room} bytes of flash for a bundle"
-            )
-        command += ["--load", f"{bundle}@0x{symbols['kws_bundle_start']:08x}"]
+        command += _load(board, bundle, firmware)
     if sound is not None:
         command += ["--sound", str(sound)]
     handle, name = tempfile.mkstemp(prefix="kws-chip-", suffix=".json")

@@ -10,9 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from kws.errors import ConfigError
-from kws.power.model import ListeningPattern, PowerEstimate, Workload
+from kws.power.duty import ProductDuty, ProductPower, product_power
+from kws.power.model import SECONDS_PER_DAY, ListeningPattern, PowerEstimate, Workload
+from kws.power.profile import BoardProfile
 
 DISCLAIMER = "model, not measurement"
+SECONDS_PER_YEAR = 365 * SECONDS_PER_DAY
 PARTS = ("microphone", "front end", "network", "sleep")
 COLOURS = ("#2563eb", "#059669", "#ea580c", "#9aa7b6")
 """Of the reports' palette."""
@@ -54,6 +57,41 @@ def print_table(
         )
     console.print(table)
     console.print("sources of all currents: kws/power/profiles; `busy`: of the core while the network runs")
+
+
+def print_products(
+    rows: Sequence[tuple[ProductDuty, BoardProfile]], pattern: ListeningPattern, battery_j: float, console: Console
+) -> None:
+    """Print what products do with their time, and what that draws."""
+    budget_uw = battery_j / SECONDS_PER_YEAR * 1e6
+    console.print(
+        f"shares of the time: measured, the image of the board on its emulated chip; power: {DISCLAIMER}; sound "
+        f"{pattern.sound:.0%} of the time, speech {pattern.speech:.0%}; a year on {battery_j:g} J is {budget_uw:.0f} µW"
+    )
+    table = Table(padding=(0, 0, 0, 1))
+    for name in ("board", "hears"):
+        table.add_column(name)
+    for name in ("awake", "mic", "crystal", "receiver", "µW"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for product, profile in rows:
+        power = product_power(product, profile, pattern, budget_uw)
+        parts = ((product.quiet, power.quiet_uw), (product.noise, power.noise_uw), (product.speech, power.speech_uw))
+        for name, (duty, uw) in zip(("a quiet room", "noise", "speech"), parts, strict=True):
+            shares = (f"{share:.2%}" for share in (duty.awake, duty.microphone, duty.crystal, duty.receiver))
+            table.add_row(product.board, name, *shares, f"{uw:,.0f}")
+        days = battery_j / (power.mixed_uw * 1e-6) / SECONDS_PER_DAY
+        table.add_row("", f"all of it: {days:,.1f} days", "", "", "", "", f"{power.mixed_uw:,.0f}", end_section=True)
+    console.print(table)
+    for product, profile in rows:
+        power = product_power(product, profile, pattern, budget_uw)
+        console.print(f"{product.board}: {_year(power)}", highlight=False)
+
+
+def _year(power: ProductPower) -> str:
+    if power.longest_sound is None:
+        return f"no year: a quiet room alone takes {power.quiet_uw:,.0f} µW"
+    minutes = power.longest_sound * 24 * 60
+    return f"a year if there is sound {power.longest_sound:.2%} of the time at most, {minutes:.1f} minutes a day"
 
 
 def save_plot(

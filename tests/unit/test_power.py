@@ -7,10 +7,13 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from random_bundles import random_bundle, speech_like
 from typer.testing import CliRunner
 
 from kws.cli import build_app
 from kws.errors import ConfigError
+from kws.gate import GateConfig
+from kws.power.duty import Duty, ProductDuty, measure_product, power_uw, product_power
 from kws.power.model import ListeningPattern, Workload, estimate
 from kws.power.profile import BoardProfile, Figure, load_profile, profile_names
 from kws.power.show import save_plot
@@ -129,3 +132,43 @@ def test_command_says_model_not_measurement_and_draws(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "model, not measurement" in done.output
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+ASLEEP = Duty(awake=0.0, microphone=0.0, crystal=0.0, receiver=0.0)
+LISTENING = Duty(awake=0.1, microphone=1.0, crystal=1.0, receiver=0.0)
+
+
+def test_power_of_a_measured_duty() -> None:
+    core_uw = 2.0 * 0.1 * 10.0 * 100.0 * 1.5
+    assert power_uw(LISTENING, BOARD, wakes_on_sound=False) == pytest.approx(2.0 * (5.0 + 1000.0) + core_uw)
+    assert power_uw(LISTENING, BOARD, wakes_on_sound=True) == pytest.approx(2.0 * (5.0 + 1000.0) + core_uw)
+    assert power_uw(ASLEEP, BOARD, wakes_on_sound=True) == pytest.approx(2.0 * (5.0 + 10.0))
+
+
+def test_a_product_in_a_listening_pattern_and_the_sound_that_a_budget_allows() -> None:
+    product = ProductDuty(
+        board="hand", chip="none", wakes_on_sound=True, quiet=ASLEEP, noise=LISTENING, speech=LISTENING
+    )
+    power = product_power(product, BOARD, PATTERN, budget_uw=100.0)
+    assert (power.quiet_uw, power.noise_uw) == pytest.approx((30.0, 2310.0))
+    assert power.mixed_uw == pytest.approx(0.5 * 30.0 + 0.5 * 2310.0)
+    assert power.longest_sound == pytest.approx(70.0 / 2280.0)
+    assert product_power(product, BOARD, PATTERN, budget_uw=29.0).longest_sound is None
+    assert product_power(product, BOARD, PATTERN, budget_uw=3000.0).longest_sound == 1.0
+
+
+def test_duty_is_measured_on_the_image_of_the_board(tmp_path: Path) -> None:
+    gated = random_bundle(seed=3, causal=True, gate=GateConfig(hangover_frames=0))
+    gated.save(tmp_path / "gated.kws")
+    product = measure_product("nrf52840dk_wake", tmp_path / "gated.kws", speech_like(2.0, seed=5))
+    assert product.wakes_on_sound
+    assert product.quiet.microphone == product.quiet.crystal == product.quiet.receiver == 0.0
+    assert 0.0 < product.quiet.awake < 1e-3  # the watchdog is fed
+    assert product.speech.microphone > 0.9
+    assert product.speech.awake > 0.01
+
+
+def test_measuring_wants_a_bundle_and_speech() -> None:
+    done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), ["power", "--board", "nrf52840dk"])
+    assert isinstance(done.exception, ConfigError)
+    assert "--recording" in str(done.exception)

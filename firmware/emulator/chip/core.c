@@ -296,10 +296,12 @@ void core_stall(uint64_t cycles)
 }
 
 static uint64_t taken_until;
+static bool taken_asleep; /* the firmware slept when the core was taken from it */
 
 void core_take(uint64_t until_cycles)
 {
     taken_until = until_cycles;
+    taken_asleep = core.sleeping != AWAKE;
 }
 
 void core_send_event(void)
@@ -404,7 +406,7 @@ void core_run(uint64_t until_cycles)
         alarms_ring();
         const bool is_taken = machine_cycles < taken_until && nvic.num_active == 0;
         /* Other work does not mask the interrupts that a sleeper masks. */
-        const unsigned exception = exception_takeable(!is_taken || core.sleeping == AWAKE);
+        const unsigned exception = exception_takeable(!is_taken || !taken_asleep);
         if (exception != 0) {
             exception_take(exception);
         } else if (is_taken) {
