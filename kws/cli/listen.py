@@ -67,7 +67,7 @@ def listen(
         raise ConfigError("--near is a limit for --save; add --save FOLDER")
     if commands is not None:
         if board is not None or exec is not None or save is not None:
-            raise ConfigError("--commands goes with recordings or a microphone of this computer, without --exec and --save")
+            raise ConfigError("--commands goes with recordings or --device: leave away --board, --exec and --save")
         _listen_in_turns(_cascade(bundle, commands, window, operating_point), files, device, Console())
         return
     if window is not None:
