@@ -2,7 +2,9 @@
 """What a spotter woke at or missed where it is used, labelled by its user: the word was said, or it was not.
 
 A folder per label, or ``labels.csv`` beside the recordings (columns ``path`` and ``label``). A label that is a word of
-the project says that it was said; anything else (``no``, ``television``, ``unknown``) that it was not.
+the project says that it was said; anything else (``no``, ``television``, ``unknown``) that it was not. So a folder of
+``kws listen --save`` can be given once what was wrong has been moved out of the word's folder; its ``near_misses``
+have no label yet and are left aside.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from kws.datasets.recordings import Take, as_takes
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.audio_files import audio_in
-from kws.errors import DatasetError
-from kws.labels import UNKNOWN, fold
+from kws.errors import DatasetError, note
+from kws.labels import NEAR_MISSES, UNKNOWN, fold
+from kws.phrases import counted
 
 LABELS = "labels.csv"
 _LONGEST_S = 4.0
@@ -60,7 +63,10 @@ def read_heard(folder: Path, words: Sequence[str]) -> list[Take]:
 
 def _from_folders(folder: Path) -> list[tuple[Path, str]]:
     places = sorted(place for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else []
-    return [(path, place.name) for place in places for path in audio_in(place)]
+    found = [(path, place.name) for place in places for path in audio_in(place)]
+    if aside := sum(name == NEAR_MISSES for _, name in found):
+        note(f"{folder / NEAR_MISSES}: {counted(aside, 'recording')} without a label left aside; move them to one")
+    return [(path, name) for path, name in found if name != NEAR_MISSES]
 
 
 def _from_table(folder: Path) -> list[tuple[Path, str]]:

@@ -6,7 +6,8 @@
     DIR/captures.csv             a row for each: file, label, kind, scores
 
 Whether a detection was right, nobody knows yet: listen to them, and move what was not said into a folder of its own.
-What stays is takes (``kws wakeword --recordings DIR``), what went is ambient sound (``--ambient FOLDER``).
+What stays is takes, what went is what it should not wake at: ``kws wakeword --heard DIR`` learns from both, and leaves
+near-misses aside until they too lie in a folder of a label.
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ from kws.audio import Samples, write_wav
 from kws.errors import ConfigError
 from kws.evaluation.listening import Listening
 from kws.files import StrPath
-from kws.labels import folder_name
+from kws.labels import NEAR_MISSES, folder_name
 from kws.pipeline import Detection, Scores
 
-NEAR_MISSES = "near_misses"
 TABLE = "captures.csv"
 NEAR_SHARE = 2 / 3
 """Of a word's threshold: scores from here on are near, unless another limit is given."""

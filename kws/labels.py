@@ -19,6 +19,8 @@ from kws.textfile import read_text
 
 SILENCE = "silence"
 UNKNOWN = "unknown"
+NEAR_MISSES = "near_misses"
+"""Folder of recordings at which a spotter nearly fired: nobody has said yet what they are."""
 _QUIET_NAMES = {
     SILENCE: "silence silent no_speech noise noises background background_noise background_noises ambient "
     "ambient_noise",

@@ -531,6 +531,10 @@ def test_what_it_woke_at_and_missed_teaches_by_its_label(tmp_path: Path) -> None
     takes = read_heard(tmp_path, ["hey nova"])
     assert [take.label for take in takes] == ["hey nova", "hey nova", "unknown", "unknown"]
     assert [take.samples.size for take in takes[2:]] == [64000, 64000]
+    (tmp_path / "near_misses").mkdir()
+    write_wav(tmp_path / "near_misses" / "4.wav", spoken(0.6, 4))
+    with pytest.warns(KwsWarning, match="1 recording without a label"):
+        assert len(read_heard(tmp_path, ["hey nova"])) == 4
     (tmp_path / "labels.csv").write_text("path,label\nno/2.wav,hey jo\nHey_Nova/0.wav,HEY NOVA\n")
     assert [(take.path.name, take.label) for take in read_heard(tmp_path, ["hey nova"])] == [
         ("0.wav", "hey nova"),
