@@ -19,7 +19,7 @@ from kws.harness.baseline import Comparison
 from kws.harness.mistakes import mistakes
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Verdict
-from kws.phrases import first_few
+from kws.phrases import counted, first_few
 
 _MISTAKES_SHOWN = 20
 _CHANGES_SHOWN = 20
@@ -62,7 +62,7 @@ def print_verdict(verdict: Verdict, console: Console, *, all_in: Path) -> None:
     for gate in verdict.failed_gates:
         console.print(f"[bold red]failed[/] {escape(gate.name)}: {escape(str(gate.problem))}", highlight=False)
     if verdict.passed:
-        console.print(f"[bold green]passed[/] {len(verdict.gates)} gates", highlight=False)
+        console.print(f"[bold green]passed[/] {counted(len(verdict.gates), 'gate')}", highlight=False)
 
 
 def _print_result(result: ReplayResult, console: Console) -> None:

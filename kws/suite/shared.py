@@ -63,16 +63,20 @@ class SharedBoards:
         """
         while True:
             with self._lent() as (place, worker):
-                for attempt in range(self.retries + 1):
-                    try:
-                        return worker.hear(recording)
-                    except BoardNotFoundError as error:  # it would not be there the next time
-                        problem: DeviceError = error
-                        break
-                    except DeviceError as error:
-                        problem = error
-                        del attempt
-                self._leave_alone(place, problem)
+                try:
+                    return self._patiently(worker, recording)
+                except DeviceError as problem:
+                    self._leave_alone(place, problem)
+
+    def _patiently(self, worker: Worker, recording: Recording) -> Answer:
+        for _ in range(self.retries):
+            try:
+                return worker.hear(recording)
+            except BoardNotFoundError:  # it would not be there the next time
+                raise
+            except DeviceError:
+                continue
+        return worker.hear(recording)
 
     def close(self) -> None:
         """Give everything back."""
