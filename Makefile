@@ -11,7 +11,7 @@ BOARD  ?= netduinoplus2
 API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
           kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.harness.faults kws.device kws.importer \
           kws.export kws.machine kws.datasets.recorder
-EXTRAS := train,voices,negatives,plots,reference,firmware,emulator,flash,dev,mic,docs
+EXTRAS := train,voices,sweep,negatives,plots,reference,firmware,emulator,flash,dev,mic,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 export TF_CPP_MIN_LOG_LEVEL ?= 3

@@ -43,6 +43,7 @@ from kws.bundle import Bundle
 from kws.features import FeaturesConfig
 
 THREADS = 2
+TONE_LABELS = ("silence", "unknown", "low", "high")
 QUIET = Console(quiet=True)
 SMALL_TRUNK = TrunkConfig(channels=8, kernel_frames=(3, 3))
 
@@ -90,47 +91,56 @@ def word(folder: Path) -> Path:
 
 def recipe(folder: Path) -> Path:
     """A run with a recipe: synthetic words, acoustics, a teacher and a polish; clips are tones."""
-    labels, data_folder = ("silence", "unknown", "low", "high"), folder / "data"
+    data_folder = folder / "data"
     (folder / "talk").mkdir()
     rng = np.random.default_rng(4)
     for number in range(6):
         write_wav(folder / "talk" / f"{number}.wav", rng.normal(0, 100 * (number + 1), 12000).astype(np.int16))
     shares = {"keywords": 0.3, "unknown": 0.2, "synthetic_keywords": 0.1, "continuous": 0.1, "chimeras": 0.1,
               "reversed": 0.1, "silence": 0.1}  # fmt: skip
-    run = RunConfig(
-        name="recipe",
+    config = RecipeConfig(
+        clips_per_epoch=64,
+        variants=2,
+        shares=shares,
+        continuous_folders=("talk",),
+        continuous_clips=12,
+        chimera_clips=10,
+        reversed_clips=8,
+        silence_clips=6,
+        synthetic=SyntheticConfig(num_voices=4, clips_per_keyword=2),
+        teacher=TeacherConfig(width=4, blocks_per_stage=1, epochs=1, batch_clips=16),
+        polish=PolishConfig(epochs=1),
+    )
+    speech = continuous_speech(data_folder, ("talk",), evaluation=False)
+    return train_and_export(tone_data(), tone_run("recipe", config), folder, speech=speech, console=QUIET).bundle_path
+
+
+def tone_run(name: str, recipe: RecipeConfig | None) -> RunConfig:
+    """A tiny network for `tone_data`."""
+    return RunConfig(
+        name=name,
         seed=5,
-        data=DataConfig(labels=labels, clip_ms=500, fractions={"silence": 0.2, "unknown": 0.3}),
+        data=DataConfig(labels=TONE_LABELS, clip_ms=500, fractions={"silence": 0.2, "unknown": 0.3}),
         features=FeaturesConfig(scale=0.6, zero_point=80),
         augment=AugmentConfig(time_shift_ms=50, snr_db=(10.0, 30.0)),
         model=ModelConfig(
             stem=StemConfig(filters=8, kernel=(4, 4), strides=(2, 2)), blocks=(BlockConfig(filters=8),) * 2
         ),
         optimizer=OptimizerConfig(epochs=2, batch_clips=16, learning_rate=1e-2, ema_decay=0.9),
-        recipe=RecipeConfig(
-            clips_per_epoch=64,
-            variants=2,
-            shares=shares,
-            continuous_folders=("talk",),
-            continuous_clips=12,
-            chimera_clips=10,
-            reversed_clips=8,
-            silence_clips=6,
-            synthetic=SyntheticConfig(num_voices=4, clips_per_keyword=2),
-            teacher=TeacherConfig(width=4, blocks_per_stage=1, epochs=1, batch_clips=16),
-            polish=PolishConfig(epochs=1),
-        ),
+        recipe=recipe,
     )
-    training = tones(["low", "high", "chirp", "buzz"] * 16, labels, seed=1)
-    data = TrainingData(
-        labels=labels,
+
+
+def tone_data() -> TrainingData:
+    """Clips of tones for words."""
+    training = tones(["low", "high", "chirp", "buzz"] * 16, TONE_LABELS, seed=1)
+    return TrainingData(
+        labels=TONE_LABELS,
         training=training,
-        validation=tones(["low", "high", "chirp"] * 4, labels, seed=3),
+        validation=tones(["low", "high", "chirp"] * 4, TONE_LABELS, seed=3),
         noise=(np.random.default_rng(2).normal(0, 300, 48000).astype(np.int16),),
         sha256=hashlib.sha256(training.audio.tobytes()).hexdigest(),
     )
-    speech = continuous_speech(data_folder, ("talk",), evaluation=False)
-    return train_and_export(data, run, folder, speech=speech, console=QUIET).bundle_path
 
 
 def tones(words: list[str], labels: tuple[str, ...], seed: int):

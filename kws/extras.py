@@ -26,6 +26,7 @@ MODULES = {
     "emulator": ("unicorn",),
     "flash": ("pyocd",),
     "plots": ("matplotlib",),
+    "sweep": ("optuna",),
     "trunk": ("pyopen_wakeword",),
     "ray": ("ray",),
 }

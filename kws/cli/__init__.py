@@ -37,6 +37,7 @@ VERBS = {
     "record": "kws.cli.record",
     "replay": "kws.cli.replay",
     "suite": "kws.cli.suite",
+    "sweep": "kws.cli.sweep",
     "train": "kws.cli.train",
     "wakeword": "kws.cli.wakeword",
 }

@@ -19,7 +19,13 @@ from kws.training.clips.recipe.config import (
     TeacherConfig,
 )
 from kws.training.clips.recipe.learn import learn, recipe_batches
-from kws.training.clips.recipe.sources import Source, continuous_speech, cut_loud
+from kws.training.clips.recipe.sources import (
+    Source,
+    continuous_speech,
+    cut_loud,
+    gather,
+    negative_recordings,
+)
 from kws.training.fit import settings
 from kws.training.fit.train import TrainedModel
 from training_fixtures import LABELS, TINY_RUN, tiny_data
@@ -145,6 +151,20 @@ def test_missing_continuous_speech_says_what_to_do(data_folder: Path) -> None:
         continuous_speech(data_folder, ("nowhere",), evaluation=False)
 
 
+def test_negatives_are_searched_deep_and_their_absence_says_what_to_do(data_folder: Path) -> None:
+    deep = data_folder.parent / "negatives" / "films" / "one"
+    deep.mkdir(parents=True)
+    write_wav(deep / "a.wav", np.arange(20000).astype(np.int16))
+    recordings = negative_recordings(data_folder, ("negatives",))
+    assert [recording.size for recording in recordings] == [20000]
+    with pytest.raises(DatasetError, match=r"'silent'.*kws dataset download negatives"):
+        negative_recordings(data_folder, ("silent",))
+    shares = {"keywords": 0.5, "negatives": 0.5}
+    (_, source) = gather(tiny_data(), (), recordings, replace(TINY_RECIPE, shares=shares, negative_clips=5), seed=1)
+    assert source.audio.shape == (5, tiny_data().training.audio.shape[1])
+    assert {LABELS[label] for label in source.labels} == {"unknown"}
+
+
 def test_cuts_prefer_where_somebody_talks() -> None:
     recording = np.zeros(64000, np.int16)
     recording[32000:] = 5000
@@ -239,13 +259,13 @@ def test_the_polish_goes_on_from_the_trained_network(data_folder: Path, tmp_path
 
 
 def test_a_teacher_softens_the_targets_and_is_trained_once(data_folder: Path, tmp_path: Path) -> None:
-    teacher = TeacherConfig(width=4, blocks_per_stage=1, epochs=1, weight=0.5)
-    batches = prepared(replace(TINY_RECIPE, teacher=teacher), data_folder, tmp_path)
+    teacher = TeacherConfig(width=4, blocks_per_stage=1, epochs=1)
+    batches = prepared(replace(TINY_RECIPE, teacher=teacher, teacher_weight=0.5), data_folder, tmp_path)
     _, targets = batches.batch(0)
     assert targets.sum(axis=1) == pytest.approx(1.0)
     assert (targets.max(axis=1) >= 0.5).all()
     assert (targets.max(axis=1) < 1.0).all()
     made = next(tmp_path.rglob("opinions.npy")).stat().st_mtime_ns
-    softer = prepared(replace(TINY_RECIPE, teacher=replace(teacher, weight=0.9)), data_folder, tmp_path)
+    softer = prepared(replace(TINY_RECIPE, teacher=teacher, teacher_weight=0.9), data_folder, tmp_path)
     assert next(tmp_path.rglob("opinions.npy")).stat().st_mtime_ns == made
     assert softer.batch(0)[1].max(axis=1).mean() < targets.max(axis=1).mean()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kws.datasets.corpus import SILENCE_SHARE
@@ -96,4 +96,7 @@ def load_run(path: Path) -> RunConfig:
     ConfigError
         For an unknown key, a wrong type or an impossible value, naming where it stands.
     """
-    return settings.load(RunConfig, path)
+    run = settings.load(RunConfig, path)
+    if run.recipe is None or run.recipe.start is None:
+        return run
+    return replace(run, recipe=replace(run.recipe, start=path.parent / run.recipe.start))

@@ -19,11 +19,12 @@ from kws.training.clips.compare import Comparison, compare, plot_confusion
 from kws.training.clips.config import RunConfig, load_run
 from kws.training.clips.dataset import TrainingData, from_corpus
 from kws.training.clips.recipe.learn import learn
-from kws.training.clips.recipe.sources import continuous_speech
+from kws.training.clips.recipe.sources import continuous_speech, negative_recordings
 from kws.training.fit import settings, work
 from kws.training.fit.architectures import build_logits_model, count_macs
 from kws.training.fit.export import export_bundle
 from kws.training.fit.quantize import choose_representative, quantize
+from kws.training.fit.together import open_strategy
 from kws.training.fit.train import TrainedModel, train
 from numpy.typing import NDArray
 from rich.console import Console
@@ -44,7 +45,12 @@ class RunResult:
 
 
 def execute(
-    config_path: Path, data_folder: Path, out: Path | None = None, *, console: Console | None = None
+    config_path: Path,
+    data_folder: Path,
+    out: Path | None = None,
+    *,
+    strategy: str = "one",
+    console: Console | None = None,
 ) -> RunResult:
     """Carry out the run a TOML file describes on a Speech Commands folder, or finish it.
 
@@ -57,6 +63,8 @@ def execute(
     out : Path, optional
         Folder for everything made; default ``build/runs/NAME``. What an interrupted run with the same settings and
         the same recordings left there is gone on from.
+    strategy : str
+        Which processors train together, see ``kws.training.fit.together.open_strategy``.
     console : rich.console.Console, optional
         Where progress goes; the terminal by default.
 
@@ -66,18 +74,20 @@ def execute(
         See the exception tree.
     """
     console = console or Console()
+    together = open_strategy(strategy)
     run = load_run(config_path)
     out = out or DEFAULT_RUNS / run.name
     work.prepare(out)
     data = from_corpus(speech_commands.open_folder(data_folder), run.data, seed=run.seed)
-    folders = run.recipe.continuous_folders if run.recipe else ()
-    speech = continuous_speech(data_folder, folders, evaluation=False)
+    recipe = run.recipe
+    speech = continuous_speech(data_folder, recipe.continuous_folders, evaluation=False) if recipe else []
+    negatives = negative_recordings(data_folder, recipe.negative_folders) if recipe else []
     console.print(
         f"[bold]{run.name}[/]: {len(data.training)} training and {len(data.validation)} validation clips, "
         f"{len(data.labels)} labels"
     )
     try:
-        return train_and_export(data, run, out, speech=speech, console=console)
+        return train_and_export(data, run, out, speech=speech, negatives=negatives, strategy=together, console=console)
     except KeyboardInterrupt:
         console.print(f"{out} keeps all finished epochs; the same command goes on from there")
         raise
@@ -89,6 +99,8 @@ def train_and_export(
     out: Path,
     *,
     speech: Sequence[NDArray[np.int16]] = (),
+    negatives: Sequence[NDArray[np.int16]] = (),
+    strategy: tf.distribute.Strategy | None = None,
     console: Console | None = None,
 ) -> RunResult:
     """Train on prepared data and write bundle, TFLite file, representative clips, evaluation and confusion plot.
@@ -102,16 +114,26 @@ def train_and_export(
         ``run.json``, and checkpoints and TensorBoard logs in ``work/``.
     speech : sequence of int16 arrays
         Continuous speech without keywords, for a recipe.
+    negatives : sequence of int16 arrays
+        Films, music, clatter, for a recipe.
+    strategy : tf.distribute.Strategy, optional
+        Of the processors that train together.
     console : rich.console.Console, optional
         Where progress goes.
     """
     console = console or Console()
-    trained = learn_clips(data, run, out, speech=speech)
+    trained = learn_clips(data, run, out, speech=speech, negatives=negatives, strategy=strategy)
     return finish(trained, data, run, out, console=console)
 
 
 def learn_clips(
-    data: TrainingData, run: RunConfig, out: Path, *, speech: Sequence[NDArray[np.int16]] = ()
+    data: TrainingData,
+    run: RunConfig,
+    out: Path,
+    *,
+    speech: Sequence[NDArray[np.int16]] = (),
+    negatives: Sequence[NDArray[np.int16]] = (),
+    strategy: tf.distribute.Strategy | None = None,
 ) -> TrainedModel:
     """Train the network of a run, from plain clips or as its recipe says."""
     named = work.digest(settings.to_dict(run.data), data.sha256)
@@ -120,12 +142,14 @@ def learn_clips(
             data,
             speech,
             run.recipe,
+            negatives=negatives,
             features=run.features,
             model=run.model,
             optimizer=run.optimizer,
             seed=run.seed,
             named=named,
             out=out,
+            strategy=strategy,
         )
     batches = ClipBatches(
         data,
@@ -140,7 +164,7 @@ def learn_clips(
     )
     parts = (run.features, run.augment, run.model, run.optimizer)
     folder = work.place(out, "train", *map(settings.to_dict, parts), run.seed, named)
-    return train(batches, network, run.optimizer, seed=run.seed, digest=folder.name, folder=folder)
+    return train(batches, network, run.optimizer, seed=run.seed, digest=folder.name, folder=folder, strategy=strategy)
 
 
 def finish(trained: TrainedModel, data: TrainingData, run: RunConfig, out: Path, *, console: Console) -> RunResult:
@@ -171,12 +195,21 @@ def finish(trained: TrainedModel, data: TrainingData, run: RunConfig, out: Path,
     bundle_path = out / f"{run.name}.kws"
     bundle.save(bundle_path)
     _write_json(out / "evaluation.json", figures | {"history": list(trained.history)})
-    _write_json(out / "run.json", settings.to_dict(run))
+    _write_json(out / "run.json", as_written(run))
     title = f"{run.name}, C int8: {comparison.core_accuracy:.2%}"
     plot_confusion(comparison.core, out / "confusion.png", title=title)
     console.print(comparison.table())
     console.print(f"[bold green]{bundle_path}[/]  {len(bundle.data)} bytes, arena {bundle.arena_bytes} bytes")
     return RunResult(bundle_path=bundle_path, bundle=bundle, comparison=comparison)
+
+
+def as_written(run: RunConfig) -> dict[str, Any]:
+    """Return the settings of a run; of the network to start from the name and digest, not where it lies here."""
+    values = settings.to_dict(run)
+    if run.recipe is not None and run.recipe.start is not None:
+        digest = hashlib.sha256(run.recipe.start.read_bytes()).hexdigest()
+        values["recipe"]["start"] = f"{run.recipe.start.name} (SHA-256 {digest})"
+    return values
 
 
 def _representative_record(data: TrainingData, positions: np.ndarray) -> dict[str, Any]:
@@ -191,7 +224,7 @@ def _provenance(
 ) -> dict[str, Any]:
     return {
         "name": run.name,
-        "training": settings.to_dict(run),
+        "training": as_written(run),
         "data_sha256": data.sha256,
         "training_clips": len(data.training),
         "representative_sha256": representative["sha256"],

@@ -35,12 +35,13 @@ def quiet_tensorflow() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and let it look for devices, without a word."""
+    """Import TensorFlow and let it look for devices, without a word; one of several workers must join them first."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with quiet_tensorflow():
         import tensorflow as tf
 
-        tf.config.list_logical_devices()
+        if "TF_CONFIG" not in os.environ:
+            tf.config.list_logical_devices()
 
 
 def _restore(kept: int) -> None:

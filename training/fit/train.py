@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from kws.training.fit import checkpoint
 from kws.training.fit.callbacks import AfterEpoch, Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.seeding import make_deterministic
+from kws.training.fit.together import fit_together
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
@@ -70,6 +72,7 @@ def train(
     folder: Path,
     loss: Loss | None = None,
     after_epoch: Callable[[int, keras.Model], None] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> TrainedModel:
     """Train a network, or finish training it.
 
@@ -91,6 +94,8 @@ def train(
         Called with the number of the epoch, from 0, and the averaged network before the epoch counts as done. Batches
         are made up to `LOOKAHEAD_STEPS` ahead of the gradient steps: what it changes may show from the epoch after the
         next one on and not before.
+    strategy : tf.distribute.Strategy, optional
+        Of the processors that train together, see ``kws.training.fit.together``.
 
     Raises
     ------
@@ -98,15 +103,16 @@ def train(
         If the checkpoint does not belong to this run, or the loss stops being a number.
     """
     make_deterministic(seed)
-    model, averaged = network(), network()
-    _compile(model, optimizer, batches.steps_per_epoch, loss)
+    with strategy.scope() if strategy else nullcontext():
+        model, averaged = network(), network()
+        _compile(model, optimizer, batches.steps_per_epoch, loss)
     path = folder / CHECKPOINT_NAME
     done = checkpoint.Progress(epochs_done=0, history=())
     if path.exists():
         done = checkpoint.load(path, state_of(model, averaged), digest)
     saver = Checkpoint(path, averaged, digest, done.history)
     if done.epochs_done < optimizer.epochs:
-        _fit(model, averaged, batches, optimizer, saver, after_epoch)
+        _fit(model, averaged, batches, optimizer, saver, after_epoch, strategy)
     if len(saver.history) < optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
@@ -131,6 +137,7 @@ def _fit(
     config: OptimizerConfig,
     saver: Checkpoint,
     after_epoch: Callable[[int, keras.Model], None] | None,
+    strategy: tf.distribute.Strategy | None,
 ) -> None:
     """Go on after the epochs ``saver`` has on record."""
     first_epoch = len(saver.history)
@@ -145,9 +152,14 @@ def _fit(
         progress,
         keras.callbacks.TensorBoard(saver.path.parent / "tensorboard", write_graph=False),
     ]
+    examples = dataset(batches, first_epoch, config.epochs)
     try:
+        if strategy is not None:
+            epochs = range(first_epoch, config.epochs)
+            fit_together(model, examples, strategy, epochs, batches.steps_per_epoch, callbacks)
+            return
         model.fit(
-            dataset(batches, first_epoch, config.epochs),
+            examples,
             initial_epoch=first_epoch,
             epochs=config.epochs,
             steps_per_epoch=batches.steps_per_epoch,

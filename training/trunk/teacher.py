@@ -72,6 +72,24 @@ class SpeechEmbedding:
             ]
         return embeddings
 
+    def embed_clips(self, clips: NDArray[np.int16], count: int) -> NDArray[np.float32]:
+        """Return ``[clips, count, EMBEDDING_SIZE]`` of ``[clips, samples]``: windows from a clip's start to its end.
+
+        A clip must be `WINDOW_SAMPLES` long or longer.
+        """
+        windows = np.zeros((len(clips) * count, _WINDOW_ROWS, _BANDS, 1), np.float32)
+        for number, clip in enumerate(clips):
+            rows = self._rows(clip)
+            for place, start in enumerate(np.linspace(0, len(rows) - _WINDOW_ROWS, count).astype(int)):
+                windows[number * count + place, :, :, 0] = rows[start : start + _WINDOW_ROWS]
+        embeddings = np.empty((len(windows), EMBEDDING_SIZE), np.float32)
+        for first in range(0, len(windows), _BATCH):
+            part = windows[first : first + _BATCH]
+            batch = np.zeros((_BATCH, *windows.shape[1:]), np.float32)
+            batch[: len(part)] = part
+            embeddings[first : first + _BATCH] = _run(self._embedding, batch).reshape(_BATCH, -1)[: len(part)]
+        return embeddings.reshape(len(clips), count, EMBEDDING_SIZE)
+
     def _rows(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
         """Its own spectrogram ``[rows, 32]``, a row per 10 ms, scaled as its embedding expects it."""
         if len(samples) != self._num_samples:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kws.training.augment.clips import ClipAcousticsConfig
 from kws.training.augment.features import ColourConfig, MaskConfig
@@ -16,6 +17,7 @@ SOURCES = (
     "continuous",
     "chimeras",
     "reversed",
+    "negatives",
     "silence",
 )
 """Pools that a batch is drawn from."""
@@ -57,8 +59,21 @@ class TeacherConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     masking: MaskingConfig = field(default_factory=lambda: MaskingConfig(mixup_alpha=0.4))
-    weight: float = 0.7
-    """Share of the teacher in the targets; the rest is the label."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListenerConfig:
+    """A second teacher: small heads on a speech embedding that has heard millions of voices (extra ``trunk``)."""
+
+    folds: int = 5
+    """The opinion of a clip comes from heads that did not learn from it."""
+    heads: int = 2
+    """Per fold, each from another start."""
+    hidden: int = 192
+    epochs: int = 12
+    learning_rate: float = 1e-3
+    dropped_above: float = 0.5
+    """Pieces of negatives in which the heads find keywords so likely are not drawn: films do say "no"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +91,9 @@ class RecipeConfig:
     """Everything beyond the plain pipeline."""
 
     clips_per_epoch: int = 25_600
+    start: Path | None = None
+    """TFLite file of a finished network of this shape whose weights training starts from; a relative path is taken from
+    the folder of the TOML file. Without it, from chance."""
     variants: int = 12
     """Augmented copies of every clip, computed once and drawn from at random. Variant 0 is the clip as it is, which
     only the polish draws."""
@@ -94,7 +112,11 @@ class RecipeConfig:
     """Share of a batch each source gets; a source without a share is not made."""
     continuous_folders: tuple[str, ...] = ()
     """Folders of recordings without any keyword, beside the data set; every fifth file is left for evaluation."""
+    negative_folders: tuple[str, ...] = ()
+    """Folders of films, music, clatter, other languages (``kws dataset download negatives``), beside the data set: cut
+    for the source ``negatives``, and heard behind words as other speakers are. Keywords may occur in them."""
     continuous_clips: int = 3000
+    negative_clips: int = 4000
     chimera_clips: int = 3000
     reversed_clips: int = 1200
     silence_clips: int = 1500
@@ -102,6 +124,10 @@ class RecipeConfig:
     acoustics: ClipAcousticsConfig = field(default_factory=ClipAcousticsConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     teacher: TeacherConfig | None = None
+    listener: ListenerConfig | None = None
+    """Where there are both, the mean of their opinions counts."""
+    teacher_weight: float = 0.7
+    """Share of the teachers in the targets; the rest is the label."""
     polish: PolishConfig | None = None
 
     def __post_init__(self) -> None:

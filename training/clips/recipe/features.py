@@ -32,6 +32,8 @@ class Variants:
     """``[clips]``."""
     weights: NDArray[np.float64]
     """``[clips]``: how likely each is drawn; sums to 1."""
+    sources: NDArray[np.str_]
+    """``[clips]``: name of the source each is from."""
 
 
 def made(folder: Path) -> bool:
@@ -50,10 +52,12 @@ def load(folder: Path, shares: dict[str, float]) -> Variants:
     """
     with np.load(folder / _CLIPS_FILE, allow_pickle=False) as file:
         share = np.array([shares[name] for name in file["sources"]])
+        sources: NDArray[np.str_] = file["sources"][file["source"]]
         return Variants(
             features=np.load(folder / _FEATURES_FILE, mmap_mode="r"),
             labels=file["labels"],
             weights=file["weights"] * share[file["source"]],
+            sources=sources,
         )
 
 

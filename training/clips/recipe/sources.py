@@ -14,7 +14,7 @@ from kws.training.clips.recipe.config import RecipeConfig
 from numpy.typing import NDArray
 
 from kws.audio import read_audio
-from kws.audio_files import audio_in
+from kws.audio_files import audio_in, find_audio
 from kws.errors import DatasetError
 from kws.labels import SILENCE, UNKNOWN
 
@@ -22,7 +22,7 @@ _EVALUATION_STRIDE = 5
 """Every fifth file of continuous speech is never trained on."""
 _TRIES = 3
 """Random cuts of continuous speech of which the loudest is kept: pauses teach little."""
-_STREAM = {name: number for number, name in enumerate(("continuous", "chimeras", "reversed", "synthetic"))}
+_STREAM = {name: number for number, name in enumerate(("continuous", "chimeras", "reversed", "synthetic", "negatives"))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +77,34 @@ def continuous_speech(data_folder: Path, folders: Sequence[str], *, evaluation: 
     return recordings
 
 
+def negative_recordings(data_folder: Path, folders: Sequence[str]) -> list[NDArray[np.int16]]:
+    """Read the long recordings of other sounds that lie in or beside the data set, folders searched deep.
+
+    Raises
+    ------
+    DatasetError
+        If a folder is missing or has no audio.
+    """
+    return [read_audio(path) for name in folders for path in find_audio([_beside(data_folder, name)])]
+
+
+def _beside(data_folder: Path, name: str) -> Path:
+    for place in (data_folder / name, data_folder.parent / name):
+        if place.is_dir():
+            return place
+    raise DatasetError(
+        f"negatives: no folder {name!r} in or beside {data_folder}; get it with: kws dataset download negatives, "
+        "or take it out of recipe.negative_folders and give the source negatives no share"
+    )
+
+
 def gather(
-    data: TrainingData, speech: Sequence[NDArray[np.int16]], recipe: RecipeConfig, *, seed: int
+    data: TrainingData,
+    speech: Sequence[NDArray[np.int16]],
+    negatives: Sequence[NDArray[np.int16]],
+    recipe: RecipeConfig,
+    *,
+    seed: int,
 ) -> tuple[Source, ...]:
     """Make every source that has a share.
 
@@ -88,6 +114,8 @@ def gather(
         The data set's own clips.
     speech : sequence of int16 arrays
         Continuous speech without keywords.
+    negatives : sequence of int16 arrays
+        Long recordings of other sounds.
     recipe : RecipeConfig
     seed : int
     """
@@ -120,6 +148,7 @@ def gather(
         "reversed": lambda: other(
             "reversed", chimeras.backwards(clips.clips(), clips.words, recipe.reversed_clips, rng("reversed"))
         ),
+        "negatives": lambda: other("negatives", cut_loud(negatives, recipe.negative_clips, samples, rng("negatives"))),
         "silence": lambda: Source(
             name="silence",
             audio=np.zeros((recipe.silence_clips, samples), np.int16),

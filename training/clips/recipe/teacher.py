@@ -20,6 +20,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 from kws.training.clips.recipe.batches import RecipeBatches
 from kws.training.clips.recipe.config import TeacherConfig
@@ -49,7 +50,11 @@ def build(config: TeacherConfig, input_shape: tuple[int, int, int], num_labels: 
 
 
 def opinions(
-    batches: RecipeBatches, config: TeacherConfig, optimizer: OptimizerConfig, folder: Path
+    batches: RecipeBatches,
+    config: TeacherConfig,
+    optimizer: OptimizerConfig,
+    folder: Path,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> NDArray[np.float32]:
     """Train the teacher and ask it about every variant of every clip.
 
@@ -62,6 +67,8 @@ def opinions(
         Of that network; the teacher's own settings replace some of it.
     folder : Path
         Gets the teacher's checkpoint.
+    strategy : tf.distribute.Strategy, optional
+        Of the processors that train together.
 
     Returns
     -------
@@ -82,6 +89,7 @@ def opinions(
         seed=own.seed,
         digest=folder.name,
         folder=folder,
+        strategy=strategy,
     )
     dequantize = own.features.dequantize
     logits = [predict(trained.model, dequantize(rows)[..., None]) for rows in own.variants.features]

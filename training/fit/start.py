@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start from a network that was trained before: the weights of its int8 TFLite file, in a fresh network of that shape.
+
+A finished network has its batch norms folded into its convolutions. Here they come back: the statistics of some
+features pass through layer by layer, and every norm gets the scale and offset that leave those features as they were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from kws.training.fit.quiet import quiet_tensorflow
+from numpy.typing import NDArray
+
+from kws.errors import TrainingError
+
+_WEIGHTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
+_OPERATIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+
+Weights = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Kernel as TFLite stores it, and bias."""
+
+
+def read_weights(path: Path) -> list[Weights]:
+    """Kernels and biases of a TFLite file in real units, in the order they are applied.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing or is no TFLite network.
+    """
+    try:
+        with quiet_tensorflow():
+            interpreter = tf.lite.Interpreter(model_content=path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: no readable TFLite network to start from ({error})") from error
+    operations = [one for one in interpreter._get_ops_details() if one["op_name"] in _OPERATIONS]
+    tensors = {one["index"]: one for one in interpreter.get_tensor_details()}
+
+    def real(index: int) -> NDArray[np.float32]:
+        values, steps = interpreter.get_tensor(index), tensors[index]["quantization_parameters"]
+        shape = [1] * values.ndim
+        shape[steps["quantized_dimension"]] = -1
+        return np.asarray(
+            (values.astype(np.float32) - steps["zero_points"].reshape(shape)) * steps["scales"].reshape(shape),
+            np.float32,
+        )
+
+    without = np.zeros(1, np.float32)  # a bias of zeros is left out of the file
+    return [
+        (real(one["inputs"][1]), real(one["inputs"][2]) if one["inputs"][2] >= 0 else without) for one in operations
+    ]
+
+
+def start_from(model: keras.Model, path: Path, examples: NDArray[np.float32]) -> None:
+    """Give a fresh network the weights of a finished one of the same shape.
+
+    Parameters
+    ----------
+    model : keras.Model
+        To logits, as `kws.training.fit.architectures` builds it.
+    path : Path
+        TFLite file that such a network became.
+    examples : float32 [clips, *input_shape]
+        Whose statistics the batch norms start with.
+
+    Raises
+    ------
+    TrainingError
+        If the shapes differ.
+    """
+    finished = read_weights(path)
+    weighted = [layer for layer in model.layers if isinstance(layer, _WEIGHTED)]
+    shapes = [_as_keras(layer, kernel).shape for layer, (kernel, _) in zip(weighted, finished, strict=False)]
+    if len(weighted) != len(finished) or shapes != [tuple(layer.kernel.shape) for layer in weighted]:
+        raise TrainingError(f"{path}: not a network of this shape; train from the start, or match [model] to it")
+    pending = iter(zip(weighted, finished, strict=True))
+    values = tf.constant(examples)
+    bias: NDArray[np.float32] | None = None
+    for layer in model.layers[1:]:
+        if isinstance(layer, _WEIGHTED):
+            _, (kernel, bias) = next(pending)
+            layer.kernel.assign(_as_keras(layer, kernel))
+            if layer.use_bias:
+                layer.bias.assign(np.broadcast_to(bias, layer.bias.shape))
+        elif isinstance(layer, layers.BatchNormalization):
+            assert bias is not None
+            mean, variance = (moment.numpy() for moment in tf.nn.moments(values, [0, 1, 2]))
+            layer.set_weights([np.sqrt(variance + layer.epsilon), bias + mean, mean, variance])
+        values = layer(values, training=False)
+
+
+def _as_keras(layer: layers.Layer, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """TFLite has the outputs first; the depthwise kernel has channels last there and one to each here."""
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return np.moveaxis(kernel, 0, -1)
+    if isinstance(layer, layers.Dense):
+        return kernel.T
+    return np.moveaxis(kernel, 0, -1)
