@@ -54,7 +54,7 @@ class Bundle:
     >>> import kws
     >>> bundle = kws.Bundle.load("models/wake_computer_50.kws")
     >>> bundle
-    Bundle('models/wake_computer_50.kws', 2 labels, 112,576 bytes, CRC ef9f58f8)
+    Bundle('models/wake_computer_50.kws', 2 labels, 113,952 bytes, CRC c7595105)
     >>> bundle.labels
     ('unknown', 'computer')
     """

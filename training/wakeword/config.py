@@ -42,10 +42,9 @@ class WordConfig:
 class SpeechConfig:
     """How much is synthesised, and how."""
 
-    engines: dict[str, float] = field(
-        default_factory=lambda: {"espeak-ng": 0.25, "piper": 0.3, "flite": 0.3, "hibari": 0.15}
-    )
-    """Engines out of `datasets.synthetic_choir.ENGINES` and their shares of the voices."""
+    engines: dict[str, float] = field(default_factory=lambda: {"espeak-ng": 0.3, "flite": 0.45, "hibari": 0.25})
+    """Engines out of `datasets.synthetic_choir.ENGINES` and their shares of the voices; none that goes back to
+    recordings for research only, as Piper's voice does."""
     piper_voices: Path | None = None
     """Folder of Piper voices; the one that comes as a package when not given."""
     num_voices: int = 900
