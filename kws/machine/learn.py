@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from kws.bundle import Bundle, DecisionConfig, OperatingPoint
-from kws.errors import ConfigError
+from kws.errors import AudioError, ConfigError
 from kws.evaluation.calibration import Promise
 from kws.features import Features, FeaturesConfig
 from kws.importer.network import Quantization
@@ -85,7 +85,7 @@ def learn(paths: Sequence[Path], settings: MachineSettings | None = None) -> Lea
     Raises
     ------
     AudioError
-        If a recording cannot be read, or they differ in rate or channels.
+        If a recording cannot be read or has a channel that never changes, or they differ in rate or channels.
     ConfigError
         If there is too little of it, or a setting is impossible.
     """
@@ -95,6 +95,7 @@ def learn(paths: Sequence[Path], settings: MachineSettings | None = None) -> Lea
 def learn_signals(signals: Sequence[Signal], settings: MachineSettings) -> Learnt:
     """Learn from recordings in memory; see `learn`."""
     check_alarms(settings.alarms_per_day)
+    _check_alive(signals)
     config = front_end(signals[0].sample_rate_hz, signals[0].axes)
     blocks = _blocks(config, signals[0].axes, settings.moment_s)
     parts = divided(signals)
@@ -151,6 +152,16 @@ def _blocks(config: FeaturesConfig, axes: int, moment_s: float) -> int:
     if not 1 <= blocks <= 255:
         raise ConfigError(f"--moment: {moment_s:g} s; expected {block_s:.2g} to {255 * block_s:.2g} s at this rate")
     return blocks
+
+
+def _check_alive(signals: Sequence[Signal]) -> None:
+    for signal in signals:
+        dead = np.flatnonzero(np.ptp(signal.samples, axis=0) == 0)
+        if dead.size:
+            raise AudioError(
+                f"{signal.name}: channel {dead[0] + 1} never changes; expected normal sound or vibration: is the "
+                "sensor connected?"
+            )
 
 
 def _check_length(parts: Mapping[str, Sequence[Signal]], moment_s: float) -> None:

@@ -168,6 +168,15 @@ def test_impossible_wishes_are_refused(settings: dict[str, Any], message: str) -
         learn_signals([recording(seed, seconds=4.0) for seed in range(12)], MachineSettings(**settings))
 
 
+def test_a_dead_channel_is_no_normal_sound() -> None:
+    alive = recording(1, axes=2)
+    samples = alive.samples.copy()
+    samples[:, 1] = 7
+    dead = Signal(name="dead.wav", samples=samples, sample_rate_hz=RATE_HZ)
+    with pytest.raises(AudioError, match=r"dead\.wav: channel 2 never changes"):
+        learn_signals([alive, dead], SETTINGS)
+
+
 def test_areas_are_those_of_the_definition() -> None:
     normal, unusual = [0.1, 0.2, 0.3, 0.4], [0.25, 0.4, 0.9]
     # Pairs won: 2, 3 and a half, 4 of 4 each.
