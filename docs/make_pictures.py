@@ -39,9 +39,9 @@ def main() -> None:
     (PICTURES / "terminal.svg").write_text(svg, encoding="utf-8")
     _kws(*REPORT)
     with browser() as page:
-        page.open((ROOT / "out/report.html").as_uri(), width=1180, height=1000)
+        page.open((ROOT / "out/report.html").as_uri(), width=1180, height=860)
         page.wait("document.querySelector('tr.detail canvas.plot').height > 300")
-        page.ask("document.querySelector('.pair').scrollIntoView({behavior: 'instant'})")
+        page.ask("document.querySelector('#recordings').scrollIntoView({behavior: 'instant'})")
         photograph(page, "report.png")
     print(*sorted(f"{path}: {path.stat().st_size} bytes" for path in PICTURES.iterdir()), sep="\n")
 

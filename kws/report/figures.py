@@ -97,7 +97,7 @@ def _latency(latencies_ms: Sequence[float], width: int) -> str:
         svg.left_axis(y, LEFT, right, y_ticks, "events"),
         *bars,
         svg.bottom_axis(x, 190, x_ticks, "ms from the end of the word"),
-        svg.line(x(median), 24, x(median), 190, "median"),
+        svg.line(x(median), 8, x(median), 190, "median"),
         svg.text(
             x(median) + (-5 if on_left else 5), 32, f"median {median:.0f} ms", "label end" if on_left else "label"
         ),

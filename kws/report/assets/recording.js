@@ -18,7 +18,10 @@ function showRecording(place, recording, common) {
   let resume_s = null;
   const owner = {
     onTime(t) { resume_s = t; time.value = `${clock(t, 1)} s`; plot.setHead(t); },
-    onEnd() { playing.textContent = "▶ play"; if (resume_s !== null && resume_s >= plot.all[1] - 0.1) resume_s = null; },
+    onEnd(isOver) {
+      playing.textContent = "▶ play";
+      if (isOver) { resume_s = null; plot.setHead(null); } // the next play begins where the first one did
+    },
   };
   const start = (from_s, until_s = Infinity) => {
     if (player.play(recording.pieces, from_s, until_s, owner)) playing.textContent = "❚❚ pause";

@@ -12,7 +12,7 @@ function bytesOf(base64) {
 const player = {
   element: new Audio(), owner: null, offset_s: 0, until_s: Infinity, url: null,
 
-  // pieces: [start_s, base64 FLAC]; onTime is told where the sound is, onEnd that it has stopped.
+  // pieces: start_s and base64 FLAC; the owner's onTime is told where the sound is, onEnd that it stopped, or was over.
   play(pieces, from_s, until_s, owner) {
     this.stop();
     const piece = pieces.filter((p) => p.start_s <= from_s + 0.05).pop() || pieces[0];
@@ -22,7 +22,7 @@ const player = {
     const element = new Audio(this.url);
     this.element = element;
     element.currentTime = Math.max(0, from_s - piece.start_s);
-    element.onended = () => this.element === element && this.stop();
+    element.onended = () => this.element === element && this.stop(true);
     element.play().then(() => this.element === element && this.tick(), () => this.element === element && this.stop());
     return true;
   },
@@ -35,13 +35,13 @@ const player = {
     else requestAnimationFrame(() => this.tick());
   },
 
-  stop() {
+  stop(isOver = false) {
     const owner = this.owner;
     this.owner = null;
     this.element.pause();
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = null;
-    if (owner) owner.onEnd();
+    if (owner) owner.onEnd(isOver);
   },
 };
 
