@@ -11,14 +11,14 @@ BOARD  ?= netduinoplus2
 API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
           kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.harness.faults kws.device kws.importer \
           kws.export kws.machine kws.datasets.recorder
-EXTRAS := train,voices,sweep,negatives,plots,reference,firmware,emulator,flash,dev,mic,docs
+EXTRAS := train,voices,sweep,negatives,plots,reference,firmware,emulator,flash,dev,mic,dashboard,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
-.PHONY: quick check-install check-pages check-faults soak
+.PHONY: quick check-install check-pages check-dashboard check-faults soak
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ check-install: core ## Install from the package index beside Hugging Face's data
 
 check-pages: core ## Use the HTML reports in a headless Chromium: make check-pages KWS_DATA=DIR
 	@$(BIN)/python benchmarks/check_pages.py --data "$(KWS_DATA)"
+
+check-dashboard: core ## Use the live page in a headless Chromium, fed by a recording and by an emulated board
+	@$(BIN)/python benchmarks/check_dashboard.py
 
 check-faults: core ## A thousand faults of each kind on the line to a board: nothing wrong, nothing hangs
 	@$(BIN)/python benchmarks/check_faults.py

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -15,7 +16,8 @@ from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from browser import Page, browser  # noqa: E402 - a program beside this one, in no package
+from browser import Page, browser  # noqa: E402 - programs of another folder, in no package
+from check_dashboard import dashboard  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 MODEL = "models/speech_commands_12.kws"
@@ -43,6 +45,16 @@ def main() -> None:
         page.wait("document.querySelector('tr.detail canvas.plot').height > 300")
         page.ask("document.querySelector('#recordings').scrollIntoView({behavior: 'instant'})")
         photograph(page, "report.png")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        dashboard(Path(folder), "examples/stream.flac") as address,
+        browser() as page,
+    ):
+        page.open(address, width=1180, height=860)
+        page.wait("live.events.length > 1", 60)
+        page.ask("tryThresholds()")
+        page.ask("hold(true)")
+        photograph(page, "dashboard.png")
     print(*sorted(f"{path}: {path.stat().st_size} bytes" for path in PICTURES.iterdir()), sep="\n")
 
 

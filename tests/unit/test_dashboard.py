@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the live page is told and what it writes. (`make check-dashboard` uses the page itself in a browser.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_bundles import speech_like
+
+import kws
+from kws.audio import read_audio, write_wav
+from kws.bundle import Bundle
+from kws.dashboard import history
+from kws.dashboard.figures import SuiteFigures
+from kws.dashboard.history import History
+from kws.dashboard.server import Dashboard, Places
+from kws.dashboard.sources import Block
+from kws.errors import ConfigError
+from kws.spotter import Spotter
+
+
+@pytest.fixture
+def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
+    streaming_bundle.save(tmp_path / "random.kws")
+    return tmp_path / "random.kws"
+
+
+def blocks_of(sound: np.ndarray) -> list[Block]:
+    return [Block(sound=sound[start : start + 1600]) for start in range(0, sound.size, 1600)]
+
+
+def heard(spotter: Spotter, sound: np.ndarray) -> History:
+    kept = History(spotter.listening)
+    for block in blocks_of(sound):
+        spotter.feed(block.sound)
+        kept.add(block.sound, spotter.scores)
+    return kept
+
+
+def started(bundle_path: Path, sound: np.ndarray, folder: Path) -> Dashboard:
+    places = Places(moments=folder / "moments", bundle=folder / "tuned.kws")
+    page = Dashboard(kws.load(bundle_path), iter(()), "a test", places, None)
+    for block in blocks_of(sound):
+        page._message(block)
+    return page
+
+
+def test_events_at_the_spotters_own_thresholds_are_those_it_gave(bundle_path: Path) -> None:
+    sound = speech_like(5.0, seed=5)
+    spotter, other = kws.load(bundle_path), kws.load(bundle_path)
+    expected = other.feed(sound)
+    kept = heard(spotter, sound)
+    assert kept.events(spotter.listening.thresholds) == expected
+    assert expected
+    assert kept.events([255 if limit else 0 for limit in spotter.listening.thresholds]) != expected
+
+
+def test_what_has_become_too_old_is_forgotten(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "KEPT_S", 2)
+    sound = speech_like(5.0, seed=5)
+    kept = heard(kws.load(bundle_path), sound)
+    assert 2.0 <= kept.seconds <= 2.11
+    assert np.array_equal(kept.sound(4 * 16000, 5 * 16000), sound[4 * 16000 :])
+    assert kept.sound(0, 16000).size == 0
+
+
+def test_a_saved_moment_is_a_clip_of_its_label(bundle_path: Path, tmp_path: Path) -> None:
+    sound = speech_like(5.0, seed=5)
+    page = started(bundle_path, sound, tmp_path)
+    wrote = Path(page.save({"label": "left", "from_s": 1.0, "to_s": 2.5})["wrote"])
+    assert wrote.parent == tmp_path / "moments" / "left"
+    assert np.array_equal(read_audio(wrote), sound[16000:40000])
+    with pytest.raises(ConfigError, match=r"label '../etc': expected one of"):
+        page.save({"label": "../etc", "from_s": 1.0, "to_s": 2.5})
+    with pytest.raises(ConfigError, match="expected up to 30 s"):
+        page.save({"label": "left", "from_s": 2.0, "to_s": 1.0})
+
+
+def test_a_written_bundle_does_what_the_sliders_showed(bundle_path: Path, tmp_path: Path) -> None:
+    sound = speech_like(5.0, seed=5)
+    page = started(bundle_path, sound, tmp_path)
+    first = kws.load(bundle_path).feed(sound)[0]
+    asked = {"thresholds": {first.label: first.score - 3}}
+    shown = page.what_if(asked)
+    assert shown["figures"] is None
+    page.write_bundle(asked)
+    tuned = kws.load(tmp_path / "tuned.kws")
+    assert [[e.label, round(e.time_s, 3), e.score] for e in tuned.feed(sound)] == shown["events"]
+    assert shown["events"]
+    assert tuned.bundle.decision.operating_points[0].false_accepts_per_hour is None
+    with pytest.raises(ConfigError, match="expected 0 to 255, one of them above 0"):
+        page.write_bundle({"thresholds": {"left": 300}})
+
+
+def test_figures_of_a_suite_are_those_of_its_replay(bundle_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips" / "left").mkdir(parents=True)
+    for index in range(3):
+        write_wav(tmp_path / "clips" / "left" / f"{index}.wav", speech_like(1.0, seed=index))
+    (tmp_path / "s.toml").write_text('bundle = "random.kws"\n[[recordings]]\npaths = ["clips"]\n')
+    spotter = kws.load(bundle_path)
+    figures = SuiteFigures(tmp_path / "s.toml", spotter.bundle, spotter.listening)
+    replayed = kws.run_replay(kws.ReplayRequest(paths=tmp_path / "clips", bundle=bundle_path))
+    assert replayed.false_rejects is not None
+    assert figures.at(spotter.listening.thresholds)["missed"] == replayed.false_rejects.to_json()
+    assert figures.at([0, 0, 255, 255])["missed"]["count"] == 3
+    assert figures.at(spotter.listening.thresholds)["false_accepts_per_hour"] is None
