@@ -139,27 +139,33 @@ def over_usb(sound: Samples) -> dict[str, float | str]:
     }
 
 
+def write(path: Path, rows: list[dict[str, float | str]], usb: dict[str, float | str]) -> None:
+    """Keep what has been measured so far."""
+    result = {"bundle": BUNDLE.name, "microphones": rows, "usb": usb}
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure, print, write, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder with Speech Commands")
+    parser.add_argument("--board", choices=BOARDS, nargs="*", default=BOARDS)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("microphones.json"))
     arguments = parser.parse_args()
     rows: list[dict[str, float | str]] = []
     try:
         stream = keywords(arguments.data, Bundle.load(BUNDLE))
         with tempfile.TemporaryDirectory() as folder, Progress() as progress:
-            runs = [(board, percent) for board in BOARDS for percent in (0, OTHER_WORK_PERCENT[board])]
+            runs = [(board, percent) for board in arguments.board for percent in (0, OTHER_WORK_PERCENT[board])]
             for board, percent in progress.track(runs, description="boards"):
                 rows.append(measure(board, stream, percent, Path(folder)))
                 print(json.dumps(rows[-1]), flush=True)
+                write(arguments.out, rows, {})
             usb = over_usb(stream.samples)
             print(json.dumps(usb), flush=True)
     except KwsError as error:
         sys.exit(f"eval_microphones: {error}")
-    arguments.out.write_text(
-        json.dumps({"bundle": BUNDLE.name, "microphones": rows, "usb": usb}, indent=1) + "\n", encoding="utf-8"
-    )
+    write(arguments.out, rows, usb)
     wrong = ("lost_samples", "events_that_differ", "scores_that_differ", "features_that_differ")
     if any(row[name] for row in [*rows, usb] for name in wrong):
         sys.exit("eval_microphones: samples were lost, or bits differ from the host's")

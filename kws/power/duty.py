@@ -86,15 +86,15 @@ def _steady(board: str, bundle: Path, rms_steps: float) -> Duty:
     generator = np.random.default_rng(0)
     room = np.rint(generator.normal(0.0, rms_steps, round(ROOM_S[1] * SAMPLE_RATE_HZ)))
     samples = np.clip(room, -32768, 32767).astype(np.int16)
-    before = _run(board, bundle, samples[: round(ROOM_S[0] * SAMPLE_RATE_HZ)])
-    return _duty(_run(board, bundle, samples), before)
+    before, after = (_run(board, bundle, samples, "--seconds", str(seconds)) for seconds in ROOM_S)
+    return _duty(after, before)
 
 
-def _run(board: str, bundle: Path, samples: Samples) -> ChipReport:
+def _run(board: str, bundle: Path, samples: Samples, *options: str) -> ChipReport:
     with tempfile.TemporaryDirectory(prefix="kws-power-") as folder:
         path = Path(folder) / "room.wav"
         write_wav(path, samples)
-        return run_chip(board, bundle, sound=path)
+        return run_chip(board, bundle, sound=path, options=options)
 
 
 def _duty(report: ChipReport, before: ChipReport | None = None) -> Duty:
