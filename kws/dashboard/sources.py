@@ -63,10 +63,13 @@ def from_board(board: str, bundle: Path, sample_rate_hz: int, sound: Path | None
     from kws.device import open_board
 
     with open_board(board, bundle=bundle, sound=sound) as opened:
-        pieces, size, lost = [], 0, 0
+        pieces, size, lost, started_s = [], 0, 0, time.monotonic()
         for moment in opened.monitor():
             pieces.append(moment.sound)
             size, lost = size + moment.sound.size, lost + moment.lost
             if size >= BLOCK_S * sample_rate_hz:
                 yield Block(sound=np.concatenate(pieces), lost=lost, statistics=moment.statistics)
+                if sound is not None:  # an emulated board may be faster than time
+                    due_s = started_s + (moment.position + moment.sound.size) / sample_rate_hz
+                    time.sleep(max(0.0, due_s - time.monotonic()))
                 pieces, size, lost = [], 0, 0

@@ -5,8 +5,8 @@
 const known = JSON.parse(document.getElementById("data").textContent);
 known.otherwise = "tried";
 const byId = (id) => document.getElementById(id);
-const SHOWN_S = 10, HELD_S = 60, COLUMN_S = 0.01;
-const live = { pcm: new Float32Array(0), start: 0, times: [], rows: [], events: [], isHeld: false, isPending: false };
+const SHOWN_S = 10, HELD_S = 30, COLUMN_S = 0.01;
+const live = { pcm: new Float32Array(0), chunks: [], length: 0, isDue: false, start: 0, times: [], rows: [], events: [], isHeld: false, isPending: false };
 const recording = { windows: [], events: [], mistakes: [], pieces: [], before: null, expected: null,
                     plot: { start_s: 0, end_s: 0.1, columns: 1, peak_dbfs: -100, labels: known.labels, step_s: known.step_s } };
 const plot = new Plot(byId("live"), recording, known);
@@ -21,11 +21,12 @@ async function ask(path, body) {
 function hear(message) {
   const bytes = bytesOf(message.pcm), view = new DataView(bytes.buffer), rate = known.rate_hz;
   const samples = Float32Array.from({ length: bytes.length / 2 }, (_, i) => view.getInt16(2 * i, true) / 32768);
-  const isGap = message.start !== live.start + live.pcm.length;
-  const old = isGap ? new Float32Array(0) : live.pcm.subarray(Math.max(0, live.pcm.length + samples.length - HELD_S * rate));
-  live.start = message.start - old.length;
-  live.pcm = new Float32Array(old.length + samples.length);
-  live.pcm.set(old); live.pcm.set(samples, old.length);
+  if (message.start !== live.start + live.length) { live.chunks = []; live.length = 0; live.start = message.start; }
+  live.chunks.push(samples);
+  live.length += samples.length;
+  while (live.length - live.chunks[0].length > HELD_S * rate) {
+    live.start += live.chunks[0].length; live.length -= live.chunks.shift().length;
+  }
   for (const [sample, row] of message.scores) { live.times.push(sample / rate); live.rows.push(row); }
   const first = indexAt(live.times, live.start / rate);
   live.times.splice(0, first); live.rows.splice(0, first);
@@ -35,11 +36,19 @@ function hear(message) {
   const lost = message.lost ? " · audio was lost" : "";
   byId("state").textContent = `${clock((message.start + samples.length) / rate, 1)} s · level ${(20 * Math.log10(peak)).toFixed(0)} dBFS${lost}`;
   if (message.board) byId("board").textContent = `The board: ${message.board}.`;
+  if (!live.isHeld && !live.isDue) { live.isDue = true; setTimeout(showDue, 80); }
+}
+
+// Draws at its own pace, however fast the sound comes: an emulated board may be faster than time.
+function showDue() {
+  live.isDue = false;
   if (!live.isHeld) showNow();
 }
 
 // Bring what was heard into the shape that the plot draws.
 function showNow() {
+  live.pcm = new Float32Array(live.length);
+  live.chunks.reduce((at, chunk) => { live.pcm.set(chunk, at); return at + chunk.length; }, 0);
   const rate = known.rate_hz, size = COLUMN_S * rate, columns = Math.max(1, Math.floor(live.pcm.length / size));
   let peak = 0.01;
   for (const s of live.pcm) peak = Math.max(peak, Math.abs(s));
@@ -73,7 +82,7 @@ function addEvent([label, at, score]) {
 function hold(isHeld) {
   live.isHeld = isHeld;
   byId("hold").textContent = isHeld ? "▶ go on" : "❚❚ hold";
-  if (!isHeld && live.pcm.length) showNow();
+  if (!isHeld && live.length) showNow();
 }
 
 const sliders = {};
