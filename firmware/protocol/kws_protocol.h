@@ -44,13 +44,20 @@ typedef enum {
     KWS_MESSAGE_ACKNOWLEDGE = 0x07, /* empty; the header says it all; no answer */
     KWS_MESSAGE_STATISTICS = 0x08,  /* empty -> STATISTICS_REPORT */
     KWS_MESSAGE_GOODBYE = 0x09,     /* empty; the board goes back to what it does without a host; no answer */
+    /* a new bundle, step by step, each -> UPDATE_RESULT; HELLO, RESET and GOODBYE give it up */
+    KWS_MESSAGE_UPDATE_BEGIN = 0x0A,   /* kws_message_update_begin_t; the board stops listening */
+    KWS_MESSAGE_UPDATE_CHUNK = 0x0B,   /* kws_message_update_chunk_t, then its bytes */
+    KWS_MESSAGE_UPDATE_FINISH = 0x0C,  /* empty: all bytes are there, check them */
+    KWS_MESSAGE_UPDATE_START = 0x0D,   /* empty: run the new bundle, on trial */
+    KWS_MESSAGE_UPDATE_CONFIRM = 0x0E, /* empty: it is good, keep it */
     /* replies */
     KWS_MESSAGE_INFO = 0x41,              /* kws_message_info_t */
     KWS_MESSAGE_LABEL_TEXT = 0x42,        /* kws_message_label_text_t */
     KWS_MESSAGE_STATUS = 0x43,            /* kws_message_status_t; also sent whenever more audio is allowed */
     KWS_MESSAGE_STATISTICS_REPORT = 0x44, /* kws_message_statistics_t */
     KWS_MESSAGE_ERROR = 0x45,             /* kws_message_error_t */
-    KWS_MESSAGE_FAULT = 0x46, /* kws_message_fault_t: the processor gave up; it restarts after this */
+    KWS_MESSAGE_FAULT = 0x46,         /* kws_message_fault_t: the processor gave up; it restarts after this */
+    KWS_MESSAGE_UPDATE_RESULT = 0x47, /* kws_message_update_result_t */
     /* records */
     KWS_MESSAGE_EVENT = 0x81, /* kws_message_event_t */
     KWS_MESSAGE_SCORES =
@@ -138,6 +145,26 @@ typedef struct {
 typedef struct {
     uint32_t token; /* comes back in the STATUS: all that was sent before the POLL is accounted for in it */
 } kws_message_poll_t;
+
+typedef struct {
+    uint32_t total_bytes;
+    uint32_t bundle_crc32; /* in its header */
+} kws_message_update_begin_t;
+
+typedef struct {
+    uint32_t offset; /* of these bytes in the bundle */
+    uint32_t crc32;  /* kws_crc32 of these bytes */
+} kws_message_update_chunk_t;
+
+typedef struct {
+    uint32_t request;        /* the message that is answered */
+    uint32_t error;          /* kws_update_error_t */
+    int32_t bundle_status;   /* kws_status_t, with KWS_UPDATE_BUNDLE */
+    uint32_t received_bytes; /* of the new bundle, in flash */
+    uint32_t room_bytes;     /* the largest bundle there is room for */
+    uint32_t running_crc32;  /* the bundle that runs; 0: none, as while one is being written */
+    uint32_t on_trial;       /* 1: it is not confirmed, and runs this once */
+} kws_message_update_result_t;
 
 typedef struct {
     int32_t status;            /* kws_status_t of the last RESET */

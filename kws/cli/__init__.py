@@ -40,6 +40,7 @@ VERBS = {
     "suite": "kws.cli.suite",
     "sweep": "kws.cli.sweep",
     "train": "kws.cli.train",
+    "update": "kws.cli.update",
     "wakeword": "kws.cli.wakeword",
 }
 """Verb -> module with a function of the same name (an underscore behind a name that is a Python keyword), or with an

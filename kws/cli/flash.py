@@ -52,7 +52,7 @@ def flash(
     flashing.way_of(board)
     elf = build_firmware(board, target="kws") / "kws.elf"
     images = [] if model_only else [flashing.firmware_image(elf)]
-    images += [image.model_image(bundle, elf, commands=commands)] if bundle is not None else []
+    images += image.model_images(bundle, board, elf, commands=commands) if bundle is not None else []
     for line in ways.plan(board, images):
         console.print(line, highlight=False)
     if not dry_run:

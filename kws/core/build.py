@@ -32,7 +32,7 @@ DOOR_HEADERS = [
     *(
         f"kws_{name}.h"
         for name in ("status", "arena", "bundle", "decision", "features", "model", "audio", "gate", "preroll",
-                     "dc_blocker", "pdm_table", "pdm", "smoothing", "detection", "pipeline", "cascade")
+                     "dc_blocker", "pdm_table", "pdm", "smoothing", "detection", "pipeline", "cascade", "update")
     ),
 ]  # fmt: skip
 EXTRA_HEADERS = [HERE / "door.h", HERE / "door_cascade.h", HERE / "door_model.h",

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.core import ffi, lib, status_text
-from kws.device.link import WAKING_BYTES, Link, describe_fault
+from kws.device.link import Link, describe_fault
 from kws.device.microphone import MicrophoneResult, collect_sound
 from kws.device.monitor import Moment, moments
 from kws.device.protocol import pack
 from kws.device.statistics import Statistics, read_statistics
 from kws.device.stream import Collector, Sender
-from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, DeviceError, ProtocolError
+from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError, DeviceError
 from kws.pipeline import Detection, Scores
 
 
@@ -121,25 +121,11 @@ class Board:
     # -- what it is ---------------------------------------------------------------------------------------------
 
     def _hello(self) -> BoardInfo:
-        self._link.state = lambda: "greeting it"
-        packet = self._link.ask(
-            lib.KWS_MESSAGE_HELLO,
-            pack("hello", version=lib.KWS_PROTOCOL_VERSION),
-            lib.KWS_MESSAGE_INFO,
-            preamble=WAKING_BYTES,
-        )
-        self._link.adopt_session(packet.session)
-        version = int.from_bytes(packet.payload[:2], "little")
-        if version != lib.KWS_PROTOCOL_VERSION:
-            raise ProtocolError(
-                f"{self._link.name} speaks version {version} of the protocol, this host version "
-                f"{lib.KWS_PROTOCOL_VERSION}; build and flash the firmware again"
-            )
-        info = packet.read("info")
+        info = self._link.greet()
         self._check_bundle(info)
         return BoardInfo(
             board=ffi.string(info.board).decode(errors="replace"),
-            protocol_version=version,
+            protocol_version=int(info.version),
             labels=tuple(self._label(index) for index in range(info.num_labels)),
             started_by=_RESETS[info.reset] if info.reset < len(_RESETS) else "unknown",
             last_fault=describe_fault(info.fault) if info.fault.exception else "",

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import serial
@@ -87,6 +88,34 @@ def open_board(
             f"(CRC {expected.crc32:08x}); flash the bundle first"
         )
     return board
+
+
+@contextlib.contextmanager
+def open_link(
+    spec: str, *, bundle: Path | None = None, timeout_s: float = DEFAULT_TIMEOUT_S, baud: int = DEFAULT_BAUD
+) -> Iterator[Link]:
+    """Open the line to a board that may have no bundle, or one that it cannot run; arguments as for `open_board`.
+
+    At the end the board goes back to what it does without a host, and what was started is ended.
+    """
+    child: Child | None = None
+    if is_process(spec):
+        child = start_native(bundle, board=spec)
+    elif qemu_machine(spec) is not None:
+        child = start_qemu(spec, bundle)
+    elif emulated_chip(spec) is not None:
+        child = start_chip(spec, bundle)
+    try:
+        link = Link(open_port(child.url if child else spec, baud, timeout_s), spec, timeout_s)
+        try:
+            yield link
+        finally:
+            with contextlib.suppress(DeviceError):
+                link.send(lib.KWS_MESSAGE_GOODBYE)
+            link.port.close()
+    finally:
+        if child is not None:
+            child.stop()
 
 
 def open_port(url: str, baud: int, timeout_s: float) -> serial.SerialBase:

@@ -20,13 +20,12 @@ from pathlib import Path
 
 from kws import extras, places
 from kws.device.build import FIRMWARE, board_setting, build_firmware, find_tool
-from kws.device.launch import KEEPER, START_S, STOP_S, Child, check_bundle_file
-from kws.device.sizes import linker_symbols
-from kws.errors import BoardRefusedError, DeviceError
+from kws.device.launch import KEEPER, START_S, STOP_S, Child, check_bundle_file, place_of_bundle
+from kws.errors import DeviceError
 
 _CHIPS = FIRMWARE / "emulator" / "chip"
 _BUILT = places.build_folder() / "emulator"
-_SHARED = ("main", "glitch", "sound", "core", "exceptions", "private", "timeline")
+_SHARED = ("main", "glitch", "sound", "supply", "core", "exceptions", "private", "timeline")
 _CC_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
 
 
@@ -62,6 +61,8 @@ class ChipReport:
     """With the receiver of a UART on."""
     worst_latency_cycles: int
     """From an interrupt's request to its handler."""
+    flash_operations: int
+    """Erasures of a page or sector, and stores to flash."""
     mistakes: int
     """Things that silicon punishes; the emulator said which."""
 
@@ -172,13 +173,7 @@ def run_chip(board: str, bundle: Path, *, sound: Path, options: Sequence[str] = 
 
 def _load(board: str, bundle: Path, firmware: Path) -> list[str]:
     check_bundle_file(bundle)
-    symbols = linker_symbols(firmware)
-    room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
-    if bundle.stat().st_size > room:
-        raise BoardRefusedError(
-            f"{bundle}: {bundle.stat().st_size} bytes, but {board} has {room} bytes of flash for a bundle"
-        )
-    return ["--load", f"{bundle}@0x{symbols['kws_bundle_start']:08x}"]
+    return ["--load", f"{bundle}@0x{place_of_bundle(bundle, board, firmware):08x}"]
 
 
 def start_chip(

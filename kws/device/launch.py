@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kws.device.build import board_folder, board_setting, build_firmware, find_tool, needs_cross_compiler
-from kws.device.sizes import linker_symbols
+from kws.device.slots import bundle_flash
 from kws.errors import BoardRefusedError, BundleError, DeviceError
 
 START_S = 10.0
@@ -99,6 +99,16 @@ def check_bundle_file(bundle: Path | None) -> None:
         raise BundleError(f"{bundle}: no such bundle; 'kws train' and 'kws import' make one")
 
 
+def place_of_bundle(bundle: Path, board: str, firmware: Path) -> int:
+    """Return the address of a bundle in a board's flash; raise BoardRefusedError when it has no room for it."""
+    flash, size = bundle_flash(board, firmware), bundle.stat().st_size
+    if size > flash.room_bytes:
+        raise BoardRefusedError(
+            f"{bundle}: {size} bytes, but {board} has {flash.room_bytes} bytes of flash for a bundle"
+        )
+    return flash.address
+
+
 def start_native(
     bundle: Path | None, *, board: str = "native", arena_bytes: int | None = None, app: str = "kws"
 ) -> Child:
@@ -174,12 +184,7 @@ def start_qemu(
     command = [qemu, "-machine", str(qemu_machine(board)), "-kernel", str(firmware), "-display", "none"]
     command += ["-monitor", "none", *qemu_arguments]
     if bundle is not None:
-        symbols = linker_symbols(firmware)
-        address = symbols["kws_bundle_start"]
-        room = symbols["kws_bundle_end"] - address
-        size = bundle.stat().st_size
-        if size > room:
-            raise BoardRefusedError(f"{bundle}: {size} bytes, but {board} has {room} bytes of flash for a bundle")
+        address = place_of_bundle(bundle, board, firmware)
         command += ["-device", f"loader,file={bundle},addr=0x{address:08x},force-raw=on"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: the board writes byte by byte

@@ -208,8 +208,42 @@ class Link:
 
     # -- questions ----------------------------------------------------------------------------------------------
 
-    def ask(self, request: int, payload: bytes, reply: int, *, preamble: bytes = b"") -> Packet:
+    def greet(self) -> Any:
+        """Ask the board what it is: its INFO, whatever the state of its bundle.
+
+        Raises
+        ------
+        ProtocolError
+            If it speaks another version.
+        """
+        self.state = lambda: "greeting it"
+        packet = self.ask(
+            lib.KWS_MESSAGE_HELLO,
+            pack("hello", version=lib.KWS_PROTOCOL_VERSION),
+            lib.KWS_MESSAGE_INFO,
+            preamble=WAKING_BYTES,
+        )
+        self.session = packet.session  # so that the next one differs
+        version = int.from_bytes(packet.payload[:2], "little")
+        if version != lib.KWS_PROTOCOL_VERSION:
+            raise ProtocolError(
+                f"{self.name} speaks version {version} of the protocol, this host version "
+                f"{lib.KWS_PROTOCOL_VERSION}; build and flash the firmware again"
+            )
+        return packet.read("info")
+
+    def ask(
+        self,
+        request: int,
+        payload: bytes,
+        reply: int,
+        accept: Callable[[Packet], bool] = lambda packet: True,
+        *,
+        preamble: bytes = b"",
+    ) -> Packet:
         """Send a request, again and again, until its reply comes; records that come before it are dropped.
+
+        ``accept`` tells it from the late reply to an earlier request.
 
         Raises
         ------
@@ -233,7 +267,7 @@ class Link:
                 self.send_all([(request, payload)], preamble=preamble)
             packets = self.receive(0.02)
             for index, packet in enumerate(packets):
-                if packet.type == reply:
+                if packet.type == reply and accept(packet):
                     self._early = [later for later in packets[index + 1 :] if later.is_record]
                     return packet
                 self.check_error(packet, session_runs=False)
@@ -246,10 +280,6 @@ class Link:
         self._next_record = self._unacknowledged = 0
         self.polling = False
         return self.ask(lib.KWS_MESSAGE_RESET, payload, lib.KWS_MESSAGE_STATUS)
-
-    def adopt_session(self, session: int) -> None:
-        """Learn the board's session from its INFO, so that the next one differs."""
-        self.session = session
 
     def check_error(self, packet: Packet, *, session_runs: bool) -> None:
         """Raise what an ERROR message means; do nothing for any other message."""

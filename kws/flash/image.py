@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
-from kws.device.sizes import linker_symbols
+from kws.device.slots import bundle_flash
 from kws.errors import BoardRefusedError, DeviceError
 
 _PT_LOAD = 1
+_BLANK_BYTES = 4096
+"""A page of the chips whose pages are small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +53,11 @@ def firmware_image(elf: Path) -> Image:
     return Image(name="firmware", address=start, data=bytes(flash))
 
 
-def model_image(bundle: Path, elf: Path, *, commands: Path | None = None) -> Image:
-    """Return a bundle where the firmware looks for it, with that of commands, if there is one, right behind it.
+def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None = None) -> list[Image]:
+    """Return a bundle where the firmware looks for it first, with that of commands, if there is one, right behind it.
+
+    In front of it come blocks of ones, on boards that take updates over their serial line: without them an update that
+    was made before would go on running.
 
     Raises
     ------
@@ -62,9 +67,15 @@ def model_image(bundle: Path, elf: Path, *, commands: Path | None = None) -> Ima
         If it is no bundle.
     """
     data = bytes(Bundle.load(bundle).data) + (b"" if commands is None else bytes(Bundle.load(commands).data))
-    symbols = linker_symbols(elf)
-    room = symbols["kws_bundle_end"] - symbols["kws_bundle_start"]
-    if len(data) > room:
-        raise BoardRefusedError(f"{bundle}: {len(data)} bytes, but the board has {room} bytes of flash for a model")
+    flash = bundle_flash(board, elf)
+    if len(data) > flash.room_bytes:
+        raise BoardRefusedError(
+            f"{bundle}: {len(data)} bytes, but the board has {flash.room_bytes} bytes of flash for a model"
+        )
+    starts = [max(end - _BLANK_BYTES, flash.address + len(data)) for end in flash.slot_ends]
+    blanks = [
+        Image(name="no update", address=start, data=b"\xff" * (end - start))
+        for start, end in zip(starts, flash.slot_ends, strict=True)
+    ]
     name = f"model {bundle.name}" + (f" and {commands.name}" if commands else "")
-    return Image(name=name, address=symbols["kws_bundle_start"], data=data)
+    return [*blanks, Image(name=name, address=flash.address, data=data)]

@@ -189,7 +189,8 @@ def _flash_if_other(place: Place, port: str, bundle: Path) -> None:
     from kws.flash import image, ways
 
     assert place.flash is not None
-    ways.flash(place.flash, [image.model_image(bundle, build_firmware(place.flash, target="kws") / "kws.elf")])
+    elf = build_firmware(place.flash, target="kws") / "kws.elf"
+    ways.flash(place.flash, image.model_images(bundle, place.flash, elf))
     ends = time.monotonic() + _RETURN_S
     while time.monotonic() < ends:
         with contextlib.suppress(DeviceError):

@@ -8,6 +8,7 @@
 
 #include "app.h"
 #include "board.h"
+#include "board_flash.h"
 #include "bundle_file.h"
 #include "kws_byte_ring.h"
 #include "listen.h"
@@ -17,6 +18,7 @@ enum {
     RECEIVE_BYTES = 4096,
     TRANSMIT_BYTES = 65536,
     ARENA_BYTES = 65536,
+    REGION_BYTES = 65536, /* flash of two slots */
     STEPS_AT_MOST = 10000
 };
 
@@ -25,7 +27,7 @@ static uint8_t transmit_bytes[TRANSMIT_BYTES];
 static kws_byte_ring_t receive_ring = {.bytes = receive_bytes, .capacity_bytes = RECEIVE_BYTES};
 static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes, .capacity_bytes = TRANSMIT_BYTES};
 static _Alignas(16) uint8_t arena[ARENA_BYTES];
-static board_memory_t bundle;
+static _Alignas(16) uint8_t region[REGION_BYTES];
 static app_t app;
 
 const char *board_name(void)
@@ -66,7 +68,21 @@ uint32_t board_serial_overruns(void)
 }
 board_memory_t board_bundle(void)
 {
-    return bundle;
+    return (board_memory_t){.data = region, .size_bytes = REGION_BYTES};
+}
+bool board_flash_erase(uint32_t offset)
+{
+    CHECK(offset % KWS_BOARD_FLASH_PAGE_BYTES == 0u && offset < REGION_BYTES);
+    memset(region + offset, 0xFF, KWS_BOARD_FLASH_PAGE_BYTES);
+    return true;
+}
+bool board_flash_write(uint32_t offset, const uint32_t *words, uint32_t num_words)
+{
+    CHECK(offset % sizeof words[0] == 0u && offset + num_words * sizeof words[0] <= REGION_BYTES);
+    for (uint32_t i = 0u; i < num_words * sizeof words[0]; ++i) {
+        region[offset + i] &= ((const uint8_t *)words)[i];
+    }
+    return true;
 }
 board_memory_t board_arena(void)
 {
@@ -129,7 +145,7 @@ static void say_anything(void)
     if (random_below(2u) == 0u) {
         memset(line.packet.payload, 0, 8u); /* small numbers reach further than random ones */
     }
-    const uint8_t type = (uint8_t)(random_below(8u) == 0u ? random_below(256u) : 1u + random_below(8u));
+    const uint8_t type = (uint8_t)(random_below(8u) == 0u ? random_below(256u) : 1u + random_below(14u));
     host_sends(type, (uint8_t)random_below(3u), (uint16_t)random_below(8u), &line,
                lengths[random_below(sizeof lengths)]);
     if (random_below(4u) == 0u) {
@@ -162,8 +178,11 @@ int main(int argc, char **argv)
 {
     CHECK_EQUAL(argc, 3);
     size_t size_bytes;
-    bundle.data = read_file(argv[1], &size_bytes);
-    bundle.size_bytes = (uint32_t)size_bytes;
+    void *bundle = read_file(argv[1], &size_bytes);
+    CHECK(size_bytes < REGION_BYTES / 2u);
+    memset(region, 0xFF, sizeof region);
+    memcpy(region, bundle, size_bytes);
+    free(bundle);
     app_init(&app);
     listen_alone(&app);
     CHECK_EQUAL(app.status, KWS_OK);
@@ -182,6 +201,7 @@ int main(int argc, char **argv)
     CHECK(answers[KWS_MESSAGE_LABEL_TEXT] > 0u);
     CHECK(answers[KWS_MESSAGE_DRAINED] > 0u);
     CHECK(answers[KWS_MESSAGE_FEATURES] > 0u);
+    CHECK(answers[KWS_MESSAGE_UPDATE_RESULT] > 0u);
 
     const uint8_t end_of_noise = 0u;
     host_says(&end_of_noise, 1u);
@@ -190,6 +210,5 @@ int main(int argc, char **argv)
     host_sends(KWS_MESSAGE_HELLO, 0u, 0u, &hello, sizeof(kws_message_hello_t));
     board_works(answers);
     CHECK_EQUAL(answers[KWS_MESSAGE_INFO], 1);
-    free(bundle.data);
     return 0;
 }

@@ -103,6 +103,23 @@ def test_altered_graphs_are_refused_or_run_inside_their_memory(build: Path, tmp_
     assert 0 < int(report.split()[0]) < 1500
 
 
+@pytest.mark.parametrize("page_bytes", [1024, 131072])
+def test_supply_cut_at_operations_of_updates_leaves_a_whole_bundle(
+    build: Path, tmp_path: Path, page_bytes: int
+) -> None:
+    """Every erasure and every word of the trailers, 64 times each; every 16th word of the bundles."""
+    assert update_cuts(build, tmp_path, page_bytes) > 1000
+
+
+def update_cuts(build: Path, folder: Path, page_bytes: int) -> int:
+    files = [folder / f"{seed}.kws" for seed in (1, 2, 3)]
+    for seed, path in enumerate(files, start=1):
+        random_bundle(seed=seed, streaming=seed != 2).save(path)
+    words = run([build / "test_update", *files, str(page_bytes), "16"]).split()
+    assert words[1] == "operations,"
+    return int(words[2])
+
+
 def test_byte_ring_outbox_and_packets_by_hand(build: Path) -> None:
     run([build / "test_protocol"])
 
@@ -119,6 +136,7 @@ def exercised(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "audio.raw").write_bytes(speech_like(4.0, seed=5, silence=(1.5, 3.0)).tobytes())
     for program in ("test_stages", "test_dsp", "test_nn", "test_protocol"):
         run([build / program])
+    update_cuts(build, folder, 4096)
     for make in BUNDLES.values():
         make().save(folder / "test.kws")
         run([build / "replay_bundle", folder / "test.kws", folder / "audio.raw", "320"])

@@ -25,7 +25,7 @@ from kws.device.build import build_firmware
 from kws.device.sizes import binutil
 from kws.errors import BoardNotFoundError, BoardRefusedError, ConfigError, DeviceError, ProtocolError
 from kws.flash import Image, firmware_image, ways
-from kws.flash.image import model_image
+from kws.flash.image import model_images
 from kws.flash.samba import Samba, flash_samba
 from kws.flash.uf2 import find_drive, flash_uf2, from_uf2, to_uf2, wait_for_drive
 
@@ -41,7 +41,7 @@ def bundle_path(tmp_path_factory: pytest.TempPathFactory, streaming_bundle: Bund
 
 def images_for(board: str, bundle: Path) -> list[Image]:
     elf = build_firmware(board, target="kws") / "kws.elf"
-    return [firmware_image(elf), model_image(bundle, elf)]
+    return [firmware_image(elf), *model_images(bundle, board, elf)]
 
 
 def memory_of(images: list[Image]) -> dict[int, int]:
@@ -66,11 +66,20 @@ def test_what_is_no_arm_image_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_too_large_for_its_flash_is_refused(bundle_path: Path) -> None:
     elf = build_firmware("xiao_nrf52840_sense", target="kws") / "kws.elf"
-    symbols = {"kws_bundle_start": 0x80000, "kws_bundle_end": 0x80100}
+    symbols = {"kws_bundle_start": 0x80000, "kws_bundle_end": 0x83000}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kws.flash.image.linker_symbols", lambda _elf: symbols)
-        with pytest.raises(BoardRefusedError, match="256 bytes of flash for a model"):
-            model_image(bundle_path, elf)
+        patch.setattr("kws.device.slots.linker_symbols", lambda _elf: symbols)
+        with pytest.raises(BoardRefusedError, match="4032 bytes of flash for a model"):  # a page less its trailer
+            model_images(bundle_path, "xiao_nrf52840_sense", elf)
+
+
+def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -> None:
+    elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
+    *blanks, model = model_images(bundle_path, "nrf52840dk", elf)
+    assert (model.address, model.data) == (0x80000, bundle_path.read_bytes())
+    assert [blank.address + len(blank.data) for blank in blanks] == [0xC0000, 0x100000]
+    assert all(blank.data == b"\xff" * 4096 for blank in blanks)
+    assert len(model_images(bundle_path, "netduinoplus2", build_firmware("netduinoplus2") / "kws.elf")) == 1
 
 
 # -- the drive of the XIAO's bootloader -----------------------------------------------------------------------------
@@ -201,7 +210,7 @@ def test_pages_of_the_nano_hold_firmware_and_model(bootloader: Bootloader, bundl
     ways.flash("nano33ble_sense", images, port=bootloader.port)
     bootloader.join(5)
     expected = {at - 0x10000: byte for at, byte in memory_of(images).items()}
-    assert {at: bootloader.flash[at] for at in expected} == expected
+    assert {at: bootloader.flash.get(at, 0xFF) for at in expected} == expected
     assert bootloader.restarted
 
 
@@ -284,7 +293,8 @@ def test_a_dry_run_says_what_goes_where(bundle_path: Path) -> None:
 
 def test_a_bundle_of_commands_lies_right_behind_that_of_the_wake_word(bundle_path: Path) -> None:
     elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
-    alone, pair = model_image(bundle_path, elf), model_image(bundle_path, elf, commands=bundle_path)
+    (*_, alone) = model_images(bundle_path, "nrf52840dk", elf)
+    (*_, pair) = model_images(bundle_path, "nrf52840dk", elf, commands=bundle_path)
     assert pair.data == alone.data * 2
     assert len(alone.data) % 16 == 0
     text = run(bundle_path, "--commands", bundle_path, "--board", "nrf52840dk", "--model-only", "--dry-run")

@@ -192,7 +192,9 @@ def test_a_board_is_flashed_only_when_its_bundle_is_another(
 
     monkeypatch.setattr(ways, "flash", flash)
     monkeypatch.setattr("kws.device.build.build_firmware", lambda board, target: folder)
-    monkeypatch.setattr(image, "model_image", lambda bundle, elf: Image(name=bundle.name, address=0, data=b""))
+    monkeypatch.setattr(
+        image, "model_images", lambda bundle, board, elf: [Image(name=bundle.name, address=0, data=b"")]
+    )
     place = Place(name="desk", board=str(port), flash="nano33ble_sense")
     options: dict[str, Any] = {"operating_point": None, "features": False, "count_cycles": False}
     with open_place(place, folder / "random.kws", **options):

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "update.h"
 
 enum {
     SLICE_SAMPLES = 320 /* worth a call of the pipeline, when they do not complete a window */
@@ -62,26 +63,6 @@ static void on_event(void *user, const kws_event_t *event)
     kws_outbox_append(&self->link.outbox, &message, sizeof message);
 }
 
-static kws_status_t open_bundle(app_t *self)
-{
-    const board_memory_t region = board_bundle();
-    kws_status_t status = KWS_ERROR_MAGIC;
-    if (region.size_bytes > 0u) {
-        status = kws_bundle_open(&self->bundle, region.data, region.size_bytes);
-    }
-    if (status == KWS_OK) {
-        const uint32_t used = self->bundle.total_bytes;
-        if (kws_bundle_open(&self->commands, (const uint8_t *)region.data + used, region.size_bytes - used) !=
-            KWS_OK) {
-            self->commands.total_bytes = 0u;
-        }
-        const int64_t needed = kws_pipeline_arena_bytes(&self->bundle);
-        status = needed < 0 ? (kws_status_t)needed : KWS_OK;
-        self->arena_needed_bytes = needed < 0 ? 0u : (uint32_t)needed;
-    }
-    return status;
-}
-
 static kws_status_t start_pipeline(app_t *self, int32_t operating_point)
 {
     const kws_pipeline_hooks_t hooks = {.user = self,
@@ -106,8 +87,43 @@ static kws_status_t start_pipeline(app_t *self, int32_t operating_point)
     return fits_messages ? KWS_OK : KWS_ERROR_UNSUPPORTED;
 }
 
+static kws_status_t try_bundle(app_t *self)
+{
+    kws_status_t status = update_open_bundle(self);
+    if (status == KWS_OK) {
+        const int64_t needed = kws_pipeline_arena_bytes(&self->bundle);
+        status = needed < 0 ? (kws_status_t)needed : KWS_OK;
+        self->arena_needed_bytes = needed < 0 ? 0u : (uint32_t)needed;
+    }
+    return status == KWS_OK && update_on_trial() ? start_pipeline(self, -1) : status;
+}
+
+void app_open(app_t *self)
+{
+    self->updating = false;
+    self->status = try_bundle(self);
+    if (self->status != KWS_OK && update_on_trial()) {
+        self->status = try_bundle(self); /* it was tried once: now the one before it */
+    }
+    if (self->status != KWS_OK) {
+        self->bundle.total_bytes = 0u; /* nothing to start */
+    }
+}
+
+void app_close(app_t *self)
+{
+    self->wanted = 0u;
+    self->commands.total_bytes = 0u;
+    self->updating = true;
+    self->status = KWS_ERROR_MAGIC;
+    self->bundle.total_bytes = 0u;
+}
+
 void app_start(app_t *self, int32_t operating_point)
 {
+    if (self->updating) {
+        app_open(self);
+    }
     kws_audio_ring_init(&self->audio, self->samples, BOARD_AUDIO_RING_SAMPLES);
     statistics_reset(&self->statistics);
     self->audio_crc32 = 0u;
@@ -125,10 +141,7 @@ void app_init(app_t *self)
     kws_link_init(&self->link, self->outbox, BOARD_OUTBOX_BYTES);
     self->reset = board_take_reset_reason();
     self->has_fault = board_take_fault(&self->fault);
-    self->status = open_bundle(self);
-    if (self->status != KWS_OK) {
-        self->bundle.total_bytes = 0u; /* nothing to start */
-    }
+    app_open(self);
 }
 
 /* It completes at most one frame, that at most one decision, and that at most one event; and a DRAINED behind them. */

@@ -10,6 +10,7 @@
  *   app.c         the pipeline between the audio ring and the outbox
  *   microphone.c  sound without offset, settled
  *   announce.c    lines of text while there is no host
+ *   update.c      which bundle runs; a new one over the line
  *   kws_link.c    the board's end of the serial line
  *   statistics.c  cycles per stage */
 #ifndef KWS_APP_H
@@ -41,6 +42,7 @@ typedef struct {
     bool has_fault;
     uint32_t signal_left; /* samples until the event is no longer shown */
     uint32_t quiet_left;  /* samples until the receiver may rest: no host has spoken */
+    bool updating;        /* a bundle is being written: none is open */
     bool has_host;        /* it speaks the protocol: no lines of text */
     uint32_t wanted;      /* KWS_WANTED_... */
     uint32_t poll_token;
@@ -57,6 +59,12 @@ typedef struct {
 
 /* Opens the bundle; what goes wrong is told to the host when it asks. */
 void app_init(app_t *self);
+
+/* Opens the bundle to run, or the one before it when that cannot be started. */
+void app_open(app_t *self);
+
+/* Closes it, because a new one is to be written; app_start opens one again. */
+void app_close(app_t *self);
 
 /* Room in the outbox for all that one slice of audio can produce. */
 uint32_t app_slice_record_bytes(const app_t *self);

@@ -5,6 +5,7 @@
 
 #include "board.h"
 #include "listen.h"
+#include "update.h"
 
 enum {
     /* Kept free of audio in the receive buffer, for requests that come on top of it. */
@@ -70,6 +71,9 @@ static void copy_text(char *to, const char *from, uint32_t to_bytes)
 static void serve_hello(app_t *self, const request_t *request)
 {
     (void)request; /* the host compares versions: it knows how to say what to do about them */
+    if (self->updating) {
+        app_start(self, -1); /* a new host, after one that left in the middle of an update */
+    }
     kws_message_info_t message = {.version = KWS_PROTOCOL_VERSION,
                                   .clock_hz = board_clock_hz(),
                                   .bundle_crc32 = self->bundle.crc32,
@@ -201,6 +205,11 @@ static void serve_statistics(app_t *self, const request_t *request)
     kws_link_send(&self->link, KWS_MESSAGE_STATISTICS_REPORT, &message, sizeof message);
 }
 
+static void serve_update(app_t *self, const request_t *request)
+{
+    update_serve(self, request->header.type, request->payload, request->payload_bytes);
+}
+
 typedef struct {
     uint8_t type;
     bool in_session; /* means something only to the session of its header */
@@ -216,6 +225,11 @@ enum {
     AUDIO_MAX_BYTES = sizeof(kws_message_audio_t) + KWS_AUDIO_PACKET_SAMPLES * sizeof(int16_t)
 };
 
+enum {
+    CHUNK_MIN_BYTES = sizeof(kws_message_update_chunk_t),
+    CHUNK_MAX_BYTES = KWS_PACKET_MAX_PAYLOAD_BYTES
+};
+
 #define EXACTLY(type) sizeof(type), sizeof(type)
 
 static const service_t services[] = {
@@ -228,6 +242,11 @@ static const service_t services[] = {
     {KWS_MESSAGE_ACKNOWLEDGE, false, 0, 0, serve_acknowledge},
     {KWS_MESSAGE_STATISTICS, false, 0, 0, serve_statistics},
     {KWS_MESSAGE_GOODBYE, false, 0, 0, serve_goodbye},
+    {KWS_MESSAGE_UPDATE_BEGIN, false, EXACTLY(kws_message_update_begin_t), serve_update},
+    {KWS_MESSAGE_UPDATE_CHUNK, false, CHUNK_MIN_BYTES, CHUNK_MAX_BYTES, serve_update},
+    {KWS_MESSAGE_UPDATE_FINISH, false, 0, 0, serve_update},
+    {KWS_MESSAGE_UPDATE_START, false, 0, 0, serve_update},
+    {KWS_MESSAGE_UPDATE_CONFIRM, false, 0, 0, serve_update},
 };
 
 static void serve_request(app_t *self, const request_t *request)

@@ -6,3 +6,4 @@ list(APPEND KWS_BOARD_SOURCES boards/nano33ble_sense/board.c mcu/nrf52/serial_us
 set(KWS_BOARD_LINKER_SCRIPT boards/nano33ble_sense/nano33ble_sense.ld)
 set(KWS_BOARD_EMULATOR nrf52840 --usb --sensitivity-db -20)
 set(KWS_BOARD_FLASH samba 0x10000 2341:005A 2341:805A)
+set(KWS_BOARD_FLASH_PAGE_BYTES 4096)

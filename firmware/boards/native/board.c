@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE   700
 #define _DEFAULT_SOURCE /* cfmakeraw */
 #include "board.h"
+#include "board_flash.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
@@ -25,6 +25,7 @@ enum {
     TRANSMIT_BYTES = 16384,
     DEFAULT_ARENA_BYTES = 4 * 1024 * 1024,
     ARENA_ALIGNMENT = 16,
+    MIN_SLOT_BYTES = 1024 * 1024,
     EXIT_USAGE = 2,
     NS_PER_S = 1000000000,
     NS_PER_US = 1000,
@@ -68,31 +69,53 @@ static void open_terminal(void)
     fflush(stdout);
 }
 
-static void map_bundle(const char *path)
+/* Flash of two slots, with a bundle in the first. It forgets what is written to it when the process ends. */
+static void load_flash(const char *path)
 {
-    const int file = open(path, O_RDONLY);
-    struct stat status;
-    if (file < 0 || fstat(file, &status) != 0) {
+    FILE *file = path != NULL ? fopen(path, "rb") : NULL;
+    struct stat status = {0};
+    if (path != NULL && (file == NULL || fstat(fileno(file), &status) != 0)) {
         give_up("cannot read the bundle %s", path);
     }
-    if (status.st_size == 0) {
-        return; /* an empty file cannot be mapped; no bundle is what it is */
+    const size_t file_bytes = (size_t)status.st_size;
+    size_t slot_bytes = MIN_SLOT_BYTES;
+    while (slot_bytes < file_bytes + KWS_BOARD_FLASH_PAGE_BYTES) {
+        slot_bytes *= 2u;
     }
-    bundle.data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (bundle.data == MAP_FAILED) {
-        give_up("cannot map the bundle %s", path);
+    bundle.size_bytes = (uint32_t)(2u * slot_bytes);
+    bundle.data = aligned_alloc(KWS_BOARD_FLASH_PAGE_BYTES, bundle.size_bytes);
+    if (bundle.data == NULL) {
+        give_up("no memory for the bundle %s", path);
     }
-    bundle.size_bytes = (uint32_t)status.st_size;
-    close(file);
+    memset(bundle.data, 0xFF, bundle.size_bytes);
+    if (file != NULL && (fread(bundle.data, 1, file_bytes, file) != file_bytes || fclose(file) != 0)) {
+        give_up("cannot read the bundle %s", path);
+    }
+}
+
+bool board_flash_erase(uint32_t offset)
+{
+    memset((uint8_t *)bundle.data + offset, 0xFF, KWS_BOARD_FLASH_PAGE_BYTES);
+    return true;
+}
+
+bool board_flash_write(uint32_t offset, const uint32_t *words, uint32_t num_words)
+{
+    uint32_t *flash = (uint32_t *)bundle.data + offset / sizeof(uint32_t);
+    for (uint32_t i = 0; i < num_words; ++i) {
+        flash[i] &= words[i];
+    }
+    return true;
 }
 
 void board_init(uint32_t serial_baud, int argc, char **argv)
 {
     (void)serial_baud; /* a pseudo-terminal has none */
+    const char *bundle_path = NULL;
     arena.size_bytes = DEFAULT_ARENA_BYTES;
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 < argc && strcmp(argv[i], "--bundle") == 0) {
-            map_bundle(argv[i + 1]);
+            bundle_path = argv[i + 1];
         } else if (i + 1 < argc && strcmp(argv[i], "--arena-bytes") == 0) {
             arena.size_bytes = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         } else {
@@ -104,6 +127,7 @@ void board_init(uint32_t serial_baud, int argc, char **argv)
     if (arena.data == NULL) {
         give_up("no memory for an arena of %u bytes", (unsigned)arena.size_bytes);
     }
+    load_flash(bundle_path);
     open_terminal();
 }
 

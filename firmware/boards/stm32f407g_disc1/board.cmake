@@ -8,6 +8,7 @@ set(KWS_BOARD_SOURCES
     mcu/armv7em/startup.c
     mcu/stm32f4/board_stm32f4.c
     mcu/stm32f4/clock.c
+    mcu/stm32f4/flash.c
     mcu/stm32f4/pins.c
     mcu/stm32f4/usart.c
     mcu/stm32f4/vectors.c
@@ -18,3 +19,4 @@ set(KWS_BOARD_LINKER_SCRIPT mcu/stm32f4/stm32f405.ld)
 set(KWS_BOARD_HAS_MICROPHONE ON)
 set(KWS_BOARD_EMULATOR stm32f407 --sensitivity-db -12.0412)
 set(KWS_BOARD_FLASH openocd board/stm32f4discovery.cfg)
+set(KWS_BOARD_FLASH_PAGE_BYTES 131072)

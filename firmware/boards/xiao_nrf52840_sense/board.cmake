@@ -6,3 +6,4 @@ list(APPEND KWS_BOARD_SOURCES boards/xiao_nrf52840_sense/board.c mcu/nrf52/seria
 set(KWS_BOARD_LINKER_SCRIPT boards/xiao_nrf52840_sense/xiao_nrf52840_sense.ld)
 set(KWS_BOARD_EMULATOR nrf52840 --usb --sensitivity-db -20)
 set(KWS_BOARD_FLASH uf2 XIAO-SENSE 0xADA52840 2886:8045)
+set(KWS_BOARD_FLASH_PAGE_BYTES 4096)

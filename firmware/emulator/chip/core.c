@@ -335,6 +335,7 @@ static void write_flash(void)
     for (unsigned i = 0; i < sizeof after; ++i) {
         after[i] &= before[i];
     }
+    supply_during_write(before, after, sizeof after);
     memory_write(page, after, sizeof after);
     if (page - CHIP.flash_start < CHIP.flash_bytes) {
         memset(blocks + (page - CHIP.flash_start) / 2, 0, FLASH_BLOCK_BYTES / 2 * sizeof *blocks);

@@ -140,6 +140,10 @@ void outside_sound(double *samples, size_t num_samples, double sample_hz);
 void outside_sound_bits(uint16_t *words, size_t num_words, double bit_hz);
 int outside_serial_receive(void); /* a byte, or -1 */
 void outside_serial_send(uint8_t byte);
+/* An operation of the flash (supply.c): the supply may fail in the middle of it, and leaves `after` half done. The chip
+ * starts again then. */
+void supply_during_write(const uint8_t *before, uint8_t *after, size_t num_bytes);
+void supply_during_erase(uint32_t address, uint8_t *after, size_t num_bytes);
 bool outside_has_usb(void);                /* the serial line goes over USB instead of a UART */
 void outside_pin(unsigned pin, bool high); /* an output changed */
 /* Worth a line on standard error. */

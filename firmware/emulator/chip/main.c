@@ -24,7 +24,7 @@ enum {
 };
 
 static struct {
-    const char *image, *sound, *load, *flash_out, *bits_out, *report, *glitch;
+    const char *image, *sound, *load, *flash_out, *bits_out, *report, *glitch, *cuts;
     double seconds, busy, unplug_s, offset, transient, sensitivity_db, wake_level_dbfs;
     int wake_pin;
     unsigned long unplug_after;
@@ -123,6 +123,9 @@ static void serial_open(void)
 static bool serial_exchange(int wait_ms)
 {
     const int to = options.tcp ? connection : STDOUT_FILENO;
+    if (supply_has_the_line()) {
+        return true;
+    }
     for (size_t done = 0; done < num_sent;) {
         const ssize_t count = write(to, sent + done, num_sent - done);
         if (count > 0) {
@@ -148,6 +151,9 @@ static bool serial_exchange(int wait_ms)
 
 int outside_serial_receive(void)
 {
+    if (supply_has_the_line()) {
+        return supply_receive();
+    }
     num_taken += next_received < num_received;
     return next_received < num_received ? received[next_received++] : -1;
 }
@@ -159,6 +165,10 @@ bool outside_has_usb(void)
 
 void outside_serial_send(uint8_t byte)
 {
+    if (supply_has_the_line()) {
+        supply_send(byte);
+        return;
+    }
     sent[num_sent++] = byte;
     if (num_sent == sizeof sent) {
         serial_exchange(0);
@@ -234,6 +244,9 @@ static void parse(int argc, char **argv)
                                          {"glitch", required_argument, NULL, 'g'},
                                          {"busy", required_argument, NULL, 'y'},
                                          {"unplug", required_argument, NULL, 'x'},
+                                         {"cut-supply", required_argument, NULL, '1'},
+                                         {"cut-always", required_argument, NULL, '2'},
+                                         {"and-say", required_argument, NULL, '3'},
                                          {NULL, 0, NULL, 0}};
     for (int letter; (letter = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         switch (letter) {
@@ -260,6 +273,12 @@ static void parse(int argc, char **argv)
             must(sscanf(optarg, "%lu,%lf", &options.unplug_after, &options.unplug_s) == 2,
                  "--unplug wants BYTES,SECONDS");
             break;
+        case '1': supply_cut_once(strtoull(optarg, NULL, 0)); break;
+        case '2': options.cuts = optarg; break;
+        case '3':
+            must(options.cuts != NULL, "--and-say comes after --cut-always FILE");
+            supply_cut_always(options.cuts, optarg);
+            break;
         default: exit(2);
         }
     }
@@ -269,7 +288,8 @@ static void parse(int argc, char **argv)
                 "[--tcp] [--usb] [--pins] "
                 "[--real-time] [--quiet] [--flash-out FILE] [--bits-out FILE] [--report FILE] "
                 "[--offset N] [--transient N] [--sensitivity-db D] [--wake-pin N [--wake-level-dbfs D]] "
-                "[--glitch ADDRESS=HALFWORD@SECONDS] [--busy PERCENT] [--unplug BYTES,SECONDS] IMAGE.elf\n");
+                "[--glitch ADDRESS=HALFWORD@SECONDS] [--busy PERCENT] [--unplug BYTES,SECONDS] "
+                "[--cut-supply N] [--cut-always FILE --and-say HEX] IMAGE.elf\n");
         exit(2);
     }
     options.image = argv[optind];
@@ -301,14 +321,15 @@ static void write_report(void)
         "{\"chip\": \"%s\", \"clock_hz\": %u, \"cycles\": %llu, \"sleep_cycles\": %llu, "
         "\"instructions\": %llu, \"microphone_samples\": %llu, \"buffers_reused\": %llu, "
         "\"microphone_cycles\": %llu, \"crystal_cycles\": %llu, \"receiver_cycles\": %llu, "
-        "\"worst_latency_cycles\": %llu, \"mistakes\": %u}\n",
+        "\"worst_latency_cycles\": %llu, \"flash_operations\": %llu, \"mistakes\": %u}\n",
         CHIP.name, CHIP.core_hz, (unsigned long long)machine_cycles,
         (unsigned long long)core_statistics.sleep_cycles, (unsigned long long)core_statistics.instructions,
         (unsigned long long)microphone_statistics.samples,
         (unsigned long long)microphone_statistics.buffers_reused,
         (unsigned long long)duty_cycles(&duties.microphone), (unsigned long long)duty_cycles(&duties.crystal),
         (unsigned long long)duty_cycles(&duties.receiver),
-        (unsigned long long)core_statistics.late_cycles_worst, num_mistakes);
+        (unsigned long long)core_statistics.late_cycles_worst, (unsigned long long)supply_operations(),
+        num_mistakes);
     must(fclose(out) == 0, options.report);
 }
 
@@ -358,7 +379,11 @@ int main(int argc, char **argv)
             options.unplug_s = 0.0;
         }
         uint32_t reason = 0;
-        if (soc_take_reset(&reason)) {
+        if (supply_take_failure()) {
+            soc_take_reset(&reason);
+            soc_reset(0);
+            core_reset();
+        } else if (soc_take_reset(&reason)) {
             if (!options.quiet) {
                 fprintf(stderr, "%12.6f s  reset, reason %x\n", (double)machine_cycles / CHIP.core_hz,
                         reason);
@@ -369,6 +394,7 @@ int main(int argc, char **argv)
         } else if (machine_cycles < slice_end && machine_cycles < end) {
             on = false; /* the firmware stopped for good */
         }
+        supply_end_copy(num_mistakes);
         /* With nothing to do but to wait for the other end, leave it the processor. */
         const bool waits = options.tcp && core_is_asleep() && num_sent == 0 &&
                            next_received == num_received && microphone_statistics.samples == samples_before;
@@ -378,6 +404,7 @@ int main(int argc, char **argv)
         on = on && (options.tcp || !sound_ended(0.5));
     }
     serial_exchange(0);
+    supply_end();
     if (options.flash_out != NULL) {
         memory_read(CHIP.flash_start, flash, CHIP.flash_bytes);
         FILE *file = fopen(options.flash_out, "wb");

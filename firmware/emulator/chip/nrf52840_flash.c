@@ -27,6 +27,7 @@ static void erase_page(uint32_t address, uint32_t ms)
     if (*so_far >= ERASE_MS) {
         uint8_t ones[FLASH_PAGE_BYTES];
         memset(ones, 0xFF, sizeof ones);
+        supply_during_erase(address & ~(FLASH_PAGE_BYTES - 1u), ones, sizeof ones);
         memory_write(address & ~(FLASH_PAGE_BYTES - 1u), ones, sizeof ones);
         *so_far = 0;
     }

@@ -31,4 +31,18 @@ void sound_keep_bits(const char *path);
 void glitch_plan(const char *what);
 void glitch_undo(void);
 
+/* The supply fails at the flash operation of this number, counted from 1; or at each of them, in copies of this process:
+ * after it has started again each hears these bytes and writes a line to the file, with the number of the operation, the
+ * mistakes counted so far, and what the board answered. */
+void supply_cut_once(uint64_t operation);
+void supply_cut_always(const char *path, const char *hex);
+uint64_t supply_operations(void); /* of the flash, so far */
+bool supply_take_failure(void);   /* it has failed: memory is noise */
+void supply_end(void);            /* waits for the copies */
+/* In a copy the serial line ends here. */
+bool supply_has_the_line(void);
+int supply_receive(void);
+void supply_send(uint8_t byte);
+void supply_end_copy(unsigned num_mistakes); /* when it has answered */
+
 #endif

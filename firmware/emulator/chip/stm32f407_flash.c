@@ -18,11 +18,11 @@ static void flash_erase(unsigned sector)
     for (unsigned i = 0; i < sector && i < 12; ++i) {
         start += 1024u * KIB[i];
     }
-    uint8_t ones[FLASH_BLOCK_BYTES];
+    static uint8_t ones[128 * 1024];
+    const size_t num_bytes = sector < 12 ? 1024u * KIB[sector] : 0;
     memset(ones, 0xFF, sizeof ones);
-    for (uint32_t at = 0; sector < 12 && at < 1024u * KIB[sector]; at += sizeof ones) {
-        memory_write(start + at, ones, sizeof ones);
-    }
+    supply_during_erase(start, ones, num_bytes);
+    memory_write(start, ones, num_bytes);
     core_stall((uint64_t)(sector < 12 ? 100 + 8 * KIB[sector] : 0) *
                (CORE_HZ / 1000)); /* about 1.1 s for 128 KiB */
 }

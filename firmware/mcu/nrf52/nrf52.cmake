@@ -6,6 +6,7 @@ set(KWS_BOARD_SOURCES
     mcu/armv7em/startup.c
     mcu/nrf52/board_nrf52.c
     mcu/nrf52/clock.c
+    mcu/nrf52/flash.c
     mcu/nrf52/microphone.c
     mcu/nrf52/pins.c
     mcu/nrf52/vectors.c
