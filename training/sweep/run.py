@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import optuna
 
 DEFAULT_SWEEPS = Path("build") / "sweeps"
-OBJECTIVES = ("accuracy", "cost", "flash")
-"""Validation accuracy of the C core; cycles (or multiplications) a second; bytes of the bundle."""
 _STORAGE = "study.db"
 
 
@@ -105,12 +103,11 @@ def sweep(
         storage=storage or f"sqlite:///{(out / _STORAGE).resolve()}",
         directions=("maximize", "minimize", "minimize"),
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(multivariate=True),
+        sampler=optuna.samplers.TPESampler(),
     )
-    study.set_metric_names(list(OBJECTIVES))
     while len(finished := _finished(study)) < trials:
         # A trial draws by how many there are, so a sweep of one worker that was interrupted goes on as it would have.
-        study.sampler = optuna.samplers.TPESampler(multivariate=True, seed=config.base.seed + len(finished))
+        study.sampler = optuna.samplers.TPESampler(seed=config.base.seed + len(finished))
         study.optimize(lambda trial: _trial(trial, config, material, out, board, console), n_trials=1)
         show(study, out, console, cost=_unit(board))
     show(study, out, console, cost=_unit(board))
@@ -127,7 +124,7 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 def _trial(
     trial: optuna.Trial, config: SweepConfig, material: Material, out: Path, board: str | None, console: Console
 ) -> tuple[float, float, float]:
-    """Train one network and measure it."""
+    """Train one network: accuracy of the C core, cost a second or of a window, bytes of the bundle."""
     import optuna
 
     drawn = config.draw(trial)

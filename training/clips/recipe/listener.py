@@ -141,10 +141,8 @@ def _head(heard: Embeddings, said: NDArray[np.float32], config: ListenerConfig, 
     steps = config.epochs * max(1, len(heard) // batch)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
     head.compile(keras.optimizers.AdamW(schedule, weight_decay=0.01), keras.losses.CategoricalCrossentropy())
-    rng = np.random.default_rng(seed)
-    for _ in range(config.epochs):
-        order = rng.permutation(len(heard))
-        head.fit(heard[order], said[order], batch, verbose=0, shuffle=False)
+    keras.utils.set_random_seed(seed)  # of the order of the clips
+    head.fit(heard, said, batch, config.epochs, verbose=0)
     return head
 
 
