@@ -22,7 +22,8 @@ static void rewind_layers(kws_model_t *self)
             memset(ring, 0, num_rows * kws_model_pool_row_bytes(record));
             memset(self->memory + state->sums_offset, 0, kws_model_output_values(record) * sizeof(int32_t));
         } else {
-            memset(ring, record->input_zero_point, kws_model_ring_rows(record) * kws_model_row_bytes(record));
+            memset(ring, kws_model_padding(record),
+                   kws_model_ring_rows(record) * kws_model_row_bytes(record));
         }
     }
 }
@@ -147,6 +148,8 @@ static uint32_t lay_out(kws_model_t *self)
             kws_model_layer_state_t *state = kws_model_state(self, i);
             state->ring_offset = ring_offset;
             state->sums_offset = sums_offset;
+            state->row_words =
+                kws_model_keeps_rows(record) ? (uint16_t)(kws_model_row_bytes(record) / 4u) : 0u;
             lay_out_queues(self, record, ring_offset);
         }
     }

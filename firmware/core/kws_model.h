@@ -14,6 +14,8 @@
  *   window models     (any padding, e.g. SAME): the last window_frames frames are run through the same engine from
  *                     a clean state every decision_frames frames. Windows that do not overlap (decision_frames >=
  *                     window_frames) keep no frames: each is run as its rows come.
+ *   separable layers  A depthwise 3 x 3 layer (KWS_NN_LAYOUT_STENCIL) keeps channel pairs (nn.h) in its ring instead of
+ *                     rows; in a chain it takes its step together with the pointwise layer behind it.
  *
  * The MODL section (offsets relative to its start; everything little-endian):
  *
@@ -135,7 +137,7 @@ typedef struct {
     uint16_t next_slot; /* of the ring: where the next row goes, which is also the oldest row */
     uint16_t rows_until_output;
     uint16_t output_row; /* emitted since the start of the window */
-    uint16_t reserved;
+    uint16_t row_words;  /* 32-bit words of a row in the ring; 0: there is no ring of rows */
 } kws_model_layer_state_t;
 
 /* Told about every row a layer emits: how host tests see all tensors. num_values = output width x channels. */

@@ -33,7 +33,9 @@ static int8_t *output_row(const kws_model_t *self, uint32_t index)
         }
         return (int8_t *)self->scratch + (((index + 1u) % 2u == 0u) ? 0u : config->row_bytes[0]);
     }
-    return kws_model_input_row(self, index + 1u);
+    return (index + 1u < config->num_layers && kws_model_reads_pairs(next))
+               ? kws_model_passing_row(self, index + 1u)
+               : kws_model_input_row(self, index + 1u);
 }
 
 /* What one pass down the table knows. */

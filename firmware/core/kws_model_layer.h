@@ -5,6 +5,7 @@
 #define KWS_MODEL_LAYER_H
 
 #include "kws_model.h"
+#include "nn/depthwise_stencil.h"
 #include "nn/nn.h"
 
 /* Sums rows up as they come instead of keeping them. */
@@ -29,24 +30,50 @@ static inline kws_nn_layer_t kws_model_kernel_view(const uint8_t *section, const
         .channels = (record->channels_offset == 0u)
                         ? NULL
                         : (const kws_nn_channel_t *)(const void *)(section + record->channels_offset),
-        .kernel_height = record->kernel_height,
-        .kernel_width = record->kernel_width,
-        .stride_width = record->stride_width,
-        .input_width = (uint16_t)(record->input_width + padding),
         .input_channels = record->input_channels,
+        .output_height = record->output_height,
         .output_width = record->output_width,
         .output_channels = record->output_channels,
+        .kernel_height = record->kernel_height,
+        .kernel_width = record->kernel_width,
+        .input_zero_point = record->input_zero_point,
         .output_zero_point = record->output_zero_point,
         .output_min = record->output_min,
         .output_max = record->output_max,
+        .stride_width = record->stride_width,
+        .input_width = (uint16_t)(record->input_width + padding),
         .weight_layout = record->weight_layout};
+}
+
+/* Reads channel pairs (nn.h) in the place of rows. */
+static inline bool kws_model_reads_pairs(const kws_model_layer_t *record)
+{
+    return record->weight_layout == KWS_NN_LAYOUT_STENCIL;
+}
+
+/* Columns of an input row in a ring, of padding too. */
+static inline uint32_t kws_model_row_columns(const kws_model_layer_t *record)
+{
+    const uint32_t columns = (uint32_t)record->pad_left + record->input_width + record->pad_right;
+    return kws_model_reads_pairs(record) ? kws_nn_stencil_columns(columns) : columns;
 }
 
 /* Bytes of an input row with its padding columns, a multiple of 4. */
 static inline uint32_t kws_model_row_bytes(const kws_model_layer_t *record)
 {
-    const uint32_t columns = (uint32_t)record->pad_left + record->input_width + record->pad_right;
-    return (columns * record->input_channels + 3u) & ~3u;
+    return (kws_model_row_columns(record) * record->input_channels + 3u) & ~3u;
+}
+
+/* What the padding of a ring holds. */
+static inline int32_t kws_model_padding(const kws_model_layer_t *record)
+{
+    return record->input_zero_point + (kws_model_reads_pairs(record) ? KWS_NN_STENCIL_OFFSET : 0);
+}
+
+/* Values in an input row, without padding. */
+static inline uint32_t kws_model_input_values(const kws_model_layer_t *record)
+{
+    return (uint32_t)record->input_width * record->input_channels;
 }
 
 /* Values in an output row. */
@@ -78,6 +105,12 @@ static inline uint16_t kws_model_first_wait(const kws_model_layer_t *record)
 static inline bool kws_model_has_ring(const kws_model_layer_t *record)
 {
     return record->kernel_height > 1u || (record->pad_left | record->pad_right) != 0;
+}
+
+/* Whether a layer keeps rows as they are. */
+static inline bool kws_model_keeps_rows(const kws_model_layer_t *record)
+{
+    return !kws_model_is_join(record) && !kws_model_sums_rows(record) && kws_model_has_ring(record);
 }
 
 /* Input rows that a layer keeps that neither sums nor joins; 0: its one row lies in scratch. */
@@ -187,6 +220,7 @@ static inline uint16_t kws_model_next_slot(uint16_t slot, uint32_t num_slots)
 
 /* The engine's steps, in kws_model_rows.c; their comments are there. */
 int8_t *kws_model_input_row(const kws_model_t *self, uint32_t index);
+int8_t *kws_model_passing_row(const kws_model_t *self, uint32_t index);
 const int8_t *kws_model_place_row(kws_model_t *self, uint32_t index, const int8_t *values);
 bool kws_model_layer_step(kws_model_t *self, uint32_t index, const int8_t *newest, int8_t *output);
 void kws_model_emit(kws_model_t *self, uint32_t index, const int8_t *output);

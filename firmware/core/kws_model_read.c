@@ -94,6 +94,14 @@ static bool same_channels(const kws_model_layer_t *record)
     return record->input_channels == record->output_channels;
 }
 
+/* A stencil: where nobody stores the last column, it is padding of zero. */
+static bool ends_in_zeros(const kws_model_layer_t *record)
+{
+    const uint32_t columns = (uint32_t)record->pad_left + record->input_width + record->pad_right;
+    return kws_model_row_columns(record) >= columns ||
+           (record->pad_right > 0u && kws_model_padding(record) == 0);
+}
+
 static kws_status_t check_operation(const kws_model_layer_t *record)
 {
     bool fits;
@@ -102,7 +110,8 @@ static kws_status_t check_operation(const kws_model_layer_t *record)
     case KWS_MODEL_POINTWISE: fits = has_unit_kernel(record); break;
     case KWS_MODEL_DEPTHWISE:
         fits = record->output_channels % record->input_channels == 0u &&
-               (same_channels(record) || record->weight_layout == KWS_NN_LAYOUT_COMPACT);
+               (same_channels(record) || record->weight_layout == KWS_NN_LAYOUT_COMPACT) &&
+               (!kws_model_reads_pairs(record) || ends_in_zeros(record));
         break;
     case KWS_MODEL_AVERAGE_POOL: fits = same_channels(record); break;
     case KWS_MODEL_MAX_POOL:
@@ -287,14 +296,15 @@ static bool has_kernel_scratch(const kws_model_layer_t *record)
     return !is_weightless(record) && record->op != KWS_MODEL_LOOKUP;
 }
 
-/* Bytes of an input row of a layer, where it lies in scratch; 0: it lies in a ring. */
+/* Bytes of an input row of a layer, where it lies in scratch, if only until it is laid into a ring; 0: it does not. */
 static uint32_t scratch_row_bytes(const kws_model_layer_t *record)
 {
     if (kws_model_is_join(record)) {
         return larger(kws_model_queue_row_bytes(record, 0u), kws_model_queue_row_bytes(record, 1u));
     }
     const bool in_scratch = kws_model_sums_rows(record) || kws_model_ring_rows(record) == 0u;
-    return in_scratch ? kws_model_row_bytes(record) : 0u;
+    return in_scratch ? kws_model_row_bytes(record)
+                      : (kws_model_reads_pairs(record) ? kws_model_input_values(record) : 0u);
 }
 
 static void measure_scratch(kws_model_config_t *self)
@@ -309,7 +319,7 @@ static void measure_scratch(kws_model_config_t *self)
         }
         const uint32_t row_bytes = scratch_row_bytes(record);
         self->row_bytes[i % 2u] = larger(self->row_bytes[i % 2u], align(row_bytes));
-        tallest = larger(tallest, (row_bytes == 0u) ? record->kernel_height : 1u);
+        tallest = larger(tallest, kws_model_sums_rows(record) ? 1u : record->kernel_height);
     }
     const uint32_t last = self->num_layers % 2u;
     self->row_bytes[last] = larger(self->row_bytes[last], align(self->num_labels));

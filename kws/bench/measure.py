@@ -40,8 +40,10 @@ KERNELS = (
     "kws_nn_depthwise_row",
     "kws_nn_dense_row",
     "kws_nn_lookup_row",
+    "separable_depthwise",
+    "separable_pointwise",
 )
-"""What the engine calls for layers with weights, whose address tells the layer."""
+"""What works on layers with weights, whose address tells the layer."""
 WEIGHTLESS_KERNELS = {
     "average pool": ("kws_nn_pool_row", "kws_nn_pool_general_row", "kws_nn_pool_finish"),
     "mean": ("kws_nn_mean_finish",),

@@ -105,8 +105,16 @@ def _suits_stencil(layer: Layer) -> bool:
         and layer.kernel == size
         and layer.stride[1] <= lib.KWS_NN_STENCIL_MAX_STRIDE
         and layer.output.width >= lib.KWS_NN_STENCIL_MIN_OUTPUTS
+        and (layer.stride[1] == 1 or layer.output.width % 2 == 0)
+        and _is_stored_whole(layer)
         and layer.output.channels % lib.KWS_NN_STENCIL_CHANNELS == 0
     )
+
+
+def _is_stored_whole(layer: Layer) -> bool:
+    """Return whether there is an even number of columns, or the last one is padding, and zero as a stencil stores it."""
+    zeros = layer.padding[3] > 0 and layer.input_quantization.zero_point == -int(lib.KWS_NN_STENCIL_OFFSET)
+    return zeros or (layer.padding[2] + layer.input.width + layer.padding[3]) % 2 == 0
 
 
 def _suits_quads(layer: Layer) -> bool:
@@ -135,11 +143,9 @@ def _stencil(layer: Layer, constants: Constants) -> bytes:
     assert layer.weights is not None
     size = int(lib.KWS_NN_STENCIL_SIZE)
     taps = 256 * layer.weights.reshape(size, size, layer.output.channels).astype(np.int32)
-    upper = np.stack([taps[0], taps[1]], axis=1)
-    lower = np.stack([taps[2, :2], taps[2, 1:]], axis=0)
-    pairs = np.concatenate([upper, lower]).transpose(2, 0, 1).astype("<i2")
-    start, multiplier = constants.T.astype("<i4")
-    return _joined(start, pairs, multiplier)
+    pairs = np.stack([taps[:, :2], taps[:, 1:]], axis=1).transpose(3, 0, 1, 2).astype("<i2")
+    start = constants[:, 0] - int(lib.KWS_NN_STENCIL_OFFSET) * taps.sum(axis=(0, 1))
+    return _joined(start.astype("<i4"), pairs, constants[:, 1].astype("<i4"))
 
 
 def _quads(layer: Layer, constants: Constants) -> bytes:

@@ -222,4 +222,5 @@ def rectified(network: Network) -> Network:
     """Return the network with zero points at the lowest output, as a ReLU has it: all layers get packed layouts."""
     hidden = Quantization(scale=0.05, zero_point=-128)
     layers = [dataclasses.replace(layer, output_quantization=hidden) for layer in network.layers[:-2]]
+    layers[1:] = [dataclasses.replace(layer, input_quantization=hidden) for layer in layers[1:]]
     return dataclasses.replace(network, layers=(*layers, *network.layers[-2:]))

@@ -14,7 +14,12 @@ uint32_t kws_nn_paired_weights_bytes(const kws_nn_layer_t *layer)
 
 uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer)
 {
-    return 2u * kws_nn_paired_inputs(layer) * (uint32_t)(sizeof(int8_t) + sizeof(int16_t));
+    const uint32_t width = layer->output_width;
+    const uint32_t columns = (width == 1u) ? 1u : (2u + width % 2u);
+    const bool gathers = (uint32_t)layer->kernel_width * layer->input_channels % 4u != 0u;
+    const uint32_t value_bytes = (uint32_t)(sizeof(int16_t) + (gathers ? sizeof(int8_t) : 0u));
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    return inputs * columns * value_bytes;
 }
 
 void kws_nn_conv_paired_gather(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x,
@@ -54,6 +59,16 @@ static void sum_block(const int8_t *block, const kws_nn_paired_end_t *ends, cons
     }
 }
 
+/* The place of an output, and what goes there: in a row, or among channel pairs. */
+static void store(const kws_nn_layer_t *layer, uint32_t x, uint32_t oc, int8_t value, int8_t *output)
+{
+    if (layer->pair_bytes == 0u) {
+        output[x * layer->output_channels + oc] = value;
+    } else {
+        output[oc / 2u * layer->pair_bytes + 2u * x + oc % 2u] = (int8_t)(value ^ INT8_MIN); /* + 128 */
+    }
+}
+
 void kws_nn_conv_paired_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                             void *scratch)
 {
@@ -69,7 +84,7 @@ void kws_nn_conv_paired_row(const kws_nn_layer_t *layer, const int8_t *const *ro
             for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS && oc + i < layer->output_channels; ++i) {
                 const kws_nn_paired_end_t *end = &ends[i / 2u];
                 const int32_t multiplier = (i % 2u == 0u) ? end->multiplier_even : end->multiplier_odd;
-                *output++ = kws_nn_finish(layer, oc + i, sums[i], multiplier);
+                store(layer, x, oc + i, kws_nn_finish(layer, oc + i, sums[i], multiplier), output);
             }
             block += kws_nn_paired_block_bytes(num_inputs);
         }

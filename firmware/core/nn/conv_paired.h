@@ -46,7 +46,8 @@ static inline const kws_nn_paired_end_t *kws_nn_paired_ends(const int8_t *block,
 /* Bytes of `weights`, or 0 when the layer cannot have this layout. */
 uint32_t kws_nn_paired_weights_bytes(const kws_nn_layer_t *layer);
 
-/* Scratch of both kernels: inputs of two columns as they are, and as int16. */
+/* Scratch of both kernels: inputs of up to three columns as int16; and as they are, where runs of a kernel row are no
+ * multiple of four. */
 uint32_t kws_nn_paired_scratch_bytes(const kws_nn_layer_t *layer);
 
 /* Any kernel, any stride. */

@@ -1,38 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Armv7E-M: depthwise 3 x 3, four channels x four or five output columns (a tile) at a time.
+/* Armv7E-M: depthwise 3 x 3, four or five output columns (a tile) of four channels at a time.
  *
- * The inputs under a tile are first paired, four channels to a load; then each channel takes its outputs in
- * registers: 36 or 45 products in 20 or 25 multiply instructions. Three tiles: four and five columns at stride 1,
- * four at stride 2. */
+ * A word of the input holds two columns of two channels, and unpacks into what a dual multiply-accumulate takes: a tile
+ * of five columns is made of nine words. Outputs go where the pointwise layer behind this one reads them
+ * (conv_tiles_dsp.h). Three tiles: four and five columns at stride 1, four at stride 2. */
 #include "../kws_simd.h"
 #if KWS_SIMD
 
+#include "conv_tiles_dsp.h"
 #include "depthwise_stencil.h"
 #include "simd_dsp.h"
 
-enum {
-    MAX_COLUMNS = 9 /* of inputs under a tile */
-};
-
-/* Inputs of two channels. Words hold two inputs of each: bytes { first of channel 0, first of channel 1, second of
- * channel 0, second of channel 1 }. The assembly tells the first from the second pair by bit 3 of their address. */
-typedef struct {
-    uint32_t upper[MAX_COLUMNS];           /* rows 0 and 1 of each column */
-    uint32_t lower[(MAX_COLUMNS + 1) / 2]; /* row 2, two columns to a word */
-} pair_t;
-
-_Static_assert(sizeof(pair_t) == 56, "PAIR in the assembly");
-_Static_assert(2 * sizeof(pair_t) <= KWS_NN_STENCIL_SCRATCH_BYTES, "the scratch they lie in");
-
 /* What the assembly takes. Field order is part of it. */
 typedef struct {
-    pair_t *pairs; /* two, aligned to 16 bytes */
+    const int8_t *row; /* of the first input column */
     const kws_nn_stencil_t *stencil;
-    int8_t *output;
-    uint32_t step;         /* bytes from one column to the next */
-    uint32_t steps;        /* 3 * step */
-    const int8_t *rows[3]; /* of the first input column */
-    uint32_t groups;       /* of four channels */
+    const int8_t *row_1;
+    const int8_t *row_2;
+    int16_t *first;      /* output of the first two columns */
+    int16_t *second;     /* of the others */
+    uint32_t pair_bytes; /* of the input: from one pair of channels to the next */
+    const kws_nn_stencil_t *end;
+    uint32_t last_column; /* stride 2: 0 where it is padding of zero that nobody stores */
 } job_t;
 
 typedef void run_tile_t(const job_t *job);
@@ -40,244 +29,206 @@ typedef void run_tile_t(const job_t *job);
 /* Assembly reads line by line. */
 /* clang-format off */
 
-#define PAIR "56"
-#define LOWER "36" /* in a pair */
-
-/* r0 pair, r1 stencil. On the stack: output, step, 3 * step, three rows, groups, and room for r1. */
+/* r0, r2, r3 rows, r1 stencil. On the stack: first, second, pair_bytes, end, last_column. */
 #define ENTER                                                                                                \
     "push {r4-r11, lr}\n\t"                                                                                  \
     "ldm r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                                                       \
-    "mov r10, r2\n\t"                                                                                        \
-    "push {r2, r3, r4, r5, r6, r7, r8, lr}\n"                                                                \
-    "1:\n\t" /* four channels */                                                                             \
-    "str r1, [sp, #28]\n\t"                                                                                  \
-    "add r12, sp, #12\n\t"                                                                                   \
-    "ldm r12, {r1, r2, r3}\n\t"                                                                              \
-    "adds r4, r1, #4\n\t"                                                                                    \
-    "adds r5, r2, #4\n\t"                                                                                    \
-    "adds r6, r3, #4\n\t"                                                                                    \
-    "stm r12, {r4, r5, r6}\n\t"                                                                              \
-    "ldr r4, [sp, #4]\n\t"                                                                                   \
-    "ldr r5, [sp, #8]\n\t"                                                                                   \
-    "add r12, r4, r4, lsl #2\n\t" /* 5 * step */
+    "push {r4, r5, r6, r7, r8}\n"                                                                            \
+    "1:\n\t" /* four channels */
 
-/* Two columns of four channels, at offsets A and B of each row (r1, r2, r3): words U and U + 4, and word L. */
-#define PACK_TWO(A, B, U, L)                                                                                 \
-    "ldr r6, [r1" A "]\n\t"                                                                                  \
-    "ldr r7, [r1" B "]\n\t"                                                                                  \
-    "ldr r8, [r2" A "]\n\t"                                                                                  \
-    "ldr r9, [r2" B "]\n\t"                                                                                  \
-    "pkhbt lr, r6, r8, lsl #16\n\t"                                                                          \
-    "pkhtb r6, r8, r6, asr #16\n\t"                                                                          \
-    "str lr, [r0, #" U "]\n\t"                                                                               \
-    "str r6, [r0, #" U " + " PAIR "]\n\t"                                                                    \
-    "pkhbt lr, r7, r9, lsl #16\n\t"                                                                          \
-    "pkhtb r7, r9, r7, asr #16\n\t"                                                                          \
-    "str lr, [r0, #" U " + 4]\n\t"                                                                           \
-    "str r7, [r0, #" U " + 4 + " PAIR "]\n\t"                                                                \
-    "ldr r6, [r3" A "]\n\t"                                                                                  \
-    "ldr r7, [r3" B "]\n\t"                                                                                  \
-    "pkhbt lr, r6, r7, lsl #16\n\t"                                                                          \
-    "pkhtb r6, r7, r6, asr #16\n\t"                                                                          \
-    "str lr, [r0, #" LOWER " + " L "]\n\t"                                                                   \
-    "str r6, [r0, #" LOWER " + " L " + " PAIR "]\n\t"
-
-#define PACK_LAST(A, U, L)                                                                                   \
-    "ldr r6, [r1" A "]\n\t"                                                                                  \
-    "ldr r8, [r2" A "]\n\t"                                                                                  \
-    "ldr r7, [r3" A "]\n\t"                                                                                  \
-    "pkhbt lr, r6, r8, lsl #16\n\t"                                                                          \
-    "pkhtb r6, r8, r6, asr #16\n\t"                                                                          \
-    "str lr, [r0, #" U "]\n\t"                                                                               \
-    "str r6, [r0, #" U " + " PAIR "]\n\t"                                                                    \
-    "lsrs r6, r7, #16\n\t"                                                                                   \
-    "str r7, [r0, #" LOWER " + " L "]\n\t"                                                                   \
-    "str r6, [r0, #" LOWER " + " L " + " PAIR "]\n\t"
-
-#define PACK_SIX                                                                                             \
-    PACK_TWO("", ", r4", "0", "0")                                                                           \
-    PACK_TWO(", r4, lsl #1", ", r5", "8", "4")                                                               \
-    PACK_TWO(", r4, lsl #2", ", r12", "16", "8")
-
-/* Between packing and the first of two channels; and behind them, once for each pair and once for the group. */
-#define CHANNELS                                                                                             \
-    "ldr r1, [sp, #28]\n"                                                                                    \
-    "2:\n\t"
-
-#define LEAVE                                                                                                \
-    "tst r0, #8\n\t"                                                                                         \
-    "itt eq\n\t"                                                                                             \
-    "addeq r0, #" PAIR "\n\t"                                                                                \
-    "beq.w 2b\n\t"                                                                                           \
-    "ldr r2, [sp, #24]\n\t"                                                                                  \
-    "subs r0, #" PAIR "\n\t"                                                                                 \
-    "subs r2, #1\n\t"                                                                                        \
-    "str r2, [sp, #24]\n\t"                                                                                  \
+/* r5 first, r11 second, whose step to the next four channels is `step` */
+#define LEAVE(step)                                                                                          \
+    "adds r5, #16\n\t"                                                                                       \
+    "add r11, #" step "\n\t"                                                                                 \
+    "str r5, [sp]\n\t"                                                                                       \
+    "str r11, [sp, #4]\n\t"                                                                                  \
+    "ldr r4, [sp, #12]\n\t"                                                                                  \
+    "cmp r1, r4\n\t"                                                                                         \
     "bne.w 1b\n\t"                                                                                           \
-    "add sp, #32\n\t"                                                                                        \
+    "add sp, #20\n\t"                                                                                        \
     "pop {r4-r11, pc}\n\t"
 
-#define LOAD(to, offset) "ldr " to ", [r0, #" offset "]\n\t"
+/* Unpacks channel 0 or 1 of a pair. */
+#define UNPACK_0(word) "uxtb16 " word ", " word "\n\t"
+#define UNPACK_1(word) "uxtb16 " word ", " word ", ror #8\n\t"
 
-/* Unpacks channel 0 or 1 of a word. */
-#define UNPACK_0(word) "sxtb16 " word ", " word "\n\t"
-#define UNPACK_1(word) "sxtb16 " word ", " word ", ror #8\n\t"
-
-/* sum = base + two products */
+/* sum = base + two products: weights r4 are those of columns 0 and 1, r5 those of columns 1 and 2 */
 #define DUAL(sum, inputs, weights, base) "smlad " sum ", " inputs ", " weights ", " base "\n\t"
-/* One product, of the lower row: the first input and the last weight, or the second input and the first weight. */
-#define LAST(sum, inputs, weights) "smlabt " sum ", " inputs ", " weights ", " sum "\n\t"
-#define FIRST(sum, inputs, weights) "smlatb " sum ", " inputs ", " weights ", " sum "\n\t"
+/* The product missing for three: of column 2 and the first of two inputs, or of column 0 and the second. */
+#define LAST(sum, inputs) "smlabt " sum ", " inputs ", r5, " sum "\n\t"
+#define FIRST(sum, inputs) "smlatb " sum ", " inputs ", r4, " sum "\n\t"
 
-/* r11 multiplier */
-#define RESCALE(sum)                                                                                         \
-    "smmul " sum ", " sum ", r11\n\t"                                                                        \
-    "ssat " sum ", #8, " sum ", asr #" RESCALE_SHIFT "\n\t"
+#define LOAD_START(to) "ldr " to ", [r1], #4\n\t"
+#define LOAD_WEIGHTS "ldr r4, [r1], #4\n\t" "ldr r5, [r1], #4\n\t"
 
-/* The outputs of a channel: r10 where the first goes. */
-#define STORE_FOUR                                                                                           \
-    "ldr r2, [sp, #4]\n\t"                                                                                   \
-    "ldr r3, [sp, #8]\n\t"                                                                                   \
-    RESCALE("r6") RESCALE("r7") RESCALE("r8") RESCALE("r9")                                                  \
-    "strb r7, [r10, r2]\n\t"                                                                                 \
-    "strb r8, [r10, r2, lsl #1]\n\t"                                                                         \
-    "strb r9, [r10, r3]\n\t"                                                                                 \
-    "strb r6, [r10], #1\n\t"
-
-#define STORE_FIVE                                                                                           \
-    "ldr r2, [sp]\n\t"                                                                                       \
-    "ldr r3, [sp, #4]\n\t"                                                                                   \
-    "ldr r4, [sp, #8]\n\t"                                                                                   \
-    RESCALE("r6") RESCALE("r7") RESCALE("r8") RESCALE("r9") RESCALE("r10")                                   \
-    "strb r7, [r2, r3]\n\t"                                                                                  \
-    "strb r8, [r2, r3, lsl #1]\n\t"                                                                          \
-    "strb r9, [r2, r4]\n\t"                                                                                  \
-    "strb r10, [r2, r3, lsl #2]\n\t"                                                                         \
-    "strb r6, [r2], #1\n\t"                                                                                  \
-    "str r2, [sp]\n\t"
-
-/* What tiles of four and five columns begin with, the upper two rows of the first six input columns: sums r6-r9; r2 start,
- * r3-r5 weights, the others inputs. */
-#define FIRST_COLUMNS(UNPACK)                                                                                \
-    "ldm r1!, {r2, r3, r4, r5}\n\t"                                                                          \
-    LOAD("r11", "0") LOAD("r12", "4") LOAD("lr", "8")                                                        \
+/* A row under four outputs, r6-r9, which begin with `base`. */
+#define FOUR(row, UNPACK, b6, b7, b8, b9)                                                                    \
+    LOAD_WEIGHTS                                                                                             \
+    "ldr r11, [" row "]\n\t"                                                                                 \
+    "ldr r12, [" row ", #4]\n\t"                                                                             \
+    "ldr lr, [" row ", #8]\n\t"                                                                              \
     UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r6", "r11", "r3", "r2") DUAL("r6", "r12", "r4", "r6") DUAL("r6", "lr", "r5", "r6")                 \
-    DUAL("r7", "r12", "r3", "r2") DUAL("r7", "lr", "r4", "r7") DUAL("r8", "lr", "r3", "r2")                  \
-    LOAD("r11", "12") LOAD("r12", "16") LOAD("lr", "20")                                                     \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r7", "r11", "r5", "r7") DUAL("r8", "r11", "r4", "r8") DUAL("r9", "r11", "r3", "r2")
+    DUAL("r6", "r11", "r4", b6) LAST("r6", "r12")                                                            \
+    DUAL("r7", "r12", "r5", b7) FIRST("r7", "r11")                                                           \
+    DUAL("r8", "r12", "r4", b8) LAST("r8", "lr")                                                             \
+    DUAL("r9", "lr", "r5", b9) FIRST("r9", "r12")
 
-/* A channel of four columns. */
-#define CHANNEL_FOUR(UNPACK)                                                                                 \
-    FIRST_COLUMNS(UNPACK)                                                                                    \
-    DUAL("r8", "r12", "r5", "r8") DUAL("r9", "r12", "r4", "r9") DUAL("r9", "lr", "r5", "r9")                 \
-    LOAD("r12", LOWER) LOAD("lr", LOWER " + 4") LOAD("r2", LOWER " + 8")                                     \
-    "ldm r1!, {r3, r4, r11}\n\t"                                                                             \
-    UNPACK("r12") UNPACK("lr") UNPACK("r2")                                                                  \
-    DUAL("r6", "r12", "r3", "r6") LAST("r6", "lr", "r4")                                                     \
-    FIRST("r7", "r12", "r3") DUAL("r7", "lr", "r4", "r7")                                                    \
-    DUAL("r8", "lr", "r3", "r8") LAST("r8", "r2", "r4")                                                      \
-    FIRST("r9", "lr", "r3") DUAL("r9", "r2", "r4", "r9")                                                     \
-    STORE_FOUR
+/* And under a fifth, beyond which there is only padding of zero. */
+#define FIVE(row, UNPACK, b6, b7, b8, b9)                                                                    \
+    FOUR(row, UNPACK, b6, b7, b8, b9) DUAL("r10", "lr", "r4", "r10")
 
-/* Five columns: sums r6-r10. */
-#define CHANNEL_FIVE(UNPACK)                                                                                 \
-    FIRST_COLUMNS(UNPACK)                                                                                    \
-    DUAL("r8", "r12", "r5", "r8") DUAL("r9", "r12", "r4", "r9") DUAL("r10", "r12", "r3", "r2")               \
-    DUAL("r9", "lr", "r5", "r9") DUAL("r10", "lr", "r4", "r10")                                              \
-    LOAD("r11", "24") LOAD("r12", LOWER) LOAD("lr", LOWER " + 4") LOAD("r2", LOWER " + 8")                   \
-    LOAD("r3", LOWER " + 12")                                                                                \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr") UNPACK("r2") UNPACK("r3")                                       \
-    DUAL("r10", "r11", "r5", "r10")                                                                          \
-    "ldm r1!, {r4, r5, r11}\n\t"                                                                             \
-    DUAL("r6", "r12", "r4", "r6") LAST("r6", "lr", "r5")                                                     \
-    FIRST("r7", "r12", "r4") DUAL("r7", "lr", "r5", "r7")                                                    \
-    DUAL("r8", "lr", "r4", "r8") LAST("r8", "r2", "r5")                                                      \
-    FIRST("r9", "lr", "r4") DUAL("r9", "r2", "r5", "r9")                                                     \
-    DUAL("r10", "r2", "r4", "r10") LAST("r10", "r3", "r5")                                                   \
-    STORE_FIVE
+/* Four outputs at stride 2; equal: the last column is nowhere. */
+#define STRIDE_2(row, UNPACK, b6, b7, b8, b9)                                                                \
+    LOAD_WEIGHTS                                                                                             \
+    "ldr r10, [" row "]\n\t"                                                                                 \
+    "ldr r11, [" row ", #4]\n\t"                                                                             \
+    "ldr r12, [" row ", #8]\n\t"                                                                             \
+    UNPACK("r10") UNPACK("r11") UNPACK("r12")                                                                \
+    DUAL("r6", "r10", "r4", b6) LAST("r6", "r11")                                                            \
+    DUAL("r7", "r11", "r4", b7) LAST("r7", "r12")                                                            \
+    DUAL("r8", "r12", "r4", b8)                                                                              \
+    "it ne\n\t"                                                                                              \
+    "ldrne r12, [" row ", #16]\n\t"                                                                          \
+    "ldr r11, [" row ", #12]\n\t"                                                                            \
+    UNPACK("r12") UNPACK("r11")                                                                              \
+    LAST("r8", "r11")                                                                                        \
+    DUAL("r9", "r11", "r4", b9)                                                                              \
+    "it ne\n\t"                                                                                              \
+    "smlabtne r9, r12, r5, r9\n\t"
 
-/* Four columns at stride 2: sums r6-r9. */
-#define CHANNEL_STRIDE_2(UNPACK)                                                                             \
-    "ldm r1!, {r2, r3, r4, r5}\n\t"                                                                          \
-    LOAD("r11", "0") LOAD("r12", "4") LOAD("lr", "8")                                                        \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r6", "r11", "r3", "r2") DUAL("r6", "r12", "r4", "r6") DUAL("r6", "lr", "r5", "r6")                 \
-    DUAL("r7", "lr", "r3", "r2")                                                                             \
-    LOAD("r11", "12") LOAD("r12", "16") LOAD("lr", "20")                                                     \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r7", "r11", "r4", "r7") DUAL("r7", "r12", "r5", "r7")                                              \
-    DUAL("r8", "r12", "r3", "r2") DUAL("r8", "lr", "r4", "r8")                                               \
-    LOAD("r11", "24") LOAD("r12", "28") LOAD("lr", "32")                                                     \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr")                                                                 \
-    DUAL("r8", "r11", "r5", "r8")                                                                            \
-    DUAL("r9", "r11", "r3", "r2") DUAL("r9", "r12", "r4", "r9") DUAL("r9", "lr", "r5", "r9")                 \
-    LOAD("r11", LOWER) LOAD("r12", LOWER " + 4") LOAD("lr", LOWER " + 8") LOAD("r2", LOWER " + 12")          \
-    LOAD("r3", LOWER " + 16")                                                                                \
-    UNPACK("r11") UNPACK("r12") UNPACK("lr") UNPACK("r2") UNPACK("r3")                                       \
-    "ldr r4, [r1], #4\n\t"                                                                                   \
-    "ldr r5, [r1], #4\n\t"                                                                                   \
-    DUAL("r6", "r11", "r4", "r6") LAST("r6", "r12", "r5")                                                    \
-    DUAL("r7", "r12", "r4", "r7") LAST("r7", "lr", "r5")                                                     \
-    DUAL("r8", "lr", "r4", "r8") LAST("r8", "r2", "r5")                                                      \
-    DUAL("r9", "r2", "r4", "r9") LAST("r9", "r3", "r5")                                                      \
-    "ldr r11, [r1], #4\n\t"                                                                                  \
-    STORE_FOUR
+#define ROWS(TILE, UNPACK, start)                                                                            \
+    LOAD_START(start)                                                                                        \
+    TILE("r0", UNPACK, start, start, start, start)                                                           \
+    TILE("r2", UNPACK, "r6", "r7", "r8", "r9")                                                               \
+    TILE("r3", UNPACK, "r6", "r7", "r8", "r9")
+
+#define LOAD_ENDS                                                                                            \
+    "ldr r4, [r1], #4\n\t" /* multiplier */                                                                  \
+    "ldr r5, [sp]\n\t"                                                                                       \
+    "ldr r11, [sp, #4]\n\t"
+
+/* To the next pair of channels. */
+#define NEXT_PAIR                                                                                            \
+    "ldr r12, [sp, #8]\n\t"                                                                                  \
+    "add r0, r12\n\t"                                                                                        \
+    "add r2, r12\n\t"                                                                                        \
+    "add r3, r12\n\t"
+#define SAME_PAIR ""
+
+#define STORE(sum, place)                                                                                    \
+    "smmul " sum ", " sum ", r4\n\t"                                                                         \
+    "ssat " sum ", #8, " sum ", asr #" RESCALE_SHIFT "\n\t"                                                  \
+    "strh " sum ", [" place "]\n\t"
+
+/* One channel of four columns, or of five; A and B: where it lies among its four in the first two columns and in the
+ * others. */
+#define CHANNEL(TILE, UNPACK, start, A, B, NEXT)                                                             \
+    ROWS(TILE, UNPACK, start) LOAD_ENDS NEXT                                                                 \
+    STORE("r6", "r5, #" A) STORE("r7", "r5, #" A " + 4")                                                     \
+    STORE("r8", "r11, #" B) STORE("r9", "r11, #" B " + 4")
+
+#define CHANNEL_FIVE(UNPACK, A, B, NEXT)                                                                     \
+    CHANNEL(FIVE, UNPACK, "r10", A, B, NEXT) STORE("r10", "r11, #" B " + 8")
+
+#define FOUR_CHANNELS(TILE, start)                                                                           \
+    CHANNEL(TILE, UNPACK_0, start, "0", "0", SAME_PAIR) CHANNEL(TILE, UNPACK_1, start, "8", "8", NEXT_PAIR)  \
+    CHANNEL(TILE, UNPACK_0, start, "2", "2", SAME_PAIR) CHANNEL(TILE, UNPACK_1, start, "10", "10", NEXT_PAIR)
 
 __attribute__((naked, noinline)) static void run_four(const job_t *job __attribute__((unused)))
 {
-    __asm volatile(ENTER PACK_SIX CHANNELS CHANNEL_FOUR(UNPACK_0) CHANNEL_FOUR(UNPACK_1) LEAVE);
+    __asm volatile(ENTER FOUR_CHANNELS(FOUR, "r10") LEAVE("16"));
 }
 
 __attribute__((naked, noinline)) static void run_five(const job_t *job __attribute__((unused)))
 {
-    __asm volatile(ENTER PACK_SIX PACK_LAST(", r5, lsl #1", "24", "12")
-                   CHANNELS CHANNEL_FIVE(UNPACK_0) CHANNEL_FIVE(UNPACK_1) LEAVE);
+    __asm volatile(ENTER
+                   CHANNEL_FIVE(UNPACK_0, "0", "0", SAME_PAIR) CHANNEL_FIVE(UNPACK_1, "8", "12", NEXT_PAIR)
+                   CHANNEL_FIVE(UNPACK_0, "2", "2", SAME_PAIR) CHANNEL_FIVE(UNPACK_1, "10", "14", NEXT_PAIR)
+                   LEAVE("24"));
 }
 
 __attribute__((naked, noinline)) static void run_stride_2(const job_t *job __attribute__((unused)))
 {
-    __asm volatile(ENTER PACK_SIX
-                   "rsb r12, r4, r4, lsl #3\n\t" /* 7 * step */
-                   PACK_TWO(", r5, lsl #1", ", r12", "24", "12")
-                   PACK_LAST(", r4, lsl #3", "32", "16")
-                   CHANNELS CHANNEL_STRIDE_2(UNPACK_0) CHANNEL_STRIDE_2(UNPACK_1) LEAVE);
+    __asm volatile(ENTER
+                   "ldr r4, [sp, #16]\n\t"
+                   "cmp r4, #0\n\t"
+                   FOUR_CHANNELS(STRIDE_2, "r9") LEAVE("16"));
 }
 
 /* clang-format on */
 
+/* The outputs as int16, tile after tile, as the pointwise layer reads them. Not inlined: it is counted by its name. */
+__attribute__((noinline)) static void separable_depthwise(const kws_nn_layer_t *layer,
+                                                          const int8_t *const *rows, int16_t *wide)
+{
+    const uint32_t width = layer->output_width; /* 4 or more */
+    const uint32_t channels = layer->output_channels;
+    const kws_nn_stencil_t *stencils = (const kws_nn_stencil_t *)(const void *)layer->weights;
+    const uint32_t pair_bytes = 2u * kws_nn_stencil_columns(layer->input_width);
+    job_t job = {.stencil = stencils, .pair_bytes = pair_bytes, .end = stencils + channels};
+    uint32_t x = 0u;
+    while (x < width) {
+        const bool five = width % 2u != 0u && width - x <= 5u;
+        const uint32_t columns = five ? 5u : 4u;
+        if (five || width - x < columns) {
+            x = width - columns; /* a whole tile: some outputs come twice */
+        }
+        const uint32_t column = 2u * x * layer->stride_width;
+        job.last_column = (column + 16u < pair_bytes) ? 1u : 0u;
+        job.row = rows[0] + column;
+        job.row_1 = rows[1] + column;
+        job.row_2 = rows[2] + column;
+        job.first = wide + x * channels;
+        job.second = job.first + 2u * channels;
+        run_tile_t *run = five ? run_five : ((layer->stride_width == 2u) ? run_stride_2 : run_four);
+        run(&job);
+        x += columns;
+    }
+}
+
+/* A row from the inputs of tiles. */
+static void narrow(const kws_nn_layer_t *layer, const int16_t *wide, int8_t *output)
+{
+    static const uint8_t pair_of[4] = {0u, 1u, 0u, 1u}; /* inputs 0 and 2, then 1 and 3 */
+    const uint32_t channels = layer->output_channels;
+    for (uint32_t x = 0u, columns; x < layer->output_width; x += columns) {
+        columns = kws_nn_tile_columns(layer->output_width - x);
+        for (uint32_t i = 0u; i < columns; ++i) {
+            for (uint32_t c = 0u; c < channels; ++c) {
+                const uint32_t pair = c / 4u * 2u + pair_of[c % 4u];
+                *output++ = (int8_t)wide[(pair * columns + i) * 2u + c % 4u / 2u];
+            }
+        }
+        wide += columns * channels;
+    }
+}
+
 void kws_nn_depthwise_stencil_row(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                                   void *scratch)
 {
-    const uint32_t width = layer->output_width; /* 4 or more */
-    const uint32_t step = layer->output_channels;
-    job_t job = {.pairs = scratch,
-                 .stencil = (const kws_nn_stencil_t *)(const void *)layer->weights,
-                 .step = step,
-                 .steps = 3u * step,
-                 .groups = step / KWS_NN_STENCIL_CHANNELS};
-    uint32_t x = 0u;
-    while (x < width) {
-        const uint32_t left = width - x;
-        const bool five = layer->stride_width == 1u && left % 4u != 0u && left >= 5u;
-        const uint32_t columns = five ? 5u : 4u;
-        if (left < columns) {
-            x = width - columns; /* a whole tile: some outputs come twice */
-        }
-        job.output = output + x * step;
-        for (uint32_t ky = 0u; ky < KWS_NN_STENCIL_SIZE; ++ky) {
-            job.rows[ky] = rows[ky] + x * layer->stride_width * step;
-        }
-        if (layer->stride_width == 2u) {
-            run_stride_2(&job);
-        } else if (five) {
-            run_five(&job);
-        } else {
-            run_four(&job);
-        }
-        x += columns;
+    separable_depthwise(layer, rows, scratch);
+    narrow(layer, scratch, output);
+}
+
+/* The layer behind it, from these inputs. */
+__attribute__((noinline)) static void separable_pointwise(const kws_nn_layer_t *layer, const int16_t *wide,
+                                                          int8_t *output)
+{
+    const uint32_t inputs = layer->input_channels;
+    kws_nn_tile_t tile = kws_nn_tile_of(layer, output);
+    for (uint32_t left = layer->output_width; left > 0u;) {
+        const uint32_t columns = kws_nn_tile_columns(left);
+        kws_nn_run_tile(&tile, columns, inputs, wide);
+        wide += columns * inputs;
+        left -= columns;
     }
+}
+
+void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_layer_t *pointwise,
+                          const int8_t *const *rows, int8_t *output, void *scratch)
+{
+    separable_depthwise(stencil, rows, scratch);
+    separable_pointwise(pointwise, scratch, output);
 }
 
 #endif

@@ -15,10 +15,10 @@ typedef enum {
     KWS_NN_LAYOUT_COMPACT = 0,
     /* conv, pointwise, dense, for the Armv7E-M kernel: conv_paired.h */
     KWS_NN_LAYOUT_PAIRED = 1,
+    /* any depthwise layer, for the Armv7E-M kernel: depthwise_quads.h; 2 was a layout that bundles no longer have */
+    KWS_NN_LAYOUT_QUADS = 3,
     /* depthwise 3 x 3, for the Armv7E-M kernel: depthwise_stencil.h */
-    KWS_NN_LAYOUT_STENCIL = 2,
-    /* any other depthwise layer, for the Armv7E-M kernel: depthwise_quads.h */
-    KWS_NN_LAYOUT_QUADS = 3
+    KWS_NN_LAYOUT_STENCIL = 4
 } kws_nn_layout_t;
 
 /* Per output channel. In the bundle as is: three little-endian words. */
@@ -65,13 +65,13 @@ enum {
     KWS_NN_STENCIL_SIZE = 3,     /* rows and columns of the kernel */
     KWS_NN_STENCIL_CHANNELS = 4, /* worked on together */
     KWS_NN_STENCIL_MAX_STRIDE = 2,
-    KWS_NN_STENCIL_MIN_OUTPUTS = 4 /* columns worked on together */
+    KWS_NN_STENCIL_MIN_OUTPUTS = 4, /* columns worked on together */
+    KWS_NN_STENCIL_OFFSET = 128     /* its inputs lie in the ring as value + 128, which makes them uint8 */
 };
 
 typedef struct {
-    int32_t start;
-    int16_t upper[3][2]; /* 256 * weights of column kx in rows 0 and 1 */
-    int16_t lower[2][2]; /* 256 * weights of row 2 in columns 0 and 1, and in columns 1 and 2 */
+    int32_t start;            /* for inputs of 0 .. 255 */
+    int16_t weights[3][2][2]; /* 256 * weights of each row: in columns 0 and 1, and in columns 1 and 2 */
     int32_t multiplier;
 } kws_nn_stencil_t;
 

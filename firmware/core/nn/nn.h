@@ -25,19 +25,26 @@
 typedef struct {
     const int8_t *weights; /* aligned to 16 bytes */
     const kws_nn_channel_t
-        *channels;          /* output_channels; aligned to 16 bytes; NULL: the layout has constants */
-    uint16_t kernel_height; /* time steps */
-    uint16_t kernel_width;
-    uint16_t stride_width;
-    uint16_t input_width; /* columns in a row, padding included */
-    uint16_t input_channels;
+        *channels; /* output_channels; aligned to 16 bytes; NULL: the layout has constants */
+    uint16_t
+        input_channels; /* from here to output_max in the order of the bundle: so they are copied at once */
+    uint16_t output_height;
     uint16_t output_width;
     uint16_t output_channels;
-    int16_t output_zero_point; /* -128 .. 127 */
-    int8_t output_min;         /* fused activation: clamp bounds, inclusive */
+    uint16_t kernel_height; /* time steps */
+    uint16_t kernel_width;
+    int8_t input_zero_point;
+    int8_t output_zero_point;
+    int8_t output_min; /* fused activation: clamp bounds, inclusive */
     int8_t output_max;
+    uint16_t stride_width;
+    uint16_t input_width; /* columns in a row, padding included */
+    uint16_t pair_bytes;  /* 0: the output is a row; else channel pairs, so many bytes from one to the next */
     uint8_t weight_layout; /* kws_nn_layout_t */
 } kws_nn_layer_t;
+
+/* Channel pairs, what a depthwise stencil reads in the place of a row: [channel / 2][column][channel % 2], as uint8 of
+ * value + 128. Two columns of a pair are one word, and the padding after a ReLU is zero. */
 
 /* The signature of conv, pointwise and depthwise.
  *   rows     kernel_height pointers to input_width x input_channels values; pointwise reads rows[0] only.
@@ -57,6 +64,21 @@ uint32_t kws_nn_weights_bytes(const kws_nn_layer_t *layer);
 
 /* The same for a depthwise layer. */
 uint32_t kws_nn_depthwise_weights_bytes(const kws_nn_layer_t *layer);
+
+/* A row of `width` columns as channel pairs. channels: even */
+void kws_nn_pair_row(const int8_t *row, uint32_t width, uint32_t channels, uint32_t pair_bytes,
+                     int8_t *pairs);
+
+/* Whether a conv or pointwise layer with a multiple of four channels can write channel pairs itself. */
+static inline bool kws_nn_writes_pairs(const kws_nn_layer_t *layer)
+{
+    return layer->weight_layout == KWS_NN_LAYOUT_PAIRED && layer->channels == NULL;
+}
+
+/* A depthwise stencil and the pointwise layer behind it, which writes pairs or could, as one kernel. `scratch` is that of
+ * the stencil. */
+void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_layer_t *pointwise,
+                          const int8_t *const *rows, int8_t *output, void *scratch);
 
 /* Any kernel, any stride. The first of each pair takes every layout, the other one only compact weights. */
 kws_nn_kernel_t kws_nn_conv_row;

@@ -12,14 +12,20 @@ typedef struct {
     int16x2_t odd;
 } sums_t;
 
-static inline sums_t sum_columns(const int8_t *input, const int8_t *end, uint32_t step)
+static inline sums_t sum_columns(const int8_t *input, uint32_t num_columns, uint32_t step)
 {
     sums_t sums = {0, 0};
-#pragma GCC unroll 4
-    for (; input != end; input += step) {
+    if (num_columns % 2u != 0u) {
         const int8x4_t word = kws_load_bytes(input);
-        sums.even = __sxtab16(sums.even, word);
-        sums.odd = kws_add_odd_bytes(sums.odd, word);
+        sums = (sums_t){__sxtb16(word), kws_odd_bytes(word)};
+        input += step;
+    }
+    for (uint32_t pairs = num_columns / 2u; pairs > 0u; --pairs) {
+        const int8x4_t word = kws_load_bytes(input); /* a load after a load costs least */
+        const int8x4_t next = kws_load_bytes(input + step);
+        sums.even = __sxtab16(__sxtab16(sums.even, word), next);
+        sums.odd = kws_add_odd_bytes(kws_add_odd_bytes(sums.odd, word), next);
+        input += 2u * step;
     }
     return sums;
 }
@@ -65,10 +71,8 @@ void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
         const int8_t *first = input + columns.first * num_channels;
-        const int8_t *end = input + columns.end * num_channels;
         for (const int8_t *next = first + num_channels; first != next; first += 4) {
-            add(sums, sum_columns(first, end, num_channels));
-            end += 4;
+            add(sums, sum_columns(first, columns.end - columns.first, num_channels));
             sums += 4;
         }
     }

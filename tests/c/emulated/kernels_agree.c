@@ -20,7 +20,7 @@ static uint32_t random_state;
 static _Alignas(16) int8_t weights[24 * 1024];
 static _Alignas(16) uint8_t scratch[8192];
 static _Alignas(16) int8_t input_rows[MAX_HEIGHT][2048];
-static _Alignas(16) int8_t outputs[2][1024 + 4];
+static _Alignas(16) int8_t outputs[2][1280];
 
 static uint32_t random_bits(void)
 {
@@ -49,25 +49,37 @@ static void random_activation(kws_nn_layer_t *layer)
     layer->output_min = -128;
     layer->output_max = 127;
     if (random_below(3) == 0) {
-        layer->output_zero_point = (int16_t)((int32_t)random_below(256) - 128);
+        layer->output_zero_point = (int8_t)((int32_t)random_below(256) - 128);
         layer->output_min = (int8_t)((int32_t)random_below(128) - 128);
         layer->output_max = (int8_t)random_below(128);
     }
 }
 
-static bool agree(kws_nn_kernel_t *plain, kws_nn_kernel_t *dsp, const kws_nn_layer_t *layer)
+/* Random values in every input row of a layer. */
+static const int8_t *const *random_rows(const kws_nn_layer_t *layer)
 {
-    const int8_t *rows[MAX_HEIGHT];
-    const uint32_t values = (uint32_t)layer->output_width * layer->output_channels;
+    static const int8_t *rows[MAX_HEIGHT];
     for (uint32_t ky = 0; ky < layer->kernel_height; ++ky) {
         rows[ky] = input_rows[ky];
-        fill(input_rows[ky], (uint32_t)layer->input_width * layer->input_channels);
+        fill(input_rows[ky], ((uint32_t)layer->input_width + 1u) * layer->input_channels);
     }
+    return rows;
+}
+
+/* Both wrote the same, into the first `bytes` bytes and nowhere else. */
+static bool same_outputs(uint32_t bytes)
+{
+    return memcmp(outputs[0], outputs[1], sizeof outputs[0]) == 0 && outputs[1][bytes] == GUARD;
+}
+
+static bool agree(kws_nn_kernel_t *plain, kws_nn_kernel_t *dsp, const kws_nn_layer_t *layer)
+{
+    const int8_t *const *rows = random_rows(layer);
     memset(outputs, GUARD, sizeof outputs);
     plain(layer, rows, outputs[0], scratch);
     fill(scratch, sizeof scratch);
     dsp(layer, rows, outputs[1], scratch);
-    return memcmp(outputs[0], outputs[1], values + 4) == 0 && outputs[1][values] == GUARD;
+    return same_outputs((uint32_t)layer->output_width * layer->output_channels);
 }
 
 /* Constants that let outputs be neither always high nor always low, for sums of about `bits` bits. */
@@ -102,11 +114,11 @@ static void random_table(kws_nn_layer_t *layer)
 
 /* Any weights at all, as both kernels promise the same bits for every section the reader lets through; or none,
  * where the start values decide alone and every step is met. */
-static uint32_t random_weights(uint32_t size_bytes, uint32_t products)
+static uint32_t random_weights(int8_t *any, uint32_t size_bytes, uint32_t products)
 {
-    fill(weights, size_bytes);
+    fill(any, size_bytes);
     if (random_below(3) == 0) {
-        memset(weights, 0, size_bytes);
+        memset(any, 0, size_bytes);
         return 20u + random_below(10);
     }
     uint32_t bits = 8u + 14u; /* 256 * a product */
@@ -116,13 +128,13 @@ static uint32_t random_weights(uint32_t size_bytes, uint32_t products)
     return bits;
 }
 
-static void random_paired_weights(const kws_nn_layer_t *layer)
+static void random_paired_weights(const kws_nn_layer_t *layer, int8_t *paired)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     const uint32_t block_bytes = kws_nn_paired_block_bytes(inputs);
-    const uint32_t bits = random_weights(kws_nn_paired_weights_bytes(layer), inputs);
+    const uint32_t bits = random_weights(paired, kws_nn_paired_weights_bytes(layer), inputs);
     for (uint32_t oc = 0; oc < layer->output_channels; oc += KWS_NN_PAIRED_CHANNELS) {
-        int8_t *block = weights + oc / KWS_NN_PAIRED_CHANNELS * block_bytes;
+        int8_t *block = paired + oc / KWS_NN_PAIRED_CHANNELS * block_bytes;
         int32_t *start_odd = (int32_t *)(void *)block;
         kws_nn_paired_end_t *ends = (kws_nn_paired_end_t *)(void *)(block + block_bytes - 2 * sizeof *ends);
         for (uint32_t i = 0; i < 2; ++i) {
@@ -136,12 +148,14 @@ static void random_paired_weights(const kws_nn_layer_t *layer)
 
 static void random_stencil_weights(const kws_nn_layer_t *layer)
 {
-    const uint32_t bits = random_weights(kws_nn_stencil_weights_bytes(layer), 9);
+    const uint32_t bits = random_weights(weights, kws_nn_stencil_weights_bytes(layer), 9);
     kws_nn_stencil_t *stencils = (kws_nn_stencil_t *)(void *)weights;
     for (uint32_t c = 0; c < layer->output_channels; ++c) {
         stencils[c].start = random_start(bits);
         stencils[c].multiplier = random_multiplier(bits);
-        stencils[c].lower[1][0] = stencils[c].lower[0][1];
+        for (uint32_t ky = 0; ky < KWS_NN_STENCIL_SIZE; ++ky) {
+            stencils[c].weights[ky][1][0] = stencils[c].weights[ky][0][1];
+        }
     }
 }
 
@@ -167,15 +181,29 @@ static kws_nn_layer_t random_paired_layer(void)
     return layer;
 }
 
+/* Both write channel pairs, with room for padding between them that stays as it is. */
+static bool pairs_agree(const kws_nn_layer_t *layer)
+{
+    kws_nn_layer_t pairs = *layer;
+    pairs.pair_bytes = (uint16_t)(2u * layer->output_width + 2u * random_below(3));
+    const int8_t *const *rows = random_rows(layer);
+    memset(outputs, GUARD, sizeof outputs);
+    plain_conv_paired_row(&pairs, rows, outputs[0], scratch);
+    kws_nn_conv_paired_row(&pairs, rows, outputs[1], scratch);
+    return same_outputs(layer->output_channels / 2u * pairs.pair_bytes);
+}
+
 static bool paired_agrees(void)
 {
     const kws_nn_layer_t layer = random_paired_layer();
-    random_paired_weights(&layer);
-    return kws_nn_paired_scratch_bytes(&layer) <= sizeof scratch &&
+    random_paired_weights(&layer, weights);
+    const bool can_pair =
+        kws_nn_writes_pairs(&layer) && layer.output_channels % 4u == 0u && layer.output_width > 1u;
+    return kws_nn_paired_scratch_bytes(&layer) <= sizeof scratch && (!can_pair || pairs_agree(&layer)) &&
            agree(plain_conv_paired_row, kws_nn_conv_paired_row, &layer);
 }
 
-static bool stencil_agrees(void)
+static kws_nn_layer_t random_stencil_layer(void)
 {
     kws_nn_layer_t layer = {.weights = weights,
                             .weight_layout = KWS_NN_LAYOUT_STENCIL,
@@ -186,15 +214,48 @@ static bool stencil_agrees(void)
     layer.output_channels = (uint16_t)(4 * (1 + random_below(18)));
     layer.input_channels = layer.output_channels;
     layer.input_width = (uint16_t)((layer.output_width - 1) * layer.stride_width + KWS_NN_STENCIL_SIZE);
+    layer.output_width = (uint16_t)(layer.output_width & ~(layer.stride_width - 1)); /* stride 2: even */
     random_stencil_weights(&layer);
+    return layer;
+}
+
+static bool stencil_agrees(void)
+{
+    const kws_nn_layer_t layer = random_stencil_layer();
     return kws_nn_stencil_scratch_bytes(&layer) <= sizeof scratch &&
            agree(plain_depthwise_stencil_row, kws_nn_depthwise_stencil_row, &layer);
+}
+
+/* A stencil and the pointwise layer behind it, which writes a row or channel pairs. */
+static bool separable_agrees(void)
+{
+    const kws_nn_layer_t stencil = random_stencil_layer();
+    int8_t *behind = weights + ((kws_nn_stencil_weights_bytes(&stencil) + 15u) & ~15u);
+    kws_nn_layer_t pointwise = {.weights = behind,
+                                .weight_layout = KWS_NN_LAYOUT_PAIRED,
+                                .kernel_height = 1,
+                                .kernel_width = 1,
+                                .stride_width = 1,
+                                .input_width = stencil.output_width,
+                                .input_channels = stencil.output_channels,
+                                .output_width = stencil.output_width,
+                                .output_channels = (uint16_t)(4 * (1 + random_below(18)))};
+    random_paired_weights(&pointwise, behind);
+    pointwise.pair_bytes = (uint16_t)(random_below(2) * 2u * (stencil.output_width + random_below(2)));
+    const int8_t *const *rows = random_rows(&stencil);
+    memset(outputs, GUARD, sizeof outputs);
+    plain_separable_row(&stencil, &pointwise, rows, outputs[0], scratch);
+    fill(scratch, sizeof scratch);
+    kws_nn_separable_row(&stencil, &pointwise, rows, outputs[1], scratch);
+    return same_outputs((pointwise.pair_bytes == 0u)
+                            ? (uint32_t)pointwise.output_width * pointwise.output_channels
+                            : pointwise.output_channels / 2u * (uint32_t)pointwise.pair_bytes);
 }
 
 static void random_quads_weights(const kws_nn_layer_t *layer)
 {
     const uint32_t taps = kws_nn_quads_taps(layer);
-    const uint32_t bits = random_weights(kws_nn_quads_weights_bytes(layer), taps);
+    const uint32_t bits = random_weights(weights, kws_nn_quads_weights_bytes(layer), taps);
     for (uint32_t c = 0; c < layer->output_channels; ++c) {
         int8_t *group = weights + c / 4u * kws_nn_quads_group_bytes(taps);
         int32_t *constants = (int32_t *)(void *)(group + 4u * taps);
@@ -269,7 +330,8 @@ int run(void)
 {
     const bool paired = all_agree("paired", paired_agrees);
     const bool stencil = all_agree("stencil", stencil_agrees);
+    const bool separable = all_agree("separable", separable_agrees);
     const bool quads = all_agree("quads", quads_agrees);
     const bool pool = all_agree("pool", pool_agrees);
-    return paired && stencil && quads && pool ? 0 : 1;
+    return paired && stencil && separable && quads && pool ? 0 : 1;
 }
