@@ -39,4 +39,12 @@ static inline int32_t kws_smlawt(int32_t a, int32_t b, int32_t sum)
     return result;
 }
 
+/* To the range of int16. */
+static inline int16_t kws_saturate_16(int32_t value)
+{
+    int32_t result;
+    __asm__("ssat %0, #16, %1" : "=r"(result) : "r"(value));
+    return (int16_t)result;
+}
+
 #endif

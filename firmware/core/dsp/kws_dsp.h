@@ -85,7 +85,20 @@ void kws_dsp_log_features(int8_t *features, const uint64_t *bands, uint32_t num_
 void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *logs_q10, uint32_t row_length,
                      const int16_t *weights, const int32_t *offsets, uint32_t shift);
 
-/* Sum of values[i] * weights[i], which fits 32 bits. */
-int32_t kws_dsp_dot(const int16_t *values, const int16_t *weights, uint32_t count);
+/* FIR filters that keep every step'th output: saturate((start + sum of values[step * i + k] * weights[k]) / 2^shift),
+ * rounded, halves upwards. Sums fit 32 bits. values and weights: aligned to 4 bytes */
+enum {
+    KWS_DSP_SHORT_TAPS = 12,
+    KWS_DSP_SHORT_STEP = 4,
+    KWS_DSP_LONG_TAPS = 8, /* num_taps: a multiple of it */
+    KWS_DSP_LONG_STEP = 2
+};
+
+void kws_dsp_decimate_short(const int16_t *values, const int16_t *weights, int32_t start, uint32_t shift,
+                            int16_t *outputs, uint32_t num_outputs);
+
+/* start: 0; num_outputs: a multiple of 4 */
+void kws_dsp_decimate_long(const int16_t *values, const int16_t *weights, uint32_t num_taps, uint32_t shift,
+                           int16_t *outputs, uint32_t num_outputs);
 
 #endif
