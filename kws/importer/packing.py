@@ -112,7 +112,7 @@ def _suits_stencil(layer: Layer) -> bool:
 
 
 def _is_stored_whole(layer: Layer) -> bool:
-    """Return whether there is an even number of columns, or the last one is padding, and zero as a stencil stores it."""
+    """Return whether the number of columns is even, or the last one padding that a stencil would store as zero."""
     zeros = layer.padding[3] > 0 and layer.input_quantization.zero_point == -int(lib.KWS_NN_STENCIL_OFFSET)
     return zeros or (layer.padding[2] + layer.input.width + layer.padding[3]) % 2 == 0
 

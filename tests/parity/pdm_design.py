@@ -27,7 +27,7 @@ def response(taps, frequencies_hz, rate_hz):
 
 
 def least_error(cosines, limits, equal):
-    """Return the x of least greatest ``abs(cosines @ x)``, where limits[0] @ x <= limits[1], equal[0] @ x = equal[1]."""
+    """Return x of least max(abs(cosines @ x)), where limits[0] @ x <= limits[1] and equal[0] @ x = equal[1]."""
     error = np.full((len(cosines), 1), -1.0)
     above = [np.hstack([cosines, error]), np.hstack([-cosines, error]), np.pad(limits[0], ((0, 0), (0, 1)))]
     bounds = [(None, None)] * cosines.shape[1] + [(0, None)]
@@ -83,8 +83,10 @@ def main():
     print("/* SPDX-License-Identifier: Apache-2.0 */")
     print("/* Made by tests/parity/pdm_design.py; do not edit. */")
     print("#ifndef KWS_PDM_TABLE_H\n#define KWS_PDM_TABLE_H\n\n#include <stdint.h>\n")
-    print(f"enum {{\n    KWS_PDM_FIRST_TAPS = {len(first)},\n    KWS_PDM_SECOND_TAPS = {len(second)},\n"
-          f"    KWS_PDM_FIRST_SUM = {first.sum()} /* of its weights */\n}};\n")
+    print(
+        f"enum {{\n    KWS_PDM_FIRST_TAPS = {len(first)},\n    KWS_PDM_SECOND_TAPS = {len(second)},\n"
+        f"    KWS_PDM_FIRST_SUM = {first.sum()} /* of its weights */\n}};\n"
+    )
     for name, values in (("FIRST", first), ("SECOND", second)):
         rows = [", ".join(map(str, values[i : i + 12])) for i in range(0, len(values), 12)]
         print(f"static const int16_t KWS_PDM_{name}[KWS_PDM_{name}_TAPS] = {{\n    " + ",\n    ".join(rows) + ",\n};\n")
