@@ -163,7 +163,7 @@ def check_player(page: Page, *, is_long: bool) -> None:
     page.click("tr.row")
     page.wait("document.querySelector('tr.detail canvas.plot').height > 300")
     page.click(".moments button" if is_long else ".controls .main")
-    page.wait("player.owner && player.element.currentTime > 0.15")
+    page.wait("player.owner && player.element.currentTime > 0.15 && document.querySelector('.controls output').value")
     shown, sound = page.ask(
         "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done("
         "[parseFloat(document.querySelector('.controls output').value.split(':').pop()), "
@@ -176,7 +176,8 @@ def check_player(page: Page, *, is_long: bool) -> None:
     assert page.ask("document.querySelector('.controls .main').textContent") == "▶ play"
     if not is_long:  # once over, it plays again from its beginning
         page.click(".controls .main")
-        page.wait("player.owner && player.element.currentTime > 0.05 && player.element.currentTime < 0.5")
+        now = "player.element.currentTime"
+        page.wait(f"player.owner && {now} > 0.02 && {now} < 0.8 * player.element.duration")
         page.ask("player.stop()")
 
 
