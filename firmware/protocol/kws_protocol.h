@@ -40,7 +40,8 @@ typedef enum {
     KWS_MESSAGE_RESET = 0x03, /* kws_message_reset_t -> STATUS; begins the session of its header */
     KWS_MESSAGE_AUDIO = 0x04, /* kws_message_audio_t, then 1 .. KWS_AUDIO_PACKET_SAMPLES int16 samples */
     KWS_MESSAGE_FLUSH = 0x05, /* kws_message_flush_t -> DRAINED record once all samples before it are heard */
-    KWS_MESSAGE_POLL = 0x06,  /* empty -> STATUS, and every record from the header's number on again */
+    KWS_MESSAGE_POLL =
+        0x06, /* -> STATUS, and every record from the header's number on again; ERROR outside its session */
     KWS_MESSAGE_ACKNOWLEDGE = 0x07, /* empty; the header says it all; no answer */
     KWS_MESSAGE_STATISTICS = 0x08,  /* empty -> STATISTICS_REPORT */
     KWS_MESSAGE_GOODBYE = 0x09,     /* empty; the board goes back to what it does without a host; no answer */

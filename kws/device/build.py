@@ -132,12 +132,14 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
     build.mkdir(parents=True, exist_ok=True)
     with FileLock(build / ".lock"):  # two tests at once must not build over each other
         configured = (build / "build.ninja").exists()
-        if not configured or "no work to do" not in _run([ninja, "-C", str(build), "-n", target]):
+        make = [cmake, "--build", str(build), "--target", target]
+        # The dry run goes through CMake too: another Ninja than the folder's would make it forget what is built.
+        if not configured or "no work to do" not in _run([*make, "--", "-n"]):
             log.info("building the firmware of %s in %s", board, build)
         if not configured:
             _run([cmake, "-S", str(FIRMWARE), "-B", str(build), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
                   f"-DKWS_BOARD={source.name}", f"-DKWS_BOARD_DIR={source}"])  # fmt: skip
-        _run([cmake, "--build", str(build), "--target", target])
+        _run(make)
     return build
 
 

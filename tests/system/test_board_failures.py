@@ -140,8 +140,8 @@ def test_a_board_that_starts_anew_behind_its_line_is_reported_and_hears_rightly_
 
     try:
         with FaultyLine(boards[0].url, Faults(restart_after_bytes=20_000), restart=restart) as line:
-            with pytest.raises(DeviceError, match="restarted while streaming"):
-                connect(line.url).stream(samples)
+            with connect(line.url) as board, pytest.raises(DeviceError, match="restarted while streaming"):
+                board.stream(samples)
             assert connect(line.url).stream(samples).detections == Pipeline(streaming_bundle).feed(samples)
     finally:
         boards[-1].stop()
@@ -211,7 +211,7 @@ def test_a_board_of_another_protocol_version_is_refused(native: Child, monkeypat
         def __getattr__(self, name: str) -> object:
             return getattr(lib, name)
 
-    monkeypatch.setattr("kws.device.board.lib", NewerHost())
+    monkeypatch.setattr("kws.device.link.lib", NewerHost())
     with pytest.raises(
         ProtocolError,
         match=rf"speaks version {lib.KWS_PROTOCOL_VERSION} .* this host version {lib.KWS_PROTOCOL_VERSION + 1}",

@@ -238,7 +238,7 @@ static const service_t services[] = {
     {KWS_MESSAGE_RESET, false, EXACTLY(kws_message_reset_t), serve_reset},
     {KWS_MESSAGE_AUDIO, true, AUDIO_MIN_BYTES, AUDIO_MAX_BYTES, serve_audio},
     {KWS_MESSAGE_FLUSH, true, EXACTLY(kws_message_flush_t), serve_flush},
-    {KWS_MESSAGE_POLL, false, EXACTLY(kws_message_poll_t), serve_poll},
+    {KWS_MESSAGE_POLL, true, EXACTLY(kws_message_poll_t), serve_poll},
     {KWS_MESSAGE_ACKNOWLEDGE, false, 0, 0, serve_acknowledge},
     {KWS_MESSAGE_STATISTICS, false, 0, 0, serve_statistics},
     {KWS_MESSAGE_GOODBYE, false, 0, 0, serve_goodbye},
