@@ -48,7 +48,7 @@ def build(features: Features, samples: npt.NDArray[np.int16], folder: Path, *, p
     (folder / "input.S").write_text(text, encoding="ascii")
     sources = [
         ROOT / "tests" / "c" / "features_on_m4.c",
-        *(CORE / f"kws_{name}.c" for name in ("arena", "features", "micro")),
+        *(CORE / f"kws_{name}.c" for name in ("arena", "features", "features_read", "micro")),
         *sorted(CORE.glob("dsp/*.c")),
     ]
     sources += [CORE / "kws_bundle.c"]
