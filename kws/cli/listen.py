@@ -105,7 +105,9 @@ def _listen_in_turns(cascade: Cascade, files: list[Path] | None, device: str | N
 
     for path in find_audio(files) if files else []:
         samples = read_audio(path, sample_rate_hz=cascade.sample_rate_hz)
-        console.print(f"{escape(str(path))}, {samples.size / cascade.sample_rate_hz:.1f} s", highlight=False)
+        console.print(
+            f"{escape(str(path))}, {samples.size / cascade.sample_rate_hz:.1f} s", highlight=False, soft_wrap=True
+        )
         cascade.reset()
         tell(cascade.feed(samples))
     if not files:

@@ -137,7 +137,7 @@ def test_the_readmes_python_hears_what_a_replay_hears(
 RUNNABLE = [
     command
     for command in commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
-    if re.match(r"kws (inspect models|replay (models|examples)|listen .*examples)", command)
+    if re.match(r"kws (inspect models|replay models|suite run examples|listen .*examples)", command)
     and not re.search(r"netduino|nrf52|DIR", command)
 ]
 

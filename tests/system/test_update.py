@@ -150,7 +150,7 @@ def test_a_cut_supply_leaves_a_bundle_that_works(board: str, operation, left: se
     number = operation(operations(board))
     child = start_chip(board, old_path, options=["--cut-supply", str(number)])
     try:
-        link = Link(open_port(child.url, 921600, 30.0), board, 30.0)
+        link = Link(open_port(child.url, 921600, 10.0), board, 10.0)
         with contextlib.suppress(DeviceError):  # it knows of no update any more, or runs the old bundle
             update_board(link, NEW)
         assert running(link) in left

@@ -74,9 +74,11 @@ def test_a_mute_port_says_that_not_a_byte_came(port: Port) -> None:
 
 
 def test_a_board_that_is_unplugged_while_it_is_greeted_is_asked_for(port: Port) -> None:
-    threading.Timer(0.3, port.unplug).start()
+    hand = threading.Timer(0.3, port.unplug)
+    hand.start()
     with pytest.raises(DeviceError, match="still plugged in"):
         open_board(port.name, timeout_s=5.0)
+    hand.join()
 
 
 def test_the_second_to_open_a_port_is_refused_at_once(port: Port) -> None:

@@ -62,7 +62,7 @@ def test_every_module_of_an_extra_comes_from_a_package_that_it_names(extra: str)
     packages = {re.match(r"[\w-]+", line)[0] for line in declared()[extra]}
     for module in extras.MODULES[extra]:
         assert extras._PACKAGES.get(module, module) in packages
-        if extra != "trunk":  # not installed here
+        if extra not in ("trunk", "ray"):  # not installed here
             assert set(packages_distributions()[module]) & packages
 
 

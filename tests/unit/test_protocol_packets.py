@@ -117,7 +117,7 @@ def test_longest_payload_fits_and_one_byte_more_does_not() -> None:
 
 
 def test_message_ids_are_distinct_and_records_are_marked() -> None:
-    assert len(MESSAGE_NAMES) == 20
+    assert len(MESSAGE_NAMES) == 26
     records = {name for number, name in MESSAGE_NAMES.items() if number & lib.KWS_RECORD_BIT}
     assert records == {"EVENT", "SCORES", "FEATURES", "DRAINED", "HEARD"}
 
