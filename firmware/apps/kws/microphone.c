@@ -45,7 +45,7 @@ uint32_t microphone_take(microphone_t *self, int16_t *samples, uint32_t max_samp
         const uint32_t missing = board_audio_take_lost();
         if (self->settling ==
             0u) { /* lost sound keeps its place in the stream, or every index after it would lie */
-            *lost += missing;
+            self->lost += missing;
             self->position += missing;
         }
         uint32_t available;
@@ -54,6 +54,10 @@ uint32_t microphone_take(microphone_t *self, int16_t *samples, uint32_t max_samp
             break;
         }
         taken = take_some(self, sound, samples, available < max_samples ? available : max_samples);
+    }
+    if (taken > 0u) { /* there may be nothing behind the gap yet */
+        *lost = self->lost;
+        self->lost = 0u;
     }
     self->position += taken;
     return taken;

@@ -12,6 +12,7 @@ typedef struct {
     kws_dc_blocker_t dc_blocker;
     uint32_t settling; /* samples still to be thrown away */
     uint32_t position; /* samples given, lost ones included; of the next one */
+    uint32_t lost;     /* right before the next one, and not told yet */
     bool runs;
     bool heard_something; /* since somebody last set this to false */
 } microphone_t;

@@ -10,6 +10,7 @@
 enum {
     BLOCK = NRF52_MICROPHONE_BLOCK_SAMPLES,
     CAPACITY = NRF52_MICROPHONE_BLOCK_SAMPLES * NRF52_MICROPHONE_BLOCKS,
+    WAKE_SAMPLES = 256, /* 16 ms: the main loop need not turn for less */
     PPI_STARTED = 2
 };
 
@@ -18,17 +19,28 @@ static kws_audio_ring_t ring;
 static uint32_t filling; /* position in the stream of the block that DMA fills */
 static uint32_t next;    /* of the one it was told to fill after that; the same again when there is no room */
 static uint32_t starts;  /* blocks begun, as this driver has seen them */
+static uint32_t lost;    /* samples that the ring does not know of yet: it tells of one gap at a time */
+static uint32_t told;    /* position up to which the main loop was woken for */
 static volatile bool running;
 
 /* DMA takes a block's address when the block before is full and says STARTED; that is the time to name the one after.
- * A block is given only when the main loop is through with what lies there. Until then the same one is filled again and
- * again: sound is lost and counted, never mixed into what is being read. */
+ * A block is given only when the main loop is through with what lies there, and knows of all that was lost before it.
+ * Until then the same one is filled again and again: sound is lost and counted, never mixed into what is being read. */
 static void give_next(void)
 {
     const uint32_t after = filling + BLOCK;
-    const bool free = after + BLOCK - ring.read <= CAPACITY && !kws_audio_ring_has_gap(&ring);
+    const bool free = after + BLOCK - ring.read <= CAPACITY && lost == 0u;
     next = free ? after : filling;
     PDM_SAMPLE_PTR = (uint32_t)(uintptr_t)(samples + next % CAPACITY);
+}
+
+/* A gap that lies elsewhere must have been taken before the ring can tell of this one. */
+static void tell_lost(void)
+{
+    if (lost > 0u && (!kws_audio_ring_has_gap(&ring) || ring.gap == ring.written)) {
+        kws_audio_ring_lose(&ring, lost);
+        lost = 0;
+    }
 }
 
 static uint32_t counted_starts(void)
@@ -47,19 +59,20 @@ void PDM_IRQHandler(void)
         return;
     }
     starts += begun;
-    uint32_t lost =
-        begun - 1u; /* hardware counts too: so late that it began again before it was told where */
     if (next != filling) {
         kws_audio_ring_commit(&ring, BLOCK);
         filling = next;
     } else {
-        ++lost;
+        lost += BLOCK;
     }
-    if (lost > 0u) {
-        kws_audio_ring_lose(&ring, lost * BLOCK);
-    }
+    /* Hardware counts too: so late that it began again before it was told where. */
+    lost += (begun - 1u) * BLOCK;
+    tell_lost();
     give_next();
-    cortex_m_wake();
+    if (ring.written - told >= WAKE_SAMPLES) {
+        told = ring.written;
+        cortex_m_wake();
+    }
 }
 
 static void connect_counter(void)
@@ -91,7 +104,7 @@ void nrf52_microphone_start(const nrf52_microphone_t *microphone)
     PDM_GAINR = microphone->gain_half_db;
     connect_counter();
     starts = 1;
-    filling = 0;
+    filling = lost = told = 0;
     PDM_SAMPLE_PTR = (uint32_t)(uintptr_t)samples;
     PDM_SAMPLE_MAXCNT = BLOCK;
     PDM_EVENTS_STARTED = 0;
