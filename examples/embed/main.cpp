@@ -8,10 +8,12 @@
 extern "C" const uint8_t bundle_bytes[]; // bundle.c, which CMakeLists.txt makes from a .kws file
 extern "C" const uint32_t bundle_size_bytes;
 
-namespace {
+namespace
+{
 
-class Spotter {
-public:
+class Spotter
+{
+  public:
     Spotter(const uint8_t *bytes, uint32_t size_bytes)
     {
         kws_pipeline_hooks_t hooks = {};
@@ -38,7 +40,7 @@ public:
         kws_pipeline_feed(&pipeline_, samples, num_samples);
     }
 
-private:
+  private:
     void on_event(const kws_event_t &event)
     {
         printf("%s at sample %lu\n", kws_bundle_label(&bundle_, event.label),
