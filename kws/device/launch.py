@@ -110,7 +110,12 @@ def place_of_bundle(bundle: Path, board: str, firmware: Path) -> int:
 
 
 def start_native(
-    bundle: Path | None, *, board: str = "native", arena_bytes: int | None = None, app: str = "kws"
+    bundle: Path | None,
+    *,
+    board: str = "native",
+    arena_bytes: int | None = None,
+    app: str = "kws",
+    program: Path | None = None,
 ) -> Child:
     """Start a board that is a process.
 
@@ -124,6 +129,8 @@ def start_native(
         Memory for the pipeline; plenty when omitted.
     app : str
         A folder of ``firmware/apps``.
+    program : path, optional
+        The firmware; the application is built when omitted.
 
     Raises
     ------
@@ -132,8 +139,7 @@ def start_native(
     """
     check_system(board)
     check_bundle_file(bundle)
-    program = build_firmware(board, target=app) / f"{app}.elf"
-    command = [str(program)]
+    command = [str(program or build_firmware(board, target=app) / f"{app}.elf")]
     command += ["--bundle", str(bundle)] if bundle else []
     command += ["--arena-bytes", str(arena_bytes)] if arena_bytes is not None else []
     child = Child(command)

@@ -26,7 +26,7 @@ from typing import Self
 import serial
 
 from kws.core import lib
-from kws.errors import ConfigError
+from kws.errors import ConfigError, KwsError
 
 PIECE_BYTES = 4096
 BYTE_FAULTS = ("drop", "corrupt", "duplicate", "reorder")
@@ -99,6 +99,7 @@ class FaultyLine:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._passed = 0
+        self._problem: KwsError | None = None
         self.url = f"socket://127.0.0.1:{self._door.getsockname()[1]}"
         self.injected: Counter[str] = Counter()
 
@@ -112,12 +113,21 @@ class FaultyLine:
         self.close()
 
     def close(self) -> None:
-        """End the line: neither side hears the other any more."""
+        """End the line: neither side hears the other any more.
+
+        Raises
+        ------
+        KwsError
+            What ``restart`` raised, if it could not start the board anew.
+        """
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
         self._board.close()
         self._door.close()
+        problem, self._problem = self._problem, None
+        if problem is not None:
+            raise problem
 
     def _serve(self) -> None:
         while not self._over.is_set():
@@ -127,22 +137,28 @@ class FaultyLine:
                 self._pass_on(host)
 
     def _pass_on(self, host: socket.socket) -> None:
-        """Until the host closes its end, the line is closed, or it is unplugged."""
+        """Until the host closes its end, the line is closed, or it is unplugged.
+
+        A board that takes no more holds up what the host sends, never what the board says, nor the end of the line.
+        """
+        waiting = b""
         while not self._over.is_set():
-            ready, _, _ = select.select([host, self._board.fileno()], [], [], _TURN_S)
+            board = self._board.fileno()
+            sources, sinks = ([board], [board]) if waiting else ([board, host], [])
+            ready, room, _ = select.select(sources, sinks, [], _TURN_S)
             if host in ready:
                 data = host.recv(PIECE_BYTES)
-                if not data:
-                    return
                 self._passed += len(data)
-                if self._befalls("unplug"):
+                if not data or self._befalls("unplug"):
                     return
                 if self._befalls("restart"):
                     self._start_anew()
                     continue
                 self._wait()
-                self._board.write(self._damaged(data))
-            if self._board.fileno() in ready:
+                waiting = self._damaged(data)
+            if board in room:
+                waiting = waiting[self._board.write(waiting) or 0 :]
+            if board in ready:
                 self._wait()
                 host.sendall(self._damaged(self._board.read(PIECE_BYTES)))
 
@@ -164,7 +180,11 @@ class FaultyLine:
     def _start_anew(self) -> None:
         assert self._restart is not None
         self._board.close()
-        self._board = _open(self._restart())
+        try:
+            self._board = _open(self._restart())
+        except KwsError as error:  # close() tells; until then the host finds nobody there
+            self._problem = error
+            self._over.set()
 
     def _damaged(self, data: bytes) -> bytes:
         out, at = bytearray(), 0
@@ -205,7 +225,7 @@ def _open(url: str) -> serial.SerialBase:
     until_s = time.monotonic() + 5.0
     while True:
         try:
-            return serial.serial_for_url(url, baudrate=int(lib.KWS_SERIAL_BAUD), timeout=0)
+            return serial.serial_for_url(url, baudrate=int(lib.KWS_SERIAL_BAUD), timeout=0, write_timeout=0)
         except (serial.SerialException, OSError):
             if time.monotonic() > until_s:
                 raise

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ class ReplayResult:
     dropped_samples: int
     num_planned: int
     """Recordings that were to be replayed; more than there are outcomes if the board was lost on the way."""
+    unheard: Mapping[str, str] = field(default_factory=dict)
+    """Recording that a run went past -> why: a file that cannot be read, a truth that does not fit it."""
     counted_samples: int | None = None
     """Samples streamed while the stages were counted; None: all of them."""
 
@@ -200,6 +203,7 @@ class ReplayResult:
                 "operating_point": self.bundle.operating_point,
             },
             "complete": len(self.outcomes) == self.num_planned,
+            "unheard": dict(self.unheard),
             "summary": self.summary(),
             "confusion": {"labels": list(self.verdicts), "matrix": self.confusion.tolist()},
             "recordings": [entry_of(outcome, self.listening) for outcome in self.outcomes],

@@ -32,10 +32,9 @@ def junit_xml(verdict: Verdict) -> str:
     for outcome in result.outcomes:
         _recording_case(suite, outcome, verdict)
     heard = {outcome.recording.name for outcome in result.outcomes}
-    for name, why in verdict.failures.items():
+    for name in (*result.unheard, *(name for name in verdict.failures if name not in result.unheard)):
         if name not in heard:
-            case = _case(suite, "kws.recordings", name, "0")
-            ElementTree.SubElement(case, "failure", message="; ".join(why))
+            _judge_case(_case(suite, "kws.recordings", name, "0"), name, verdict)
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
@@ -76,10 +75,7 @@ def _recording_case(suite: ElementTree.Element, outcome: Outcome, verdict: Verdi
     case = _case(suite, "kws.recordings", name, f"{outcome.heard.wall_s:.3f}")
     if outcome.recording.tags:
         _property_list(case, outcome.recording.tags)
-    if name in verdict.failures:
-        ElementTree.SubElement(case, "failure", message="; ".join(verdict.failures[name]))
-    elif name in verdict.known:
-        ElementTree.SubElement(case, "skipped", message=f"known failure: {verdict.known[name]}")
+    _judge_case(case, name, verdict)
     rate_hz = listening.sample_rate_hz
     events = ", ".join(
         f"{event.label} {event.score} at {(event.sample_index - outcome.start_sample) / rate_hz:.2f} s"
@@ -88,6 +84,13 @@ def _recording_case(suite: ElementTree.Element, outcome: Outcome, verdict: Verdi
     peaks = ", ".join(f"{label} {peak}" for label, peak in entry_of(outcome, listening)["peaks"].items())
     lines = [str(outcome.recording.path), f"events: {events or 'none'}", f"highest scores: {peaks}"]
     ElementTree.SubElement(case, "system-out").text = "\n".join([*lines, *mistakes_of(outcome, rate_hz)])
+
+
+def _judge_case(case: ElementTree.Element, name: str, verdict: Verdict) -> None:
+    if name in verdict.failures:
+        ElementTree.SubElement(case, "failure", message="; ".join(verdict.failures[name]))
+    elif name in verdict.known:
+        ElementTree.SubElement(case, "skipped", message=f"known failure: {verdict.known[name]}")
 
 
 def _property_list(element: ElementTree.Element, values: Mapping[str, str]) -> None:

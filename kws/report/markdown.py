@@ -70,6 +70,7 @@ def _mistakes(verdict: Verdict) -> Iterator[tuple[str, str]]:
         name = outcome.recording.name
         if outcome.is_wrong and name not in verdict.known:
             yield name, "; ".join(mistakes_of(outcome, rate_hz))
+    yield from ((name, why) for name, why in verdict.result.unheard.items() if name not in verdict.known)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -50,6 +50,8 @@ def print_verdict(verdict: Verdict, console: Console, *, all_in: Path) -> None:
     unknown = [outcome for outcome in result.outcomes if outcome.recording.name not in verdict.known]
     _print_result(result, console)
     _print_mistakes(mistakes(replace(result, outcomes=tuple(unknown))), console, f"all are in {all_in}")
+    unheard = [why for name, why in result.unheard.items() if name not in verdict.known]
+    _print_mistakes(unheard, console, f"all are in {all_in}", title="could not be heard")
     if verdict.known:
         console.print(
             f"known failures ({len(verdict.known)}): {first_few(verdict.known)}", markup=False, highlight=False
@@ -75,10 +77,10 @@ def _print_result(result: ReplayResult, console: Console) -> None:
     console.print(_figures(result))
 
 
-def _print_mistakes(found: Sequence[str], console: Console, all_where: str) -> None:
+def _print_mistakes(found: Sequence[str], console: Console, all_where: str, *, title: str = "mistakes") -> None:
     if not found:
         return
-    console.print(f"[bold]mistakes[/] ({len(found)})")
+    console.print(f"[bold]{title}[/] ({len(found)})")
     for mistake in found[:_MISTAKES_SHOWN]:
         console.print(f"  {mistake}", markup=False, highlight=False, soft_wrap=True)
     if len(found) > _MISTAKES_SHOWN:

@@ -14,6 +14,7 @@ from kws.bundle import Bundle
 from kws.errors import EvaluationError
 from kws.harness.baseline import read_baseline
 from kws.harness.result import ReplayResult
+from kws.phrases import first_few
 from kws.suite.suite import Suite
 
 
@@ -95,6 +96,11 @@ def accept(suite: Suite, files: Files, *, by: str, why: str) -> Path:
         If there is no result, it is not complete, or another bundle's.
     """
     result = files.read()
+    if unheard := result.get("unheard"):
+        raise EvaluationError(
+            f"{files.result}: {first_few(unheard)} could not be heard; mend what is wrong with that, or take it out of "
+            f"the suite, and run it again: kws suite run {suite.path} --resume"
+        )
     if not result["complete"]:
         raise EvaluationError(
             f"{files.result}: recordings are missing; finish the run first: kws suite run {suite.path} --resume"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kws.errors import KwsError
+from kws.errors import AudioError, EvaluationError, KwsError
 from kws.evaluation.recordings import Recording
 from kws.harness.mistakes import mistakes_of
 from kws.harness.replay import Outcome
@@ -73,7 +73,8 @@ class SuiteFile(pytest.File):
 class RecordingItem(pytest.Item):
     """A test that replays one recording."""
 
-    measurement: dict[str, Any] | None = None
+    heard: dict[str, Any] | None = None
+    """The fields of its `Measurement`; or its name, and why it could not be heard."""
 
     def __init__(self, *, recording: Recording, **others: Any) -> None:
         super().__init__(**others)
@@ -88,8 +89,14 @@ class RecordingItem(pytest.Item):
     def runtest(self) -> None:
         """Replay the recording and judge it as `kws suite run` does."""
         boards = self.config.stash[SHARED][self.path]
-        measurement = boards.hear(self._recording).measurement
-        self.measurement = asdict(measurement)
+        try:
+            measurement = boards.hear(self._recording).measurement
+        except (AudioError, EvaluationError) as error:
+            self.heard = {"name": self.name, "why": str(error)}
+            if reason := self.file.suite.reason_for(self.name):
+                pytest.xfail(f"known failure: {reason}")
+            raise
+        self.heard = asdict(measurement)
         verdict = self.file.judge_one(measurement)
         (outcome,) = verdict.result.outcomes
         if why := verdict.failures.get(self.name):
@@ -109,6 +116,28 @@ class RecordingItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, None, str]:
         """Return where the test is."""
         return self.path, None, self.name
+
+
+def gate_reports(suite: str, verdict: Verdict, not_judged: str | None) -> Iterator[pytest.TestReport]:
+    """Return each gate as the report of a test.
+
+    Parameters
+    ----------
+    suite : str
+        Node of the suite.
+    verdict : Verdict
+    not_judged : str or None
+        Why nothing is judged; then all are skipped, under the names that they always have.
+    """
+    for gate in verdict.gates:
+        report: dict[str, Any] = {"outcome": "passed", "longrepr": None}
+        if not_judged is not None:
+            report = {"outcome": "skipped", "longrepr": (suite, 0, f"Skipped: not judged: {not_judged}")}
+        elif gate.problem is not None:
+            report = {"outcome": "failed", "longrepr": f"{gate.name}: {gate.problem}"}
+        node, location = f"{suite}::gates::{gate.name}", (suite, None, f"gates::{gate.name}")
+        yield pytest.TestReport(node, location, {}, when="call", **report)
+        yield pytest.TestReport(node, location, {}, outcome="passed", longrepr=None, when="teardown")
 
 
 def explain(item: RecordingItem, outcome: Outcome, verdict: Verdict, why: Iterable[str]) -> str:

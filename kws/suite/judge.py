@@ -11,6 +11,7 @@ from kws.harness.baseline import Comparison, compare
 from kws.harness.mistakes import mistakes_of
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Gate, Verdict
+from kws.phrases import first_few
 from kws.suite.baseline import baseline_of
 from kws.suite.gates import Gates
 from kws.suite.suite import Suite
@@ -28,6 +29,9 @@ def judge_suite(suite: Suite, result: ReplayResult) -> Verdict:
     """
     baseline = baseline_of(suite)
     verdict = judge(result, gates_of(suite, baseline), baseline=baseline, reason_for=suite.reason_for)
+    unheard = [name for name in result.unheard if name not in verdict.known]
+    problem = f"expected every recording heard and got {first_few(unheard)} that could not be" if unheard else None
+    verdict = replace(verdict, gates=(Gate(name="heard", problem=problem), *verdict.gates))
     if baseline is None and suite.needs_baseline:
         problem = f"expected {suite.baseline} and there is none yet; accept a result: kws suite accept {suite.path}"
         return replace(verdict, gates=(*verdict.gates, Gate(name="baseline", problem=problem)))
@@ -50,8 +54,8 @@ def judge(
 ) -> Verdict:
     """Judge a result.
 
-    A recording fails if it got worse than in the baseline, differs from the host library where equality is asked for,
-    or is heard wrongly where no mistake is allowed; never if its failure is known.
+    A recording fails if it could not be heard, got worse than in the baseline, differs from the host library where
+    equality is asked for, or is heard wrongly where no mistake is allowed; never if its failure is known.
 
     Parameters
     ----------
@@ -63,8 +67,9 @@ def judge(
         Why a recording may be heard wrongly; None if it may not.
     """
     comparison = None if baseline is None else compare(result, baseline)
-    wrong = {outcome.recording.name for outcome in result.outcomes if outcome.is_wrong}
-    reasons = {outcome.recording.name: reason_for(outcome.recording.name) for outcome in result.outcomes}
+    wrong = {outcome.recording.name for outcome in result.outcomes if outcome.is_wrong} | set(result.unheard)
+    names = [*(outcome.recording.name for outcome in result.outcomes), *result.unheard]
+    reasons = {name: reason_for(name) for name in names}
     known = {name: reason for name, reason in reasons.items() if reason is not None}
     judged = gates.judge(result, baseline=baseline, known=tuple(known))
     failures = _failures(result, gates, comparison, known)
@@ -84,9 +89,9 @@ def judge(
 def _failures(
     result: ReplayResult, gates: Gates, comparison: Comparison | None, known: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    failures: dict[str, list[str]] = {}
+    failures = {name: [why] for name, why in result.unheard.items() if name not in known}
     for change in comparison.worse if comparison is not None else ():
-        if change.recording not in known:
+        if change.recording not in known and change.recording not in result.unheard:
             failures.setdefault(change.recording, []).append(f"{change.what}: was {change.before}, now {change.now}")
     for outcome in result.outcomes:
         name = outcome.recording.name

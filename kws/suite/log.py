@@ -90,6 +90,10 @@ class Log:
         """Write that a recording was heard."""
         self._write({**vars(measurement), "state": state_of(recording)})
 
+    def add_unheard(self, recording: str, problem: str) -> None:
+        """Write that a recording could not be heard; a run that goes on tries it again."""
+        self._write({"unheard": recording, "problem": problem})
+
     def add_counts(self, counted: Mapping[str, Any]) -> None:
         """Write what an emulator counted until it was closed."""
         self._write({"counted": counted})

@@ -7,7 +7,8 @@ Every recording of a suite is a test, on any board, in as many processes as ther
     pytest --kws-suite words/suite.toml --kws-boards boards.toml -n 4
 
 A recording fails where `kws suite run` fails it. Known failures, and mistakes that no gate and no baseline forbids, are
-expected failures (``pytest -rx`` lists them). Gates are judged once every recording was heard, and fail the session.
+expected failures (``pytest -rx`` lists them). Gates are judged once every recording was heard: each is a test
+of its own, ``suite.toml::gates::min_accuracy``, which stands in JUnit like all others.
 
 In tests of your own, the board stays open for the session::
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from kws.suite.collected import SuiteFile
     from kws.suite.suite import Suite
 
-_MEASUREMENT = "kws_measurement"
+_HEARD = "kws_heard"
 """Attribute of a test's report: what was heard, on its way to the process that judges."""
 
 
@@ -109,8 +110,9 @@ class _Session:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-        self._measured: dict[str, list[dict[str, Any]]] = {}
-        self._verdicts: dict[str, Verdict | str] = {}
+        self._heard: dict[str, list[dict[str, Any]]] = {}
+        self._nodes: dict[str, str] = {}
+        self._verdicts: dict[str, tuple[Verdict, str | None]] = {}
         self._lost: dict[str, str] = {}
         self._folders: set[str] = set()
 
@@ -141,20 +143,22 @@ class _Session:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Put what was heard into the report, which xdist carries to the process that judges."""
         report = yield
-        measurement = getattr(item, "measurement", None)
-        if report.when == "call" and measurement is not None:
-            setattr(report, _MEASUREMENT, [str(item.path), measurement])
+        heard = getattr(item, "heard", None)
+        if report.when == "call" and heard is not None:
+            setattr(report, _HEARD, [str(item.path), heard])
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather what was heard."""
-        path, measurement = getattr(report, _MEASUREMENT, (None, None))
-        if path is not None and measurement is not None:
-            self._measured.setdefault(path, []).append(measurement)
+        path, heard = getattr(report, _HEARD, (None, None))
+        if path is not None and heard is not None:
+            self._heard.setdefault(path, []).append(heard)
+            self._nodes[path] = report.nodeid.split("::")[0]
 
+    @pytest.hookimpl(tryfirst=True)  # before JUnit is written
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Give the boards back, and judge the gates."""
-        from kws.suite.collected import SHARED
+        from kws.suite.collected import SHARED, gate_reports
 
         for boards in self._config.stash.get(SHARED, {}).values():
             self._lost |= boards.lost()
@@ -166,9 +170,12 @@ class _Session:
             return
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
-        for path, measured in self._measured.items():
-            verdict = self._verdicts[path] = self._judge(Path(path), measured)
-            if not isinstance(verdict, str) and not verdict.passed and session.exitstatus == pytest.ExitCode.OK:
+        for path, heard in self._heard.items():
+            verdict, not_judged = self._verdicts[path] = self._judge(Path(path), heard)
+            session.testscollected += len(verdict.gates)
+            for report in gate_reports(self._nodes[path], verdict, not_judged):
+                self._config.hook.pytest_runtest_logreport(report=report)
+            if not_judged is None and not verdict.passed and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(optionalhook=True)
@@ -178,21 +185,22 @@ class _Session:
         self._lost |= told.get("lost", {})
         self._folders |= set(told.get("folders", ()))
 
-    def _judge(self, path: Path, measured: list[dict[str, Any]]) -> Verdict | str:
-        """The verdict; or, where recordings are missing, how many."""
+    def _judge(self, path: Path, heard: list[dict[str, Any]]) -> tuple[Verdict, str | None]:
+        """The verdict, and why it means nothing: recordings are missing."""
         from kws.suite.baseline import Files
         from kws.suite.judge import judge_suite
         from kws.suite.log import Measurement
         from kws.suite.run import Plan, result_of
 
         plan = Plan.of(self._suite(path))
-        result = result_of(plan, [Measurement(**one) for one in measured])
+        measured = [Measurement(**one) for one in heard if "entry" in one]
+        result = result_of(plan, measured, unheard={one["name"]: one["why"] for one in heard if "why" in one})
         if out := self._config.getoption("--kws-out"):
             out.mkdir(parents=True, exist_ok=True)
             Files(folder=out).write(result)
-        if len(result.outcomes) < len(plan.recordings):
-            return f"{len(result.outcomes)} of {len(plan.recordings)} recordings were heard"
-        return judge_suite(plan.suite, result)
+        done, total = len(result.outcomes) + len(result.unheard), len(plan.recordings)
+        not_judged = f"{done} of {total} recordings were heard" if done < total else None
+        return judge_suite(plan.suite, result), not_judged
 
     def _suite(self, path: Path) -> Suite:
         from kws.suite.suite import read_suite
@@ -204,10 +212,10 @@ class _Session:
         """Tell which gates hold, and which boards were lost."""
         for name, why in self._lost.items():
             terminalreporter.line(f"{name} is left alone: {why}", red=True)
-        for path, verdict in self._verdicts.items():
+        for path, (verdict, not_judged) in self._verdicts.items():
             terminalreporter.section(f"gates of {path}")
-            if isinstance(verdict, str):
-                terminalreporter.line(f"not judged: {verdict}")
+            if not_judged is not None:
+                terminalreporter.line(f"not judged: {not_judged}")
                 continue
             for gate in verdict.gates:
                 style = {"green": True} if gate.problem is None else {"red": True}

@@ -12,10 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kws.bundle import Bundle
-from kws.errors import BoardLostError, BoardNotFoundError, BoardRefusedError, ConfigError, DeviceError, note
+from kws.errors import (
+    AudioError,
+    BoardLostError,
+    BoardNotFoundError,
+    BoardRefusedError,
+    ConfigError,
+    DeviceError,
+    EvaluationError,
+    note,
+)
 from kws.evaluation.listening import Listening, describe_operating_point, listening_of
 from kws.evaluation.recordings import Recording
 from kws.harness.entry import outcome_of
@@ -63,14 +73,15 @@ def run_suite(suite: Suite, options: RunOptions, *, on_measured: OnMeasured = la
     Returns
     -------
     ReplayResult
-        In the order of the suite.
+        In the order of the suite. A recording that cannot be read, or that its truth does not fit, is among its
+        ``unheard``, and the rest goes on.
 
     Raises
     ------
     BoardLostError
         If recordings are left and no board is; its ``partial`` is the result until then, and the log goes on from it.
     AudioError, BundleError, ConfigError, DeviceError, EvaluationError, ToolMissingError
-        If a recording, the bundle, the suite, every board, the truth or a tool fails before anything was heard.
+        If a path, the bundle, the suite, every board, the truth or a tool fails before anything was heard.
     """
     plan = Plan.of(suite)
     places = places_of(suite, options.jobs)
@@ -161,6 +172,7 @@ class _Run:
     log: Log
     options: RunOptions
     measured: dict[str, Measurement] = field(default_factory=dict)
+    unheard: dict[str, str] = field(default_factory=dict)
     counts: list[Mapping[str, Any]] = field(default_factory=list)
     _left: deque[Recording] = field(default_factory=deque)
     _losses: dict[str, int] = field(default_factory=dict)
@@ -191,10 +203,10 @@ class _Run:
                     one, recording = busy.pop(future)
                     if not self._took(future, one, recording):
                         seats = self._after_loss(seats, one)
-                    on_measured(len(self.measured), len(self.plan.recordings))
+                    on_measured(len(self.measured) + len(self.unheard), len(self.plan.recordings))
         finally:
             self._close(seats)
-        if len(self.measured) < len(self.plan.recordings):
+        if len(self.measured) + len(self.unheard) < len(self.plan.recordings):
             assert self._last is not None
             raise self._last
 
@@ -206,6 +218,10 @@ class _Run:
             lost = error if isinstance(error, DeviceError) else DeviceError(f"{one.place.name}: its process ended")
             self._lose(one, recording, lost)
             return False
+        except (AudioError, EvaluationError) as error:
+            self.unheard[recording.name] = str(error)
+            self.log.add_unheard(recording.name, str(error))
+            return True
         for text in answer.notes:
             note(text)
         self.measured[recording.name] = answer.measurement
@@ -249,10 +265,16 @@ class _Run:
 
     def result(self) -> ReplayResult:
         """Put the result together."""
-        return result_of(self.plan, list(self.measured.values()), self.counts)
+        return result_of(self.plan, list(self.measured.values()), self.counts, unheard=self.unheard)
 
 
-def result_of(plan: Plan, measured: Sequence[Measurement], counts: Sequence[Mapping[str, Any]] = ()) -> ReplayResult:
+def result_of(
+    plan: Plan,
+    measured: Sequence[Measurement],
+    counts: Sequence[Mapping[str, Any]] = (),
+    *,
+    unheard: Mapping[str, str] = MappingProxyType({}),
+) -> ReplayResult:
     """Put a result together, in the order of the suite.
 
     Parameters
@@ -262,6 +284,8 @@ def result_of(plan: Plan, measured: Sequence[Measurement], counts: Sequence[Mapp
         In any order; what is missing was not heard.
     counts : sequence of mapping
         What emulators counted (`kws.suite.workers.Worker.close`).
+    unheard : mapping
+        Recordings that could not be heard, and why.
     """
     by_name = {measurement.entry["name"]: measurement for measurement in measured}
     heard = [(recording, by_name[recording.name]) for recording in plan.recordings if recording.name in by_name]
@@ -280,6 +304,7 @@ def result_of(plan: Plan, measured: Sequence[Measurement], counts: Sequence[Mapp
         stages=add_stages(counted or told),
         dropped_samples=sum(outcome.heard.dropped_samples for outcome in outcomes),
         num_planned=len(plan.recordings),
+        unheard={recording.name: unheard[recording.name] for recording in plan.recordings if recording.name in unheard},
         counted_samples=sum(count["samples"] for count in counts) if counted else None,
     )
 

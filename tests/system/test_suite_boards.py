@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from random_bundles import speech_like
@@ -274,9 +275,19 @@ def run_pytest(pytester: pytest.Pytester, folder: Path, monkeypatch: pytest.Monk
     return run
 
 
-def test_every_recording_is_a_test_whose_failure_says_what_was_heard(run_pytest: RunPytest) -> None:
-    code, said = run_pytest("--kws-suite", ".", "--kws-board", "host")
+def test_every_recording_and_every_gate_is_a_test_whose_failure_says_what_was_heard(
+    folder: Path, run_pytest: RunPytest
+) -> None:
+    (folder / "clips/right/5.wav").write_bytes(b"RIFF, and no more")
+    code, said = run_pytest("--kws-suite", ".", "--kws-board", "host", "--junitxml", "junit.xml")
     assert code == 1
+    cases = list(ElementTree.parse(folder / "junit.xml").iter("testcase"))
+    failed = {str(case.get("name")): str(failure.get("message")) for case in cases for failure in case.iter("failure")}
+    gates = [case.get("name") for case in cases if case.get("classname") == "suite.toml.gates"]
+    assert gates == ["heard", "max_dropped_samples", "no_mistakes"]
+    assert failed["heard"] == "heard: expected every recording heard and got clips/right/5.wav that could not be"
+    assert "not readable as audio" in failed["clips/right/5.wav"]
+    assert len(cases) == NUM_CLIPS + len(gates)
     assert "suite.toml::clips/left/0.wav" in said
     for start in ("expected  ", "heard     ", "scores    ", "fails     ", "file      ", "board     host", "hear it   "):
         assert f"\n{start}" in said, start
@@ -312,9 +323,10 @@ def test_boards_serve_tests_of_your_own_and_a_gate_fails_the_session(folder: Pat
     )
     code, said = run_pytest("--kws-suite", ".", "--kws-board", "native", "test_words.py")
     assert code == 1
-    assert "3 passed, 6 xfailed" in said, said
+    assert "1 failed, 5 passed, 6 xfailed" in said, said
     assert "no gate and no baseline forbids it" in said
     assert "max_false_accepts_per_hour: expected 1 and nothing replayed could measure it" in said
     code, said = run_pytest("--kws-suite", ".", "--kws-board", "host", "-k", "left")
     assert code == 0
     assert "not judged: 3 of 6 recordings were heard" in said
+    assert "3 skipped" in said
