@@ -11,7 +11,7 @@ BOARD  ?= netduinoplus2
 API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pipeline kws.bundle kws.decision kws.gate \
           kws.spotter kws.heard kws.errors kws.evaluation kws.harness kws.harness.faults kws.device kws.importer \
           kws.export kws.machine kws.datasets.recorder
-EXTRAS := train,voices,sweep,negatives,plots,reference,firmware,emulator,flash,dev,mic,dashboard,docs
+EXTRAS := train,voices,sweep,sign,negatives,plots,reference,firmware,emulator,flash,dev,mic,dashboard,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -77,11 +77,11 @@ format: setup ## Rewrite sources in the house style
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 	@git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
 
-firmware: core ## Build the firmware for BOARD (netduinoplus2, native) and print its sizes
-	@$(BIN)/python -m kws.device $(BOARD)
+firmware: core ## Build the firmware for BOARD (netduinoplus2, native) and print its sizes; UPDATE_KEY=FILE.pub: signed updates only
+	@$(BIN)/python -m kws.device $(BOARD) $(if $(UPDATE_KEY),--update-key "$(UPDATE_KEY)")
 
 flash: core ## Build firmware for BOARD and flash it, with MODEL=NAME.kws if given
-	@$(BIN)/kws flash $(MODEL) --board $(BOARD)
+	@$(BIN)/kws flash $(MODEL) --board $(BOARD) $(if $(UPDATE_KEY),--update-key "$(UPDATE_KEY)")
 
 bench: core ## Cycles, RAM and flash on the emulated Cortex-M4, compared with benchmarks/*.json
 	@$(BIN)/kws bench --check

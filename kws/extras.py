@@ -27,6 +27,7 @@ MODULES = {
     "emulator": ("unicorn",),
     "flash": ("pyocd",),
     "plots": ("matplotlib",),
+    "sign": ("cryptography",),
     "sweep": ("optuna",),
     "trunk": ("pyopen_wakeword",),
     "ray": ("ray",),

@@ -6,6 +6,7 @@
 #include "kws_pipeline.h"
 
 enum {
+    VERSION_OFFSET = 24,
     TRIED_OFFSET = 32,
     CONFIRMED_OFFSET = 48,
     RECORD_WORDS = 5
@@ -83,6 +84,11 @@ static bool read_record(const kws_update_t *self, uint32_t slot, record_t *recor
            record->check == kws_crc32(0u, record, sizeof *record - sizeof record->check);
 }
 
+static bool is_by_programmer(const kws_update_t *self, uint32_t slot)
+{
+    return slot == 0u && is_erased(self, trailer_offset(self, slot), KWS_UPDATE_TRAILER_BYTES);
+}
+
 static slot_t judge(const kws_update_t *self, uint32_t slot)
 {
     kws_bundle_t bundle;
@@ -92,8 +98,7 @@ static slot_t judge(const kws_update_t *self, uint32_t slot)
         return (slot_t){.state = SLOT_WORTHLESS};
     }
     if (!read_record(self, slot, &record)) {
-        const bool by_programmer = slot == 0u && is_erased(self, trailer, KWS_UPDATE_TRAILER_BYTES);
-        return (slot_t){.state = by_programmer ? SLOT_CONFIRMED : SLOT_TRIED};
+        return (slot_t){.state = is_by_programmer(self, slot) ? SLOT_CONFIRMED : SLOT_TRIED};
     }
     if (record.total_bytes != bundle.total_bytes || record.crc32 != bundle.crc32) {
         return (slot_t){.state = SLOT_TRIED};
@@ -166,6 +171,7 @@ kws_status_t kws_update_open(kws_update_t *self, kws_bundle_t *bundle)
     self->finished = false;
     const uint32_t slot = choose(self, &self->on_trial);
     self->running = (uint8_t)slot;
+    self->by_programmer = is_by_programmer(self, slot);
     /* With no bundle at all, what is wrong with the first slot is what people want to know. */
     const uint32_t offset = slot_offset(self, slot == KWS_UPDATE_NO_SLOT ? 0u : slot);
     return kws_bundle_open(bundle, self->flash.data + offset, room_bytes(self));
@@ -340,4 +346,34 @@ kws_update_error_t kws_update_confirm(kws_update_t *self)
     }
     self->on_trial = false;
     return KWS_UPDATE_OK;
+}
+
+const uint8_t *kws_update_received(const kws_update_t *self)
+{
+    return self->flash.data + slot_offset(self, self->target);
+}
+
+bool kws_update_confirmed_version(const kws_update_t *self, uint32_t *version)
+{
+    slot_t slots[KWS_UPDATE_NUM_SLOTS];
+    record_t record;
+    judge_all(self, slots);
+    const uint32_t confirmed = newest(slots, SLOT_CONFIRMED);
+    if (confirmed == KWS_UPDATE_NO_SLOT) {
+        return false;
+    }
+    const uint32_t found = word_at(self, trailer_offset(self, confirmed) + VERSION_OFFSET);
+    *version = read_record(self, confirmed, &record) && found != ERASED ? found : 0u;
+    return true;
+}
+
+kws_update_error_t kws_update_write_version(kws_update_t *self, uint32_t version)
+{
+    const uint32_t offset = trailer_offset(self, self->target) + VERSION_OFFSET;
+    const uint32_t written = word_at(self, offset);
+    if (written != ERASED && written != version) {
+        self->target = KWS_UPDATE_NO_SLOT; /* the same bytes, finished with another version before */
+        return KWS_UPDATE_NOT_BEGUN;
+    }
+    return write_words(self, offset, &version, 1u) ? KWS_UPDATE_OK : KWS_UPDATE_FLASH_FAILED;
 }

@@ -5,6 +5,7 @@
  *   region   slot 0, slot 1: as many whole pages each; a page left over at the end is not used
  *   slot     the bundle, from its first byte on; the last KWS_UPDATE_TRAILER_BYTES are the trailer
  *   trailer  offset 0   record: magic, sequence, total_bytes and crc32 of the bundle, CRC-32 of these four words
+ *            offset 24  version: a word, all ones where none was asked for
  *            offset 32  tried: a word, anything but ones once a start with this bundle was begun
  *            offset 48  confirmed: the word KWS_UPDATE_CONFIRMED once such a start was found good
  *
@@ -60,9 +61,15 @@ typedef enum {
     KWS_UPDATE_INCOMPLETE = 9,   /* bytes are missing at the end */
     KWS_UPDATE_BUNDLE =
         10, /* it is whole, but no bundle that this board can run; see the kws_status_t beside it */
-    KWS_UPDATE_OTHER = 11,   /* a good bundle, but not the one announced */
-    KWS_UPDATE_TWO = 13,     /* the board runs two bundles, and an update would lose one */
-    KWS_UPDATE_NO_TRIAL = 12 /* nothing to confirm: no bundle runs on trial */
+    KWS_UPDATE_OTHER = 11,    /* a good bundle, but not the one announced */
+    KWS_UPDATE_NO_TRIAL = 12, /* nothing to confirm: no bundle runs on trial */
+    KWS_UPDATE_TWO = 13,      /* the board runs two bundles, and an update would lose one */
+    /* of boards that take signed bundles only */
+    KWS_UPDATE_UNSIGNED = 14, /* no signature came with it */
+    KWS_UPDATE_SIGNATURE =
+        15,                /* it was not made with the board's key, or for other bytes or another version */
+    KWS_UPDATE_OLDER = 16, /* its version is lower than that of a bundle that was confirmed */
+    KWS_UPDATE_FIRST = 17  /* no bundle is confirmed: the first one comes by a programmer */
 } kws_update_error_t;
 
 typedef struct {
@@ -74,6 +81,7 @@ typedef struct {
     uint8_t running;         /* slot of the bundle in use, or KWS_UPDATE_NO_SLOT */
     uint8_t target;          /* slot being written, or KWS_UPDATE_NO_SLOT */
     bool on_trial;           /* the bundle in use is not confirmed */
+    bool by_programmer;      /* it was not updated; what a programmer wrote behind it is there too */
     bool finished;           /* the target has its record */
 } kws_update_t;
 
@@ -99,6 +107,18 @@ kws_update_error_t kws_update_finish(kws_update_t *self, uint32_t arena_bytes);
 
 /* The bundle in use is good: from now on it is the one to keep. */
 kws_update_error_t kws_update_confirm(kws_update_t *self);
+
+/* ---- for boards that take signed bundles only; others link none of it ---- */
+
+/* The bytes that have come, in flash. */
+const uint8_t *kws_update_received(const kws_update_t *self);
+
+/* The version of the bundle that was confirmed last, the highest of all that were; 0: it came without one. False:
+ * none is confirmed. */
+bool kws_update_confirmed_version(const kws_update_t *self, uint32_t *version);
+
+/* Before kws_update_finish: the version of the bundle that was written. */
+kws_update_error_t kws_update_write_version(kws_update_t *self, uint32_t version);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,8 @@ SIZE_IS(kws_message_audio_t, 4);
 SIZE_IS(kws_message_flush_t, 4);
 SIZE_IS(kws_message_update_begin_t, 8);
 SIZE_IS(kws_message_update_chunk_t, 8);
+SIZE_IS(kws_update_signed_t, 8);
+SIZE_IS(kws_message_update_signature_t, 68);
 SIZE_IS(kws_message_update_result_t, 28);
 SIZE_IS(kws_message_status_t, 32);
 SIZE_IS(kws_message_poll_t, 4);

@@ -28,7 +28,8 @@ enum {
     KWS_BOARD_NAME_BYTES = 24,
     KWS_LABEL_BYTES = 64, /* longest label on the line, its NUL included; longer ones are cut */
     KWS_PROTOCOL_NUM_STAGES = 5,
-    KWS_RECORD_BIT = 0x80 /* set in the type of every record */
+    KWS_UPDATE_SIGNED = 0x3155574B, /* "KWU1" */
+    KWS_RECORD_BIT = 0x80           /* set in the type of every record */
 };
 
 /* Requests come from the host; each may be sent again without harm. Replies answer them, or tell of an error.
@@ -46,9 +47,10 @@ typedef enum {
     KWS_MESSAGE_STATISTICS = 0x08,  /* empty -> STATISTICS_REPORT */
     KWS_MESSAGE_GOODBYE = 0x09,     /* empty; the board goes back to what it does without a host; no answer */
     /* a new bundle, step by step, each -> UPDATE_RESULT; HELLO, RESET and GOODBYE give it up */
-    KWS_MESSAGE_UPDATE_BEGIN = 0x0A,   /* kws_message_update_begin_t; the board stops listening */
-    KWS_MESSAGE_UPDATE_CHUNK = 0x0B,   /* kws_message_update_chunk_t, then its bytes */
-    KWS_MESSAGE_UPDATE_FINISH = 0x0C,  /* empty: all bytes are there, check them */
+    KWS_MESSAGE_UPDATE_BEGIN = 0x0A, /* kws_message_update_begin_t; the board stops listening */
+    KWS_MESSAGE_UPDATE_CHUNK = 0x0B, /* kws_message_update_chunk_t, then its bytes */
+    KWS_MESSAGE_UPDATE_FINISH =
+        0x0C, /* empty, or kws_message_update_signature_t: all bytes are there, check them */
     KWS_MESSAGE_UPDATE_START = 0x0D,   /* empty: run the new bundle, on trial */
     KWS_MESSAGE_UPDATE_CONFIRM = 0x0E, /* empty: it is good, keep it */
     /* replies */
@@ -156,6 +158,17 @@ typedef struct {
     uint32_t offset; /* of these bytes in the bundle */
     uint32_t crc32;  /* kws_crc32 of these bytes */
 } kws_message_update_chunk_t;
+
+/* What is signed is this, and the bundle behind it. */
+typedef struct {
+    uint32_t magic;   /* KWS_UPDATE_SIGNED */
+    uint32_t version; /* a board takes none that is lower than the one it has confirmed */
+} kws_update_signed_t;
+
+typedef struct {
+    uint32_t version;
+    uint8_t signature[64]; /* Ed25519 */
+} kws_message_update_signature_t;
 
 typedef struct {
     uint32_t request;        /* the message that is answered */

@@ -37,6 +37,7 @@ VERBS = {
     "power": "kws.cli.power",
     "record": "kws.cli.record",
     "replay": "kws.cli.replay",
+    "sign": "kws.cli.sign",
     "suite": "kws.cli.suite",
     "sweep": "kws.cli.sweep",
     "train": "kws.cli.train",

@@ -22,6 +22,9 @@ def flash(
     commands: Annotated[
         Path | None, typer.Option(help="Bundle of commands: listened for after a word of the first bundle.")
     ] = None,
+    update_key: Annotated[
+        Path | None, typer.Option(help="Public key of `kws sign new-key`: it takes updates only when signed with it.")
+    ] = None,
     model_only: Annotated[bool, typer.Option("--model-only", help="Leave the firmware that is on it.")] = False,
     port: Annotated[str | None, typer.Option(help="Serial port of its bootloader; found when omitted.")] = None,
     drive: Annotated[Path | None, typer.Option(help="Folder of its bootloader's drive; found when omitted.")] = None,
@@ -50,7 +53,7 @@ def flash(
             "--commands: expected the bundle of the wake word in front: kws flash WAKE.kws --commands ..."
         )
     flashing.way_of(board)
-    elf = build_firmware(board, target="kws") / "kws.elf"
+    elf = build_firmware(board, target="kws", update_key=update_key) / "kws.elf"
     images = [] if model_only else [flashing.firmware_image(elf)]
     images += image.model_images(bundle, board, elf, commands=commands) if bundle is not None else []
     for line in ways.plan(board, images):

@@ -22,12 +22,13 @@ def update(
 
     from kws.bundle import Bundle
     from kws.device.boards import open_link
+    from kws.device.signature import load_signature
     from kws.device.update import update_board
     from kws.progress import one_bar
 
-    new, console = Bundle.load(bundle), Console()
+    new, signature, console = Bundle.load(bundle), load_signature(bundle), Console()
     with open_link(board, bundle=before, timeout_s=timeout_s) as link, one_bar(console, f"updating {board}") as show:
-        result = update_board(link, new, on_progress=show)
+        result = update_board(link, new, signature=signature, on_progress=show)
     console.print(
         f"{result.board} runs {bundle} (CRC {result.bundle_crc32:08x}), confirmed: {result.compared_scores} scores "
         f"equal this computer's; {result.bytes:,} bytes in {result.seconds:.1f} s",

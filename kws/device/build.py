@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from kws import extras, places
-from kws.errors import BoardNotFoundError, DeviceError, ToolMissingError
+from kws.errors import BoardNotFoundError, ConfigError, DeviceError, ToolMissingError
 
 FIRMWARE = places.firmware()
 CROSS_COMPILER = "arm-none-eabi-gcc"
@@ -96,7 +96,9 @@ def needs_cross_compiler(board: str) -> bool:
     return board_setting(board, "KWS_BOARD_TOOLCHAIN") is not None
 
 
-def build_firmware(board: str, *, target: str = "all", folder: Path | None = None) -> Path:
+def build_firmware(
+    board: str, *, target: str = "all", folder: Path | None = None, update_key: Path | None = None
+) -> Path:
     """Build the firmware of a board if anything changed, and return the folder it lies in.
 
     Parameters
@@ -107,11 +109,15 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
         CMake target: an application, or ``all``.
     folder : path, optional
         Where; ``firmware/BOARD`` in :func:`kws.places.build_folder` when omitted.
+    update_key : path, optional
+        Public key of :mod:`kws.device.signature`: the firmware takes bundles over its line only when signed with it.
 
     Raises
     ------
     BoardNotFoundError
         If there is no such board.
+    ConfigError
+        If there is no such key, or the board takes no bundles over its line.
     ToolMissingError
         If the compiler, CMake or Ninja is not installed.
     DeviceError
@@ -123,12 +129,14 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
             f"there is no firmware for board {board!r}; there is for: {', '.join(board_names())}, and for any folder "
             "with a board.cmake, by its path"
         )
+    if update_key is not None:
+        _check_key(board, update_key)
     if needs_cross_compiler(board):
         find_tool(CROSS_COMPILER)
     else:
         find_compiler()
     cmake, ninja = find_tool("cmake"), find_tool("ninja")
-    build = folder or places.build_folder() / "firmware" / _build_name(source)
+    build = folder or places.build_folder() / "firmware" / _build_name(source, update_key)
     build.mkdir(parents=True, exist_ok=True)
     with FileLock(build / ".lock"):  # two tests at once must not build over each other
         configured = (build / "build.ninja").exists()
@@ -138,16 +146,26 @@ def build_firmware(board: str, *, target: str = "all", folder: Path | None = Non
             log.info("building the firmware of %s in %s", board, build)
         if not configured:
             _run([cmake, "-S", str(FIRMWARE), "-B", str(build), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
-                  f"-DKWS_BOARD={source.name}", f"-DKWS_BOARD_DIR={source}"])  # fmt: skip
+                  f"-DKWS_BOARD={source.name}", f"-DKWS_BOARD_DIR={source}",
+                  f"-DKWS_UPDATE_PUBLIC_KEY={update_key.resolve() if update_key else ''}"])  # fmt: skip
         _run(make)
     return build
 
 
-def _build_name(source: Path) -> str:
-    """Of the build folder of a board; two boards of one name outside the tree do not share it."""
-    if source.parent == FIRMWARE / "boards":
-        return source.name
-    return f"{source.name}-{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
+def _check_key(board: str, key: Path) -> None:
+    if not key.is_file() or not re.fullmatch(r"[0-9a-f]{64}\n?", key.read_text(encoding="utf-8", errors="replace")):
+        raise ConfigError(
+            f"{key}: expected a public key, a line of 64 hexadecimal digits; 'kws sign new-key' makes one"
+        )
+    if board_setting(board, "KWS_BOARD_FLASH_PAGE_BYTES") is None:
+        raise ConfigError(f"{board} takes no bundles over its serial line, so it has no use for a key")
+
+
+def _build_name(source: Path, update_key: Path | None) -> str:
+    """Of the build folder of a board; neither two boards of one name outside the tree nor two keys share it."""
+    parts = [] if source.parent == FIRMWARE / "boards" else [str(source)]
+    parts += [str(update_key.resolve())] if update_key else []
+    return "-".join([source.name, *(hashlib.sha256(part.encode()).hexdigest()[:8] for part in parts)])
 
 
 def _run(command: list[str]) -> str:

@@ -87,7 +87,7 @@ def encode(message_type: int, payload: bytes = b"", *, session: int = 0, number:
     return bytes(ffi.buffer(line)[start : start + size])
 
 
-def pack(struct: str, **fields: int) -> bytes:
+def pack(struct: str, **fields: int | list[int]) -> bytes:
     """Return the bytes of a C struct, named as in :meth:`Packet.read`, with the given fields set."""
     value = ffi.new(f"kws_message_{struct}_t *", fields)
     return bytes(ffi.buffer(value))

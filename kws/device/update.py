@@ -21,6 +21,7 @@ from kws.core import lib, status_text
 from kws.device.board import Board
 from kws.device.link import Link
 from kws.device.protocol import Packet, pack
+from kws.device.signature import Signature
 from kws.errors import BoardRefusedError
 from kws.pipeline import Pipeline
 
@@ -48,7 +49,13 @@ class UpdateResult:
     """Wall-clock time it took."""
 
 
-def update_board(link: Link, bundle: Bundle, *, on_progress: OnProgress = lambda done, total: None) -> UpdateResult:
+def update_board(
+    link: Link,
+    bundle: Bundle,
+    *,
+    signature: Signature | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> UpdateResult:
     """Give a board a new bundle.
 
     Parameters
@@ -56,6 +63,8 @@ def update_board(link: Link, bundle: Bundle, *, on_progress: OnProgress = lambda
     link : Link
         Open line to a board that runs the ``kws`` application; it may have no bundle yet.
     bundle : Bundle
+    signature : Signature, optional
+        For a board that takes signed bundles only; others do not look at it.
     on_progress : callable, optional
 
     Raises
@@ -69,7 +78,7 @@ def update_board(link: Link, bundle: Bundle, *, on_progress: OnProgress = lambda
     started = time.monotonic()
     update = UpdateSteps(link)
     link.greet()
-    update.transfer(bytes(bundle.data), bundle.crc32, on_progress)
+    update.transfer(bytes(bundle.data), bundle.crc32, on_progress, signature)
     running = update.step(lib.KWS_MESSAGE_UPDATE_START, b"", "starting the new bundle")
     if int(running.running_crc32) != bundle.crc32:
         raise BoardRefusedError(f"{link.name}: the new bundle did not start; the board went back to the one before")
@@ -91,7 +100,9 @@ class UpdateSteps:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def transfer(self, data: bytes, bundle_crc32: int, on_progress: OnProgress) -> None:
+    def transfer(
+        self, data: bytes, bundle_crc32: int, on_progress: OnProgress, signature: Signature | None = None
+    ) -> None:
         """Write a bundle, with this checksum in its header, beside the one that runs, and have it checked."""
         begin = pack("update_begin", total_bytes=len(data), bundle_crc32=bundle_crc32)
         self.step(lib.KWS_MESSAGE_UPDATE_BEGIN, begin, "beginning an update")
@@ -101,7 +112,8 @@ class UpdateSteps:
             what = f"sending byte {start} of {len(data)}"
             self.step(lib.KWS_MESSAGE_UPDATE_CHUNK, request, what, received_bytes=start + len(chunk))
             on_progress(start + len(chunk), len(data))
-        self.step(lib.KWS_MESSAGE_UPDATE_FINISH, b"", "having the new bundle checked")
+        finish = signature.message() if signature is not None else b""
+        self.step(lib.KWS_MESSAGE_UPDATE_FINISH, finish, "having the new bundle checked")
 
     def step(self, request: int, payload: bytes, what: str, *, received_bytes: int = 0) -> Any:
         """Send a request until its own answer comes; returns that.
@@ -139,6 +151,10 @@ def reason(result: Any) -> str:
         lib.KWS_UPDATE_BUNDLE: f"it cannot run this bundle: {status_text(int(result.bundle_status))}",
         lib.KWS_UPDATE_OTHER: "what came is not the bundle that was announced",
         lib.KWS_UPDATE_TWO: "an update would lose its bundle of commands; flash both again ('kws flash')",
+        lib.KWS_UPDATE_UNSIGNED: "it takes signed bundles only; sign it with 'kws sign bundle'",
+        lib.KWS_UPDATE_SIGNATURE: "the signature is not one of its key for this bundle and version",
+        lib.KWS_UPDATE_OLDER: "the version is lower than that of the bundle it has confirmed; sign a later version",
+        lib.KWS_UPDATE_FIRST: "it takes signed updates only, and none before its first bundle is flashed ('kws flash')",
         lib.KWS_UPDATE_NO_TRIAL: "no bundle runs on trial: was the board reset? It is back to the one before",
     }
     return reasons.get(int(result.error), f"error {result.error}, which this host does not know")

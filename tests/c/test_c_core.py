@@ -7,10 +7,12 @@ import itertools
 import json
 import subprocess
 import sys
+from hashlib import sha512
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from random_bundles import random_bundle, random_network, speech_like
 from random_graphs import graph_bundle, random_graph
 
@@ -127,6 +129,35 @@ def test_byte_ring_outbox_and_packets_by_hand(build: Path) -> None:
 def test_application_survives_a_host_that_says_anything(build: Path, bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "test.kws")
     run([build / "fuzz_requests", tmp_path / "test.kws", "5000"])
+
+
+# The third example of RFC 8032, section 7.1: public key, signature, message.
+RFC_8032 = (
+    "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+    "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+    "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    "af82",
+)
+
+
+def test_signatures_are_those_of_rfc_8032_and_of_another_library_and_nothing_else_passes(build: Path) -> None:
+    rng = np.random.default_rng(8032)
+    lines, good = [RFC_8032], [True]
+    for length in range(0, 700, 3):  # every place of the end in a block of the hash, three blocks and more
+        key = Ed25519PrivateKey.from_private_bytes(rng.bytes(32))
+        parts = [key.public_key().public_bytes_raw(), b"", rng.bytes(length)]
+        parts[1] = key.sign(parts[2])
+        lines.append(tuple(part.hex() for part in parts))
+        changed = int(rng.integers(0, 2 if length == 0 else 3))
+        altered = bytearray(parts[changed])
+        altered[int(rng.integers(0, len(altered)))] ^= 1 << int(rng.integers(0, 8))
+        parts[changed] = bytes(altered)
+        lines.append(tuple(part.hex() for part in parts))
+        good += [True, False]
+    text = "".join(f"{key} {signature} {message or '-'}\n" for key, signature, message in lines)
+    answers = [line.split() for line in run([build / "test_signature"], input=text).splitlines()]
+    assert [answer[0] for answer in answers] == [sha512(bytes.fromhex(line[2])).hexdigest() for line in lines]
+    assert [answer[1] == "1" for answer in answers] == good
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@
  *   microphone.c  sound without offset, settled
  *   announce.c    lines of text while there is no host
  *   update.c      which bundle runs; a new one over the line
+ *   trust.c       whose bundles are taken; no_trust.c: anybody's
  *   kws_link.c    the board's end of the serial line
  *   statistics.c  cycles per stage */
 #ifndef KWS_APP_H

@@ -244,7 +244,7 @@ static const service_t services[] = {
     {KWS_MESSAGE_GOODBYE, false, 0, 0, serve_goodbye},
     {KWS_MESSAGE_UPDATE_BEGIN, false, EXACTLY(kws_message_update_begin_t), serve_update},
     {KWS_MESSAGE_UPDATE_CHUNK, false, CHUNK_MIN_BYTES, CHUNK_MAX_BYTES, serve_update},
-    {KWS_MESSAGE_UPDATE_FINISH, false, 0, 0, serve_update},
+    {KWS_MESSAGE_UPDATE_FINISH, false, 0, sizeof(kws_message_update_signature_t), serve_update},
     {KWS_MESSAGE_UPDATE_START, false, 0, 0, serve_update},
     {KWS_MESSAGE_UPDATE_CONFIRM, false, 0, 0, serve_update},
 };

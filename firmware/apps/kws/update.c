@@ -6,6 +6,7 @@
 #include "board_flash.h"
 #include "kws_update.h"
 #include "listen.h"
+#include "trust.h"
 
 static kws_update_t update; /* here and not in app_t: boards without flash have no need of it */
 
@@ -20,10 +21,10 @@ kws_status_t update_open_bundle(app_t *app)
     kws_update_init(&update, &flash);
     const kws_status_t status = kws_update_open(&update, &app->bundle);
     app->commands.total_bytes = 0u;
-    if (status == KWS_OK) { /* in the same slot, right behind it */
+    if (status == KWS_OK && update.by_programmer) { /* in the same slot, right behind it */
         const uint32_t room = kws_update_room_bytes(flash.size_bytes, flash.page_bytes);
-        const uint32_t behind = update.running * (room + KWS_UPDATE_TRAILER_BYTES) + app->bundle.total_bytes;
-        if (kws_bundle_open(&app->commands, flash.data + behind, room - app->bundle.total_bytes) != KWS_OK) {
+        const uint32_t behind = app->bundle.total_bytes;
+        if (kws_bundle_open(&app->commands, flash.data + behind, room - behind) != KWS_OK) {
             app->commands.total_bytes = 0u;
         }
     }
@@ -42,6 +43,10 @@ static kws_update_error_t begin(app_t *app, const uint8_t *payload)
     if (app->commands.total_bytes > 0u) {
         return KWS_UPDATE_TWO; /* one of them would be lost */
     }
+    const kws_update_error_t error = trust_begin(&update);
+    if (error != KWS_UPDATE_OK) {
+        return error;
+    }
     listen_stop(app);
     app_close(app);
     return kws_update_begin(&update, message.total_bytes, message.bundle_crc32);
@@ -53,6 +58,12 @@ static kws_update_error_t take_chunk(const uint8_t *payload, uint32_t payload_by
     memcpy(&message, payload, sizeof message);
     return kws_update_chunk(&update, message.offset, payload + sizeof message,
                             payload_bytes - (uint32_t)sizeof message, message.crc32);
+}
+
+static kws_update_error_t finish(const uint8_t *payload, uint32_t payload_bytes)
+{
+    const kws_update_error_t error = trust_finish(&update, payload, payload_bytes);
+    return error == KWS_UPDATE_OK ? kws_update_finish(&update, board_arena().size_bytes) : error;
 }
 
 static void start(app_t *app)
@@ -69,7 +80,7 @@ void update_serve(app_t *app, uint8_t type, const uint8_t *payload, uint32_t pay
     switch (type) {
     case KWS_MESSAGE_UPDATE_BEGIN: error = begin(app, payload); break;
     case KWS_MESSAGE_UPDATE_CHUNK: error = take_chunk(payload, payload_bytes); break;
-    case KWS_MESSAGE_UPDATE_FINISH: error = kws_update_finish(&update, board_arena().size_bytes); break;
+    case KWS_MESSAGE_UPDATE_FINISH: error = finish(payload, payload_bytes); break;
     case KWS_MESSAGE_UPDATE_START: start(app); break;
     default: error = kws_update_confirm(&update); break;
     }
