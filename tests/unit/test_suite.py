@@ -1,83 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Regression suites: what a suite may say, what its gates measure, what is on disk, and what was accepted."""
+"""What a suite and a pool of boards may say, and which recordings with which tags they name."""
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from random_bundles import speech_like
-from typer.testing import CliRunner
+from suite_fixtures import SUITE, suite_of, write_recordings
 
-from kws.audio import write_wav
 from kws.bundle import Bundle
-from kws.cli import VERBS, build_app
-from kws.errors import ConfigError, EvaluationError, KwsWarning
+from kws.errors import ConfigError, KwsWarning
 from kws.evaluation.listening import listening_of
-from kws.evaluation.recordings import Recording
-from kws.harness.result import ReplayResult
-from kws.report.junit import junit_xml
-from kws.report.markdown import verdict_markdown
-from kws.suite import gates as gates_module
-from kws.suite.gates import Gates, figures_of, in_slice
-from kws.suite.judge import judge, judge_suite
 from kws.suite.keys import Key, check, json_schema
 from kws.suite.pool import KEYS as POOL_KEYS
 from kws.suite.pool import read_pool
-from kws.suite.rehear import with_scores
 from kws.suite.run import RunOptions, run_suite
 from kws.suite.sources import recordings_of
-from kws.suite.suite import KEYS, Suite, read_suite, suite_schema
+from kws.suite.suite import KEYS, read_suite, suite_schema
 
 ROOT = Path(__file__).parents[2]
-SUITE = """
-bundle = "random.kws"
-
-[[recordings]]
-paths = ["clips"]
-tags_from_name = "{word}/{speaker}_{take}.wav"
-
-[[recordings]]
-paths = ["long.wav"]
-truth = "truth.csv"
-tags = { noise = "kitchen", distance_m = 2 }
-"""
 
 
 @pytest.fixture
 def folder(tmp_path: Path, streaming_bundle: Bundle) -> Path:
-    streaming_bundle.save(tmp_path / "random.kws")
-    for word in ("left", "right", "cat"):
-        (tmp_path / "clips" / word).mkdir(parents=True)
-        for speaker in ("ann", "bob"):
-            write_wav(tmp_path / "clips" / word / f"{speaker}_0.wav", speech_like(1.0, seed=len(word + speaker)))
-    write_wav(tmp_path / "long.wav", speech_like(4.0, seed=9))
-    (tmp_path / "truth.csv").write_text("file,label,start_s,end_s\nlong.wav,left,0.5,1\nlong.wav,right,2,2.5\n")
-    return tmp_path
-
-
-def suite_of(folder: Path, more: str = "", text: str = SUITE) -> Suite:
-    (folder / "suite.toml").write_text(text + more, encoding="utf-8")
-    return read_suite(folder / "suite.toml")
-
-
-def run(folder: Path, more: str = "") -> tuple[Suite, ReplayResult]:
-    suite = suite_of(folder, more)
-    return suite, run_suite(suite, RunOptions(log=folder / "log.jsonl"))
-
-
-def kws(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(build_app({"suite": VERBS["suite"]}), ["suite", *arguments])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.output
+    return write_recordings(tmp_path, streaming_bundle)
 
 
 # -- what a suite may say -----------------------------------------------------------------------------------------
@@ -207,280 +155,6 @@ def test_a_known_failure_that_is_no_recording_is_told(folder: Path, streaming_bu
     suite = suite_of(folder, '[[known_failures]]\nrecording = "clips/lost/*"\nreason = "x"\n')
     with pytest.warns(KwsWarning, match="no recording is the known failure 'clips/lost/\\*'"):
         recordings_of(suite, listening_of(streaming_bundle))
-
-
-# -- gates --------------------------------------------------------------------------------------------------------
-
-
-def test_a_gate_that_nothing_measured_fails_by_name(folder: Path) -> None:
-    _, result = run(folder)
-    limits: dict[str, Any] = {key.name: 1 for key in gates_module.KEYS if key.kind in ("number", "whole")}
-    limits |= {"words": {"elephant": {"min_accuracy": 0, "max_p95_latency_ms": 9}}}
-    limits |= {"stages": {"model": {"max_cycles_per_second": 1}}}
-    limits |= {"slices": [{"where": {"noise": "street"}, "max_false_reject_rate": 1}]}
-    gates = Gates(limits=limits).judge(replace(result, outcomes=()))
-    unmeasured = {gate.name for gate in gates if "nothing replayed could measure it" in str(gate.problem)}
-    assert unmeasured == {
-        "min_accuracy", "max_false_reject_rate", "max_false_accepts_per_hour", "max_median_latency_ms",
-        "max_p95_latency_ms", "max_cycles_per_second", "max_ram_bytes",
-        "words.elephant.min_accuracy", "words.elephant.max_p95_latency_ms",
-        "stages.model.max_cycles_per_second", "slices.noise=street.max_false_reject_rate",
-        "median.max_latency_growth_ms", "p95.max_latency_growth_ms", "stages.every_stage.max_cycles_growth",
-    }  # fmt: skip
-    assert {gate.name for gate in gates} - unmeasured == {"max_dropped_samples"}
-
-
-def test_figures_of_a_word_and_of_a_slice_count_what_is_theirs(folder: Path) -> None:
-    _, result = run(folder)
-    everything, left = figures_of(result.outcomes), figures_of(result.outcomes, word="left")
-    clips = [outcome for outcome in result.outcomes if outcome.recording.expected == "left"]
-    assert left["min_accuracy"] == sum(bool(clip.correct) for clip in clips) / 2
-    matchings = [outcome.matching for outcome in result.outcomes if outcome.matching is not None]
-    missed = sum(window.label == "left" for matching in matchings for window in matching.misses)
-    assert left["max_false_reject_rate"] == missed / 3  # two clips, one window
-    assert everything["max_false_reject_rate"] == result.false_rejects.value  # type: ignore[union-attr]
-    assert everything["max_false_accepts_per_hour"] == result.false_accepts.per_hour  # type: ignore[union-attr]
-    ann = in_slice(result.outcomes, {"speaker": "ann"})
-    assert [outcome.recording.tags["speaker"] for outcome in ann] == ["ann"] * 3
-    assert in_slice(result.outcomes, {"distance_m": 2, "noise": "kitchen"}) == [result.outcomes[-1]]
-
-
-def test_growth_is_held_against_the_baseline(folder: Path) -> None:
-    _, result = run(folder)
-    now = result.to_json()
-    assert now["summary"]["latency_ms"] is not None, "something must be heard"
-    before = json.loads(json.dumps(now))
-    before["summary"]["latency_ms"]["p95"] -= 30.0
-    gates = Gates(limits={"max_latency_growth_ms": 20}).judge(result, baseline=before)
-    problems = {gate.name: gate.problem for gate in gates}
-    assert problems["median.max_latency_growth_ms"] is None
-    assert "expected at most 20 and got 30" in str(problems["p95.max_latency_growth_ms"])
-
-
-# -- the verdict --------------------------------------------------------------------------------------------------
-
-
-def wrong_of(result: ReplayResult) -> list[str]:
-    return [outcome.recording.name for outcome in result.outcomes if outcome.is_wrong]
-
-
-def test_every_mistake_fails_where_none_is_allowed_but_for_the_known_ones(folder: Path) -> None:
-    suite, result = run(folder, "[gates]\nno_mistakes = true\n")
-    wrong = wrong_of(result)
-    assert len(wrong) > 1, "there must be mistakes in it"
-    verdict = judge_suite(suite, result)
-    assert sorted(verdict.failures) == sorted(wrong)
-    assert [gate.name for gate in verdict.failed_gates] == ["no_mistakes"]
-    (folder / "suite.toml").write_text(
-        SUITE + '[gates]\nno_mistakes = true\n[[known_failures]]\nrecording = "*"\nreason = "a random network"\n'
-    )
-    verdict = judge_suite(read_suite(folder / "suite.toml"), result)
-    assert verdict.passed
-    assert set(verdict.known) == set(wrong)
-    assert not set(verdict.mended) & set(wrong)
-    assert len(verdict.mended) == len(result.outcomes) - len(wrong)
-
-
-@pytest.mark.parametrize("gate", ["max_dropped_samples = 0", "min_accuracy = 0", "equal_to_host = true"])
-def test_no_mistake_is_allowed_where_nothing_else_judges_what_is_heard(folder: Path, gate: str) -> None:
-    suite, result = run(folder, f"[gates]\n{gate}\n")
-    assert wrong_of(result), "there must be mistakes in it"
-    names = {failed.name for failed in judge_suite(suite, result).failed_gates}
-    assert names == ({"no_mistakes"} if gate.startswith("max_dropped") else set())
-    suite.baseline.write_text(json.dumps(result.to_json()))
-    assert judge_suite(suite, result).passed
-
-
-def test_a_known_failure_does_not_break_the_baseline(folder: Path) -> None:
-    _, result = run(folder)
-    baseline = json.loads(json.dumps(result.to_json()))
-    wrong = next(e for e in baseline["recordings"] if e["expected"] is not None and e["predicted"] != e["expected"])
-    wrong["predicted"] = wrong["expected"]
-    verdict = judge(result, Gates(limits={}), baseline=baseline)
-    assert list(verdict.failures) == [wrong["name"]]
-    assert [gate.name for gate in verdict.failed_gates] == ["baseline"]
-    excused = judge(result, Gates(limits={}), baseline=baseline, reason_for=lambda name: "why")
-    assert excused.passed
-    assert not excused.failures
-
-
-def test_a_baseline_that_the_suite_names_must_be_there(folder: Path) -> None:
-    lenient = "[gates]\nno_mistakes = false\n"
-    suite, result = run(folder, lenient)
-    assert judge_suite(suite, result).passed
-    (folder / "suite.toml").write_text('baseline = "accepted.json"\n' + SUITE + lenient)
-    (failed,) = judge_suite(read_suite(folder / "suite.toml"), result).failed_gates
-    assert failed.name == "baseline"
-    assert "kws suite accept" in str(failed.problem)
-
-
-def test_junit_tells_known_failures_with_their_reason_tags_and_scores(folder: Path) -> None:
-    suite, result = run(folder, '[[known_failures]]\nrecording = "*"\nreason = "a random network"\n')
-    root = ElementTree.fromstring(junit_xml(judge_suite(suite, result)))
-    skipped = {
-        case.get("name"): case.find("skipped") for case in root.findall("testcase") if case.find("skipped") is not None
-    }
-    assert set(skipped) == set(wrong_of(result))
-    assert all(
-        element is not None and "a random network" in str(element.get("message")) for element in skipped.values()
-    )
-    assert root.get("failures") == "0"
-    case = next(case for case in root.findall("testcase") if case.get("name") == "clips/left/ann_0.wav")
-    assert ("speaker", "ann") in [(p.get("name"), p.get("value")) for p in case.findall("properties/property")]
-    assert "highest scores: silence " in case.findtext("system-out", "")
-
-
-def test_the_summary_is_markdown_that_names_cannot_break(folder: Path) -> None:
-    suite, result = run(folder, "[gates]\nno_mistakes = true\n")
-    outcome = next(outcome for outcome in result.outcomes if outcome.is_wrong)
-    hostile = replace(outcome, recording=replace(outcome.recording, name="a|b <img> `c`*_[x](y)"))
-    text = verdict_markdown(judge_suite(suite, replace(result, outcomes=(hostile,))), "night")
-    assert text.startswith("## ❌ night\n")
-    assert "| no\\_mistakes | expected every recording heard right and got 1 that are not |" in text
-    row = next(line for line in text.splitlines() if line.startswith("| a\\|b"))
-    assert "a\\|b &lt;img> \\`c\\`\\*\\_\\[x\\](y)" in row
-    assert row.replace("\\|", "").count("|") == 3
-    many = replace(result, outcomes=(outcome,) * 50)
-    assert "... and 30 more" in verdict_markdown(judge_suite(suite, many), "night")
-
-
-# -- on disk ------------------------------------------------------------------------------------------------------
-
-
-def test_a_run_that_is_resumed_hears_only_what_is_left_and_gives_the_same_bytes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    suite, whole = run(folder)
-    log = folder / "log.jsonl"
-    lines = log.read_bytes().splitlines(keepends=True)
-    log.write_bytes(b"".join(lines[:4]) + lines[4][:40])  # three recordings, and a line cut off
-    heard: list[str] = []
-    load = Recording.load
-
-    def listen(self: Recording, sample_rate_hz: int) -> Any:
-        heard.append(self.name)
-        return load(self, sample_rate_hz)
-
-    monkeypatch.setattr(Recording, "load", listen)
-    again = run_suite(suite, RunOptions(log=log, resume=True))
-    assert heard == [outcome.recording.name for outcome in whole.outcomes[3:]]
-    one, other = again.to_json(), whole.to_json()
-    assert one.pop("costs") != other.pop("costs")
-    assert json.dumps(one) == json.dumps(other)
-    assert log.read_bytes().splitlines()[:4] == [line.rstrip(b"\n") for line in lines[:4]]
-
-
-@pytest.mark.parametrize("change", ["file", "truth", "tags"])
-def test_a_recording_that_changed_meanwhile_is_heard_again(folder: Path, change: str) -> None:
-    run(folder)
-    changes: dict[str, Callable[[], object]] = {
-        "file": lambda: write_wav(folder / "long.wav", speech_like(5.0, seed=10)),
-        "truth": lambda: (folder / "truth.csv").write_text("file,label,start_s,end_s\nlong.wav,left,1,2\n"),
-        "tags": lambda: None,
-    }
-    changes[change]()
-    suite = suite_of(folder, text=SUITE.replace("kitchen", "street") if change == "tags" else SUITE)
-    again = run_suite(suite, RunOptions(log=folder / "log.jsonl", resume=True)).to_json()
-    fresh = run_suite(suite, RunOptions(log=folder / "other.jsonl")).to_json()
-    assert again["recordings"] == fresh["recordings"]
-
-
-def test_the_log_of_another_run_is_refused(folder: Path, window_bundle: Bundle) -> None:
-    suite, _ = run(folder)
-    window_bundle.save(folder / "random.kws")
-    with pytest.raises(ConfigError, match=r"log of another run \(bundle_crc32 was .* run without --resume"):
-        run_suite(suite, RunOptions(log=folder / "log.jsonl", resume=True))
-    (folder / "log.jsonl").write_text("something else\n")
-    with pytest.raises(ConfigError, match="is no log of kws suite run"):
-        run_suite(suite, RunOptions(log=folder / "log.jsonl", resume=True))
-
-
-def test_scores_for_the_page_are_heard_again_and_drawn_only_where_they_are_the_same(folder: Path) -> None:
-    suite, result = run(folder)
-    assert all(len(outcome.heard.scores.smoothed) == 0 for outcome in result.outcomes)
-    assert all(len(outcome.heard.scores.smoothed) > 0 for outcome in with_scores(suite, result).outcomes)
-    first = result.outcomes[0]
-    assert first.stored is not None
-    odd = replace(first, stored={**first.stored, "peaks": {"left": 255}})
-    with pytest.warns(KwsWarning, match="1 recording .* sounded otherwise to host"):
-        seen = with_scores(suite, replace(result, outcomes=(odd, *result.outcomes[1:]))).outcomes
-    assert len(seen[0].heard.scores.smoothed) == 0
-    assert len(seen[1].heard.scores.smoothed) > 0
-
-
-# -- the command line ---------------------------------------------------------------------------------------------
-
-
-def test_from_the_first_file_to_a_regression_that_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    code, said = kws("init", "random.kws", "clips", "long.wav", "--out", "s.toml")
-    (folder / "long.csv").write_text((folder / "truth.csv").read_text())
-    assert (code, "6 clips of 3 labels" in said) == (0, True)
-    (folder / "s.toml").unlink()
-    code, said = kws("init", "random.kws", "clips", "long.wav", "--out", "s.toml")
-    assert "1 long recording with 2 words in the truth" in said.replace("\n", " ")
-    jsonschema.validate(
-        tomllib.loads((folder / "s.toml").read_text()), json.loads((folder / "suite.schema.json").read_text())
-    )
-    with pytest.raises(ConfigError, match="is there already"):
-        kws("init", "random.kws", "clips", "--out", "s.toml")
-    code, said = kws("run", "s.toml")
-    assert (code, "failed no_mistakes" in said) == (1, True)
-    with pytest.raises(ConfigError, match="--why"):
-        kws("accept", "s.toml", "--why", " ")
-    assert kws("accept", "s.toml", "--why", "the first one", "--by", "ann")[0] == 0
-    accepted = json.loads((folder / "baseline.json").read_text())["accepted"]
-    assert (accepted["by"], accepted["why"]) == ("ann", "the first one")
-    code, said = kws("run", "s.toml")
-    assert (code, "identical to the baseline: every event and every score" in said) == (0, True)
-    assert kws("compare", "s.toml")[0] == 0
-
-    wrong = json.loads((folder / "out/s/result.json").read_text())
-    right = next(e for e in wrong["recordings"] if e["expected"] is not None and e["predicted"] != e["expected"])
-    baseline = json.loads((folder / "baseline.json").read_text())
-    next(e for e in baseline["recordings"] if e["name"] == right["name"])["predicted"] = right["expected"]
-    (folder / "baseline.json").write_text(json.dumps(baseline))
-    code, said = kws("compare", "s.toml")
-    assert (code, "accepted by ann" in said, right["name"] in said) == (1, True, True)
-    code, said = kws("run", "s.toml", "--report")
-    assert (code, "failed baseline" in said) == (1, True)
-    assert right["name"] in (folder / "out/s/report.html").read_text()
-    assert right["name"].replace("_", "\\_") in (folder / "out/s/summary.md").read_text()
-
-
-def test_what_is_no_complete_result_of_this_bundle_is_not_accepted(
-    folder: Path, window_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
-    suite_of(folder)
-    with pytest.raises(EvaluationError, match="there is no result"):
-        kws("accept", "suite.toml", "--why", "x")
-    kws("run", "suite.toml")
-    window_bundle.save(folder / "random.kws")
-    with pytest.raises(EvaluationError, match="run the suite again"):
-        kws("accept", "suite.toml", "--why", "x")
-    part = json.loads((folder / "out/suite/result.json").read_text()) | {"complete": False}
-    (folder / "out/suite/result.json").write_text(json.dumps(part))
-    with pytest.raises(EvaluationError, match="finish the run first"):
-        kws("accept", "suite.toml", "--why", "x")
-
-
-def test_a_step_summary_is_added_where_github_wants_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    suite_of(folder, "[gates]\nno_mistakes = false\n")
-    (folder / "step.md").write_text("before\n")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "step.md"))
-    assert kws("run", "suite.toml")[0] == 0
-    assert (folder / "step.md").read_text() == "before\n" + (folder / "out/suite/summary.md").read_text()
-
-
-def test_outputs_that_cannot_be_written_are_refused_before_the_first_sample(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    suite_of(folder)
-    monkeypatch.setattr(Recording, "load", lambda self, rate: pytest.fail("a sample was read"))
-    with pytest.raises(ConfigError, match="cannot be written"):
-        kws("run", str(folder / "suite.toml"), "--out", str(folder / "truth.csv"))
 
 
 # -- pools --------------------------------------------------------------------------------------------------------
