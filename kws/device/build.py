@@ -140,15 +140,14 @@ def build_firmware(
     build.mkdir(parents=True, exist_ok=True)
     with FileLock(build / ".lock"):  # two tests at once must not build over each other
         configured = (build / "build.ninja").exists()
-        make = [cmake, "--build", str(build), "--target", target]
-        # The dry run goes through CMake too: another Ninja than the folder's would make it forget what is built.
-        if not configured or "no work to do" not in _run([*make, "--", "-n"]):
-            log.info("building the firmware of %s in %s", board, build)
+        if configured and _is_built(build, target):
+            return build
+        log.info("building the firmware of %s in %s", board, build)
         if not configured:
             _run([cmake, "-S", str(FIRMWARE), "-B", str(build), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
                   f"-DKWS_BOARD={source.name}", f"-DKWS_BOARD_DIR={source}",
                   f"-DKWS_UPDATE_PUBLIC_KEY={update_key.resolve() if update_key else ''}"])  # fmt: skip
-        _run(make)
+        _run([cmake, "--build", str(build), "--target", target])
     return build
 
 
@@ -166,6 +165,15 @@ def _build_name(source: Path, update_key: Path | None) -> str:
     parts = [] if source.parent == FIRMWARE / "boards" else [str(source)]
     parts += [str(update_key.resolve())] if update_key else []
     return "-".join([source.name, *(hashlib.sha256(part.encode()).hexdigest()[:8] for part in parts)])
+
+
+def _is_built(build: Path, target: str) -> bool:
+    """Ask the folder's own Ninja: another one would make it forget what is built, and CMake takes long to start."""
+    cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
+    own = re.search(r"^CMAKE_MAKE_PROGRAM:\w+=(.+)$", cache, re.MULTILINE)
+    if own is None or not Path(own[1]).exists():
+        return False
+    return "no work to do" in _run([own[1], "-C", str(build), "-n", target])
 
 
 def _run(command: list[str]) -> str:
