@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
-.PHONY: quick check-install check-pages check-dashboard check-faults soak
+.PHONY: quick check-install check-pages check-dashboard check-faults check-compilers soak
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ check-dashboard: core ## Use the live page in a headless Chromium, fed by a reco
 
 check-faults: core ## A thousand faults of each kind on the line to a board: nothing wrong, nothing hangs
 	@$(BIN)/python benchmarks/check_faults.py
+
+check-compilers: core ## The core with every pairing of compiler, processor and options: the same bits, no warning
+	@$(BIN)/python benchmarks/check_compilers.py
 
 soak: core ## An hour of audio through the native board in one stream: memory, drift, loss
 	@$(BIN)/python benchmarks/check_soak.py

@@ -4,75 +4,37 @@
 from __future__ import annotations
 
 import subprocess
-import zlib
 from functools import cache
 from pathlib import Path
 
 import compilers
-import numpy as np
 import pytest
 import soundfile
-from random_bundles import random_bundle, speech_like
+from compiled_core import core_objects, expected, printed, write_inputs
 
 from kws import places
 from kws.bundle import Bundle
 from kws.device.build import find_tool
-from kws.features import FeaturesConfig, MicroFeaturesConfig
-from kws.gate import GateConfig
 from kws.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBED = ROOT / "examples" / "embed"
-BUNDLES = {
-    "shipped": lambda: Bundle.load(places.models() / "speech_commands_12.kws"),
-    "window": lambda: random_bundle(seed=2, streaming=False),
-    "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=0), causal=True),
-    "log-mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
-    "micro": lambda: random_bundle(seed=5, features=MicroFeaturesConfig()),
-}
-"""All weight layouts, both front ends, both spectra, both FFT lengths."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compilers")
-    (folder / "samples.raw").write_bytes(speech_like(1.6, seed=5, silence=(0.6, 1.1)).astype("<i2").tobytes())
-    for name, make in BUNDLES.items():
-        make().save(folder / f"{name}.kws")
+    write_inputs(folder)
     return folder
-
-
-@cache
-def core_objects(family: str, processor: str, options: str, folder: Path) -> list[Path]:
-    """Return the core, compiled once for all tests of this file."""
-    command = [*compilers.compiler(family, processor), *options.split()]
-    return compilers.compile_files(command, compilers.core_sources(), folder / f"{family} {processor} {options}")
-
-
-@cache
-def expected(name: str, folder: Path) -> str:
-    """Return what tests/c/scores.c has to print, from the library that Python calls."""
-    pipeline = Pipeline(Bundle.load(folder / f"{name}.kws"))
-    events = pipeline.feed(np.fromfile(folder / "samples.raw", "<i2"))
-    crcs = [zlib.crc32(a.tobytes()) for a in (pipeline.frames, pipeline.scores.posteriors, pipeline.scores.smoothed)]
-    lines = [f"event {event.sample_index} {event.label_index} {event.score}" for event in events]
-    return "\n".join([*lines, "features {:08x} posteriors {:08x} smoothed {:08x}\n".format(*crcs)])
 
 
 @pytest.mark.parametrize(("family", "processor", "options"), compilers.BUILDS)
 def test_core_compiles_and_gives_the_same_bits(family: str, processor: str, options: str, folder: Path) -> None:
-    objects = core_objects(family, processor, options, folder)
-    command = [*compilers.compiler(family, processor), *options.split()]
-    place = objects[0].parent
-    scores = compilers.compile_files(command, [ROOT / "tests" / "c" / "scores.c"], place / "scores")
-    program = compilers.link(processor, [*objects, *scores], place / "scores.elf")
-    for name in BUNDLES:
-        arguments = [str(folder / f"{name}.kws"), str(folder / "samples.raw")]
-        assert compilers.run(processor, program, arguments) == expected(name, folder), name
+    assert printed(family, processor, options, folder) == expected(folder)
 
 
 def test_the_comparison_hears_something(folder: Path) -> None:
-    assert any("event" in expected(name, folder) for name in BUNDLES)
+    assert any("event" in said for said in expected(folder).values())
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +62,13 @@ def test_embedding_example_hears_what_python_hears(language: str, embed: Path) -
     assert compilers.run("host", embed / f"embed_{language}", [], samples.tobytes()) == heard_by_python()
 
 
+@cache
+def bundle_objects(processor: str, embed: Path) -> list[Path]:
+    """Return the bundle as the example holds it, compiled once for each processor."""
+    command = [*compilers.compiler("gcc", processor), "-Os"]
+    return compilers.compile_files(command, [embed / "bundle.c"], embed / f"bundle for {processor}")
+
+
 @pytest.mark.parametrize("cpp", [False, True], ids=["C", "C++"])
 @pytest.mark.parametrize("family", ["gcc", "clang"])
 @pytest.mark.parametrize("processor", ["host", "m0", "m4", "m33"])
@@ -111,8 +80,7 @@ def test_embedding_example_compiles_without_a_warning_and_links(
     place = folder / f"embed {processor} {family} {'cpp' if cpp else 'c'}"
     command = [*compilers.compiler(family, processor, cpp=cpp), "-Os"]
     main = compilers.compile_files(command, [EMBED / ("main.cpp" if cpp else "main.c")], place)
-    bundle = compilers.compile_files([*compilers.compiler("gcc", processor), "-Os"], [embed / "bundle.c"], place / "b")
-    program = compilers.link(processor, [*core, *main, *bundle], place / "embed.elf")
+    program = compilers.link(processor, [*core, *main, *bundle_objects(processor, embed)], place / "embed.elf")
     if processor == "host":
         samples, _ = soundfile.read(ROOT / "examples" / "stream.flac", dtype="int16")
         assert compilers.run(processor, program, [], samples.tobytes()) == heard_by_python()
