@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 
+from kws.device.build import CROSS_COMPILER, find_tool
 from kws.device.cycles import CycleReport, Watch, plugin_arguments, read_report
 from kws.features import Features
 
@@ -37,23 +39,29 @@ input_num_samples: .word {num_samples}
 """
 
 
+@cache
+def _compiled(plain: bool) -> tuple[TemporaryDirectory[str], list[str]]:
+    """Return the objects of program and core, compiled once, and the folder they live in until the process ends."""
+    sources = [
+        ROOT / "tests" / "c" / "features_on_m4.c",
+        *(CORE / f"kws_{name}.c" for name in ("arena", "bundle", "features", "features_read", "micro")),
+        *sorted(CORE.glob("dsp/*.c")),
+    ]
+    folder = TemporaryDirectory(prefix="kws-features-")
+    choice = ["-DKWS_PLAIN"] if plain else []
+    subprocess.run([find_tool(CROSS_COMPILER), *CPU, *FLAGS, *choice, "-c", *map(str, sources)],
+                   check=True, cwd=folder.name)  # fmt: skip
+    return folder, sorted(map(str, Path(folder.name).glob("*.o")))
+
+
 def build(features: Features, samples: npt.NDArray[np.int16], folder: Path, *, plain: bool = False) -> Path:
     """Link program, section and samples into an image; ``plain`` leaves the Armv7E-M kernels out."""
-    if shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None:
-        message = "this needs arm-none-eabi-gcc and qemu-system-arm: run `make tools`"
-        raise AssertionError(message)
+    _, objects = _compiled(plain)
     (folder / "section.bin").write_bytes(features.section)
     (folder / "samples.bin").write_bytes(samples.astype("<i2").tobytes())
     text = INPUT.format(section_bytes=len(features.section), num_samples=len(samples))
     (folder / "input.S").write_text(text, encoding="ascii")
-    sources = [
-        ROOT / "tests" / "c" / "features_on_m4.c",
-        *(CORE / f"kws_{name}.c" for name in ("arena", "features", "features_read", "micro")),
-        *sorted(CORE.glob("dsp/*.c")),
-    ]
-    sources += [CORE / "kws_bundle.c"]
-    choice = ["-DKWS_PLAIN"] if plain else []
-    command = ["arm-none-eabi-gcc", *CPU, *FLAGS, *choice, *LINK, *map(str, sources), "input.S", "-o", "program.elf"]
+    command = [find_tool(CROSS_COMPILER), *CPU, *LINK, *objects, "input.S", "-o", "program.elf"]
     subprocess.run(command, check=True, cwd=folder)
     return folder / "program.elf"
 
@@ -64,7 +72,7 @@ def run(
     """Return the features [num_frames, num_features] of one recording and the cycles spent."""
     elf = build(features, samples, folder, plain=plain)
     arguments = plugin_arguments(elf, folder, Watch(functions=watch))
-    command = ["qemu-system-arm", *MACHINE, "-semihosting", "-kernel", "program.elf", *arguments]
+    command = [find_tool("qemu-system-arm"), *MACHINE, "-semihosting", "-kernel", "program.elf", *arguments]
     subprocess.run(command, check=True, cwd=folder, timeout=60)
     output = np.fromfile(folder / "features.bin", dtype=np.int8).reshape(-1, features.num_features)
     return output, read_report(elf, folder)
