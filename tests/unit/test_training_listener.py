@@ -8,7 +8,7 @@ from kws.training.clips.recipe.config import ListenerConfig
 from kws.training.clips.recipe.features import Variants
 from kws.training.clips.recipe.listener import cross_fit, without_keywords
 
-QUICK = ListenerConfig(folds=2, heads=1, hidden=64, epochs=40, learning_rate=1e-2)
+QUICK = ListenerConfig(folds=2, heads=1, hidden=64, epochs=12, learning_rate=2e-2)
 
 
 def test_a_wrong_label_does_not_confirm_itself() -> None:
