@@ -6,7 +6,9 @@ from __future__ import annotations
 import struct
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -69,10 +71,19 @@ def _build(cases: Sequence[Case], folder: Path) -> None:
         f".balign 4\nnum_models: .word {len(cases)}\n",
         encoding="ascii",
     )
+    _, objects = _compiled()
+    command = [find_tool(CROSS_COMPILER), *COMPILE, *LINK, *objects, "models.S", "-o", "models.elf"]
+    subprocess.run(command, check=True, cwd=folder)
+
+
+@cache
+def _compiled() -> tuple[TemporaryDirectory[str], list[str]]:
+    """Return the objects of program and core, compiled once, and the folder they live in until the process ends."""
     sources = [*sorted(CORE.glob("kws_model*.c")), CORE / "kws_arena.c", CORE / "kws_bundle.c"]
     sources += [EMULATED / "models_run.c", EMULATED / "semihosting.c", *sorted(CORE.glob("nn/*.c"))]
-    compiler = find_tool(CROSS_COMPILER)
-    subprocess.run([compiler, *COMPILE, *LINK, *sources, "models.S", "-o", "models.elf"], check=True, cwd=folder)
+    folder = TemporaryDirectory(prefix="kws-models-")
+    subprocess.run([find_tool(CROSS_COMPILER), *COMPILE, "-c", *sources], check=True, cwd=folder.name)
+    return folder, sorted(map(str, Path(folder.name).glob("*.o")))
 
 
 def _execute(cases: Sequence[Case], folder: Path, arguments: Sequence[str]) -> list[npt.NDArray[np.uint8]]:
