@@ -13,7 +13,8 @@ API    := kws kws.audio kws.samples kws.microphone kws.features kws.model kws.pi
           kws.export kws.machine kws.datasets.recorder
 EXTRAS := train,voices,sweep,sign,negatives,plots,reference,firmware,emulator,flash,dev,mic,dashboard,docs
 CORE_SOURCES := $(shell find firmware/core firmware/protocol kws/core -name '*.[ch]' -not -name '_*') firmware/core/sources.txt
-PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
+# One process more than there are cores: some of the tests wait for boards.
+PARALLEL := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 

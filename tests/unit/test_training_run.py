@@ -69,13 +69,7 @@ def test_a_run_leaves_plots_and_logs(finished: tuple[Path, RunResult]) -> None:
     assert {"float_accuracy", "tflite_int8_accuracy", "c_int8_accuracy"} <= evaluation.keys()
 
 
-def test_the_same_run_again_gives_the_same_bytes(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
-    folder, _ = finished
-    quiet_run(tmp_path)
-    assert (tmp_path / "tiny.kws").read_bytes() == (folder / "tiny.kws").read_bytes()
-
-
-def test_an_interrupted_run_resumes_and_ends_in_the_same_bytes(
+def test_the_same_run_again_interrupted_and_resumed_ends_in_the_same_bytes(
     finished: tuple[Path, RunResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = finished
