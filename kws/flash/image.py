@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
+from kws.core import lib
 from kws.device.slots import bundle_flash
 from kws.errors import BoardRefusedError, DeviceError
 
 _PT_LOAD = 1
 _BLANK_BYTES = 4096
 """A page of the chips whose pages are small."""
+_NO_COMMANDS = b"\xff" * int(lib.KWS_BUNDLE_ALIGNMENT)
+"""Behind a bundle alone: without it one of commands that was there before would be listened for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,8 @@ def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None =
         raise BoardRefusedError(
             f"{bundle}: {len(data)} bytes, but the board has {flash.room_bytes} bytes of flash for a model"
         )
+    if commands is None and len(data) < flash.room_bytes:
+        data += _NO_COMMANDS
     starts = [max(end - _BLANK_BYTES, flash.address + len(data)) for end in flash.slot_ends]
     blanks = [
         Image(name="no update", address=start, data=b"\xff" * (end - start))

@@ -53,7 +53,7 @@ static void install(kws_update_t *update, const file_t *file)
     CHECK_EQUAL(kws_update_finish(update, UINT32_MAX), KWS_UPDATE_OK);
     CHECK_EQUAL(kws_update_open(update, &bundle), KWS_OK);
     CHECK_EQUAL(bundle.crc32, file->crc32);
-    CHECK(update->on_trial);
+    CHECK(update->on_trial && !update->by_programmer);
     CHECK_EQUAL(kws_update_confirm(update), KWS_UPDATE_OK);
 }
 
@@ -173,7 +173,7 @@ static void cuts_leave_a_whole_bundle(void)
     memcpy(region, files[0].bytes, files[0].size_bytes); /* by a programmer */
     kws_update_init(&update, &here);
     CHECK_EQUAL(kws_update_open(&update, &bundle), KWS_OK);
-    CHECK(!update.on_trial);
+    CHECK(!update.on_trial && update.by_programmer);
     CHECK_EQUAL(kws_update_confirm(&update), KWS_UPDATE_OK);
     for (uint32_t i = 1u; i < NUM_BUNDLES; ++i) {
         before_crc32 = files[i - 1u].crc32;

@@ -76,7 +76,8 @@ def test_a_model_too_large_for_its_flash_is_refused(bundle_path: Path) -> None:
 def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -> None:
     elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
     *blanks, model = model_images(bundle_path, "nrf52840dk", elf)
-    assert (model.address, model.data) == (0x80000, bundle_path.read_bytes())
+    assert model.address == 0x80000
+    assert model.data == bundle_path.read_bytes() + b"\xff" * 16, "nor is what was behind it taken for commands"
     assert [blank.address + len(blank.data) for blank in blanks] == [0xC0000, 0x100000]
     assert all(blank.data == b"\xff" * 4096 for blank in blanks)
     assert len(model_images(bundle_path, "netduinoplus2", build_firmware("netduinoplus2") / "kws.elf")) == 1
@@ -293,10 +294,9 @@ def test_a_dry_run_says_what_goes_where(bundle_path: Path) -> None:
 
 def test_a_bundle_of_commands_lies_right_behind_that_of_the_wake_word(bundle_path: Path) -> None:
     elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
-    (*_, alone) = model_images(bundle_path, "nrf52840dk", elf)
     (*_, pair) = model_images(bundle_path, "nrf52840dk", elf, commands=bundle_path)
-    assert pair.data == alone.data * 2
-    assert len(alone.data) % 16 == 0
+    assert pair.data == bundle_path.read_bytes() * 2
+    assert len(pair.data) % 32 == 0
     text = run(bundle_path, "--commands", bundle_path, "--board", "nrf52840dk", "--model-only", "--dry-run")
     assert re.search(r"model streaming\.kws and streaming\.kws: [\d,]+ bytes to 0x00080000", text)
     with pytest.raises(ConfigError, match="in front"):

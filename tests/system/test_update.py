@@ -20,12 +20,14 @@ from random_bundles import random_bundle
 
 from kws.core import lib
 from kws.device.boards import open_link, open_port
+from kws.device.build import build_firmware
 from kws.device.chips import start_chip
 from kws.device.launch import start_native
 from kws.device.link import Link
 from kws.device.protocol import pack
 from kws.device.update import UpdateSteps, update_board
 from kws.errors import BoardRefusedError, DeviceError
+from kws.flash.image import model_images
 
 OLD, NEW, NEXT = (random_bundle(seed=seed) for seed in (1, 3, 4))
 PAGES = {"nrf52840dk": 4096, "stm32f407g_disc1": 131072}
@@ -130,6 +132,19 @@ def test_a_board_that_cannot_write_its_flash_says_so(old_path: Path) -> None:
         pytest.raises(BoardRefusedError, match="its firmware cannot write its flash"),
     ):
         update_board(link, NEW)
+
+
+def test_a_board_with_a_wake_word_and_commands_keeps_both_and_says_so(tmp_path: Path) -> None:
+    for name, bundle in (("wake", OLD), ("commands", NEXT)):
+        bundle.save(tmp_path / f"{name}.kws")
+    elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
+    (*_, pair) = model_images(tmp_path / "wake.kws", "nrf52840dk", elf, commands=tmp_path / "commands.kws")
+    (tmp_path / "pair.kws").write_bytes(pair.data)
+    with open_link("nrf52840dk", bundle=tmp_path / "pair.kws") as link:
+        assert running(link) == OLD.crc32
+        with pytest.raises(BoardRefusedError, match="an update would lose its bundle of commands; flash both again"):
+            update_board(link, NEW)
+        assert running(link) == OLD.crc32
 
 
 def operations(board: str) -> int:
