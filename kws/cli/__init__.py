@@ -22,6 +22,7 @@ from kws.errors import BoardLostError, KwsError, KwsWarning
 
 VERBS = {
     "bench": "kws.cli.bench",
+    "board": "kws.cli.board",
     "calibrate": "kws.cli.calibrate",
     "dashboard": "kws.cli.dashboard",
     "dataset": "kws.cli.dataset",

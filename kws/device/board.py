@@ -127,7 +127,7 @@ class Board:
             board=ffi.string(info.board).decode(errors="replace"),
             protocol_version=int(info.version),
             labels=tuple(self._label(index) for index in range(info.num_labels)),
-            started_by=_RESETS[info.reset] if info.reset < len(_RESETS) else "unknown",
+            started_by=RESETS[info.reset] if info.reset < len(RESETS) else "unknown",
             last_fault=describe_fault(info.fault) if info.fault.exception else "",
             **{name: int(getattr(info, name)) for name in _INFO_NUMBERS},
         )
@@ -356,7 +356,7 @@ class Board:
             on_progress(sender.drained_samples)
 
 
-_RESETS = ("unknown", "power", "pin", "software", "watchdog", "lockup")
+RESETS = ("unknown", "power", "pin", "software", "watchdog", "lockup")
 """By ``kws_reset_t``."""
 _INFO_NUMBERS = (
     "clock_hz",

@@ -145,7 +145,8 @@ def _why_not(url: str, error: Exception) -> str:
         return "the board behind it is gone; plug it in again"
     if number == errno.ENOTTY or "configure port" in str(error):
         return "it is no serial port"
-    return f"{error}; boards here: {_known()}"
+    what = "there is no such port" if number == errno.ENOENT else str(error)
+    return f"{what}; boards here: {_known()}"
 
 
 def _permission(url: str) -> str:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
-from kws.core import lib
 from kws.device.slots import bundle_flash
 from kws.errors import BoardRefusedError, DeviceError
 
 _PT_LOAD = 1
 _BLANK_BYTES = 4096
 """A page of the chips whose pages are small."""
-_NO_COMMANDS = b"\xff" * int(lib.KWS_BUNDLE_ALIGNMENT)
-"""Behind a bundle alone: without it one of commands that was there before would be listened for."""
+_NO_COMMANDS = b"\xff" * 16
+"""Behind a bundle alone, over the head of another: without it one of commands that was there before would be listened for."""
 
 
 @dataclass(frozen=True, kw_only=True)

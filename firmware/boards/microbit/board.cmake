@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Read by firmware/CMakeLists.txt: what this board is made of.
+set(KWS_BOARD_CHIP nRF51822)
 set(KWS_BOARD_TOOLCHAIN mcu/armv6m/toolchain.cmake)
 set(KWS_BOARD_SOURCES
     boards/microbit/board.c

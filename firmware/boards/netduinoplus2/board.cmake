@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Read by firmware/CMakeLists.txt: what this board is made of.
+set(KWS_BOARD_CHIP STM32F405)
 set(KWS_BOARD_TOOLCHAIN mcu/armv7em/toolchain.cmake)
 set(KWS_BOARD_SOURCES
     boards/netduinoplus2/board.c

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Read by firmware/CMakeLists.txt: what this board is made of.
+set(KWS_BOARD_CHIP nRF52840)
 set(KWS_BOARD_TOOLCHAIN mcu/armv7em/toolchain.cmake)
 include(${CMAKE_CURRENT_SOURCE_DIR}/mcu/nrf52/nrf52.cmake)
 list(APPEND KWS_BOARD_SOURCES boards/xiao_nrf52840_sense/board.c mcu/nrf52/serial_usb.c mcu/nrf52/usb_requests.c)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``kws board``: which boards there are, and what one says about itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from random_bundles import random_bundle
+
+from kws import places
+from kws.bundle import Bundle
+from kws.device.about import ask_about, shipped_name
+from kws.device.boards import open_link
+from kws.device.build import board_names
+from kws.device.update import UpdateSteps
+from kws.flash import found
+
+OLD, NEW = random_bundle(seed=1), random_bundle(seed=3)
+
+
+def board(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kws", "board", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_board_tells_its_bundle_memory_slots_and_start(tmp_path: Path) -> None:
+    OLD.save(tmp_path / "old.kws")
+    done = board("info", "native", "--bundle", tmp_path / "old.kws")
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split(None, 1) for line in done.stdout.splitlines() if not line.startswith(("started", "last")))
+    assert told["board"] == "native, 1000 MHz"
+    assert told["bundle"] == f"CRC {OLD.crc32:08x}, {len(OLD.labels)} labels"
+    assert told["RAM"] == f"arena {OLD.arena_bytes:,} of 4,194,304 bytes"
+    assert told["updates"] == "two slots, bundles of up to 1,048,512 bytes ('kws update')"
+    assert "started by unknown\nlast fault none\n" in done.stdout
+
+
+def test_a_bundle_on_trial_and_none_at_all_are_told(tmp_path: Path) -> None:
+    OLD.save(tmp_path / "old.kws")
+    with open_link("native", bundle=tmp_path / "old.kws") as link:
+        link.greet()
+        UpdateSteps(link).transfer(bytes(NEW.data), NEW.crc32, lambda done, total: None)
+        about = ask_about(link)
+        assert about.on_trial
+        assert dict(about.lines())["bundle"].startswith(f"CRC {NEW.crc32:08x}, {len(NEW.labels)} labels, on trial: ")
+    with open_link("native") as link:
+        assert dict(ask_about(link).lines())["bundle"].startswith("none that it can run: ")
+
+
+def test_where_there_is_no_board_one_sentence_says_what_there_is() -> None:
+    done = board("info", "/dev/ttyNowhere")
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("kws: cannot open '/dev/ttyNowhere': there is no such port; boards here: microbit, ")
+
+
+def test_shipped_bundles_are_known_by_name() -> None:
+    for path in places.models().glob("*.kws"):
+        assert shipped_name(Bundle.load(path).crc32) == path.stem
+    assert shipped_name(OLD.crc32) is None
+
+
+def test_the_list_names_every_board_and_what_is_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [known.name for known in found.known_boards()] == board_names()
+    assert all(known.chip and (known.runs_here or known.flashed_by) for known in found.known_boards())
+    ports = [("/dev/ttyUSB0", 0x1234, 0xABCD, "adapter"), ("/dev/ttyACM0", 0x2341, 0x005A, "Nano 33 BLE"),
+             ("/dev/ttyS0", None, None, "n/a"), ("/dev/ttyACM1", 0x2886, 0x8045, "kws")]  # fmt: skip
+    monkeypatch.setattr(
+        found.list_ports,
+        "comports",
+        lambda: [SimpleNamespace(device=d, vid=v, pid=p, description=t) for d, v, p, t in ports],
+    )
+    told = [(port.port, port.usb, port.description, port.board) for port in found.found_ports()]
+    assert told == [
+        ("/dev/ttyACM0", "2341:005A", "Nano 33 BLE", "nano33ble_sense"),
+        ("/dev/ttyACM1", "2886:8045", "kws", "xiao_nrf52840_sense"),
+        ("/dev/ttyS0", "", "", ""),
+        ("/dev/ttyUSB0", "1234:ABCD", "adapter", ""),
+    ]
