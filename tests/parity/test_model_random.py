@@ -25,8 +25,8 @@ from kws.importer.tflite import import_tflite
 from kws.model import Model
 from kws.pipeline import Pipeline
 
-SEEDS = range(60)
-GRAPH_SEEDS = range(60)
+SEEDS = range(40)
+GRAPH_SEEDS = range(40)
 """Networks of random shapes; ``benchmarks/eval_random_networks.py`` runs thousands."""
 
 
