@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 
 import features_signals as signals
-import librosa
 import numpy as np
 import pytest
 import scipy.fft
@@ -100,6 +99,8 @@ def test_any_settings_agree_with_the_reference(data: st.DataObject) -> None:
 
 def test_filter_bank_is_librosas_htk_bank_drawn_in_mel() -> None:
     """librosa draws triangles linear in Hz: on warped frequencies both are the same, peaks and edges at least here."""
+    import librosa  # takes seconds, which only the process that runs this test should pay
+
     bank = mel_filter_bank(MFCC)
     edges_hz = librosa.mel_frequencies(n_mels=42, fmin=20.0, fmax=4000.0, htk=True)
     frequencies_hz = librosa.fft_frequencies(sr=16000, n_fft=512)
@@ -115,6 +116,8 @@ def test_filter_bank_is_librosas_htk_bank_drawn_in_mel() -> None:
 
 
 def test_reference_spectrum_is_librosas_stft() -> None:
+    import librosa
+
     samples = signals.voice(8000, peak=20000)
     sound = samples.astype(np.float64) / 32768.0
     window = np.pad(np.hanning(481)[:480], (0, 32))
