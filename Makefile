@@ -19,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: help setup tools core demo test lint format firmware flash bench eval docs clean
-.PHONY: quick check-install check-pages check-dashboard check-faults check-compilers soak
+.PHONY: quick check-install check-pages check-dashboard check-faults check-compilers fuzz soak
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ check-faults: core ## A thousand faults of each kind on the line to a board: not
 
 check-compilers: core ## The core with every pairing of compiler, processor and options: the same bits, no warning
 	@$(BIN)/python benchmarks/check_compilers.py
+
+fuzz: core ## Ten million bytes to protocol and USB, a million altered bundles, under sanitizers (minutes on all cores)
+	@$(BIN)/python tests/fuzz_firmware.py --out benchmarks/fuzz_firmware.json
 
 soak: core ## An hour of audio through the native board in one stream: memory, drift, loss
 	@$(BIN)/python benchmarks/check_soak.py

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boards that hear through their microphones, on emulated chips: `make eval KWS_DATA=DIR`.
 
-200 validation keywords in a quiet room are played to the microphone of every emulated board, to a core with nothing
-else to do and to one that other work keeps busy; what the board captured is fed to the host's pipeline. Writes
+200 validation keywords in a quiet room are played to the microphone of every emulated board, two of them with a core
+that other work keeps busy; what the board captured is fed to the host's pipeline. The first minute is also played to
+boards that nobody talks to, and the words themselves are replayed to one over its serial line. Writes
 benchmarks/microphones.json: samples lost, events and scores that differ from the host's, keywords found through the
-microphone and in the recording itself, share of the time awake. Over USB also: a megabyte each way, and a cable that
-is pulled in the middle. Fails when a sample is lost or a bit differs.
+microphone and over the line, cycles, share of the time awake. Over USB also: a megabyte each way, and a cable that
+is pulled in the middle. What is not asked for by --only stays as it was measured before. Fails when a sample is lost or
+a bit differs.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ from kws.datasets.speech_commands import open_folder
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio, write_wav
 from kws.bundle import Bundle
-from kws.device import Board
+from kws.device import Board, open_board
 from kws.device.boards import DEFAULT_BAUD, open_port
-from kws.device.chips import ChipReport, start_chip
+from kws.device.chips import ChipReport, run_chip, start_chip
 from kws.device.link import Link
 from kws.device.microphone import MicrophoneResult
 from kws.device.monitor import SETTLING_S
@@ -38,13 +40,15 @@ from kws.pipeline import Detection, Pipeline
 from kws.progress import Progress
 
 BUNDLE = Path(__file__).parents[1] / "models" / "speech_commands_12.kws"
-BOARDS = ("nrf52840dk", "xiao_nrf52840_sense", "stm32f407g_disc1")
-USB_BOARD = "xiao_nrf52840_sense"
+SERIAL_BOARD, USB_BOARD = "nrf52840dk", "xiao_nrf52840_sense"
 NUM_CLIPS = 200
 QUIET_ROOM_STEPS, SNR_DB = 3.0, 54.0
 GAPS_S = {"min_gap_s": 1.0, "max_gap_s": 1.1}
-OTHER_WORK_PERCENT = {"nrf52840dk": 84, "xiao_nrf52840_sense": 84, "stm32f407g_disc1": 80}
+OTHER_WORK_PERCENT = {"nrf52840dk": 84, "xiao_nrf52840_sense": 0, "stm32f407g_disc1": 80}
 """Of the core's time, taken in pieces of a millisecond's length; with the board's own work it is busy 90 %, or more."""
+ALONE_S = 60.0
+PARTS = (*OTHER_WORK_PERCENT, "serial", "usb")
+Row = dict[str, float | str]
 MEGABYTE = 1_000_000
 TIMEOUT_S = 60.0
 
@@ -88,19 +92,30 @@ def later(truth: Truth, samples: int) -> Truth:
     return Truth(windows=windows, num_samples=truth.num_samples - samples, sample_rate_hz=truth.sample_rate_hz)
 
 
-def measure(board: str, stream: Stream, percent: int, folder: Path) -> dict[str, float | str]:
-    """Return one row: a board, kept busy or not."""
-    began = time.monotonic()
+def alone(board: str, sound: Samples, folder: Path) -> Row:
+    """What the product costs that nobody talks to, drivers and decimation included."""
+    write_wav(folder / "alone.wav", sound[: round(ALONE_S * SAMPLE_RATE_HZ)])
+    report = run_chip(board, BUNDLE, sound=folder / "alone.wav")
+    seconds = report.cycles / report.clock_hz
+    return {
+        "alone_cycles_per_second": round((report.cycles - report.sleep_cycles) / seconds),
+        "alone_awake_percent": round(100 * report.awake_share, 2),
+        "alone_worst_latency_us": round(1e6 * report.worst_latency_cycles / report.clock_hz, 1),
+    }
+
+
+def heard(board: str, stream: Stream, folder: Path) -> Row:
+    """Return what a board made of the sound at its microphone, beside what the host makes of the same samples."""
+    began, percent = time.monotonic(), OTHER_WORK_PERCENT[board]
     result, report = hear(board, stream.samples, folder, percent=percent)
     host = Pipeline(Bundle.load(BUNDLE))
     expected = host.feed(result.sound)
-    settled = round(SETTLING_S * SAMPLE_RATE_HZ)
-    direct = Pipeline(Bundle.load(BUNDLE)).feed(stream.samples[settled:])
-    truth = later(stream.truth, settled)
+    truth = later(stream.truth, round(SETTLING_S * SAMPLE_RATE_HZ))
     scores = zip(result.scores.posteriors.ravel().tolist(), host.scores.posteriors.ravel().tolist(), strict=True)
     return {
         "board": board,
         "other_work_percent": percent,
+        "awake_percent": round(100 * report.awake_share, 1),
         "seconds_of_sound": round(result.sound.size / SAMPLE_RATE_HZ, 1),
         "lost_samples": result.lost_samples,
         "events": len(result.detections),
@@ -108,15 +123,30 @@ def measure(board: str, stream: Stream, percent: int, folder: Path) -> dict[str,
         "scores_that_differ": sum(a != b for a, b in scores),
         "features_that_differ": int(np.count_nonzero(result.frames != host.frames)),
         "keywords": len(truth.windows),
-        "found_through_the_microphone": found(result.detections, truth),
-        "found_in_the_recording": found(direct, truth),
-        "awake_percent": round(100 * report.awake_share, 1),
-        "worst_latency_cycles": report.worst_latency_cycles,
+        "found": found(result.detections, truth),
         "times_real_time": round(result.sound.size / SAMPLE_RATE_HZ / (time.monotonic() - began), 1),
+        **alone(board, stream.samples, folder),
     }
 
 
-def over_usb(sound: Samples) -> dict[str, float | str]:
+def over_serial(stream: Stream) -> Row:
+    """Replay the stream as every replay does, over the serial line."""
+    settled = round(SETTLING_S * SAMPLE_RATE_HZ)
+    samples, truth = stream.samples[settled:], later(stream.truth, settled)
+    with open_board(SERIAL_BOARD, bundle=BUNDLE) as board:
+        result = board.stream(samples)
+    expected = Pipeline(Bundle.load(BUNDLE)).feed(samples)
+    return {
+        "board": SERIAL_BOARD,
+        "lost_samples": result.dropped_samples,
+        "events": len(result.detections),
+        "events_that_differ": len(set(result.detections) ^ set(expected)),
+        "keywords": len(truth.windows),
+        "found": found(result.detections, truth),
+    }
+
+
+def over_usb(sound: Samples) -> Row:
     """Replay over USB, a megabyte each way, with the cable pulled for a second in the middle; compare with the host."""
     samples = sound[: MEGABYTE // 2]
     child = start_chip(USB_BOARD, BUNDLE, options=("--unplug", f"{MEGABYTE // 2},1.0"))
@@ -139,35 +169,29 @@ def over_usb(sound: Samples) -> dict[str, float | str]:
     }
 
 
-def write(path: Path, rows: list[dict[str, float | str]], usb: dict[str, float | str]) -> None:
-    """Keep what has been measured so far."""
-    result = {"bundle": BUNDLE.name, "microphones": rows, "usb": usb}
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print, write, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder with Speech Commands")
-    parser.add_argument("--board", choices=BOARDS, nargs="*", default=BOARDS)
+    parser.add_argument("--only", choices=PARTS, nargs="*", default=PARTS)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("microphones.json"))
     arguments = parser.parse_args()
-    rows: list[dict[str, float | str]] = []
+    parts: dict[str, Row] = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     try:
         stream = keywords(arguments.data, Bundle.load(BUNDLE))
         with tempfile.TemporaryDirectory() as folder, Progress() as progress:
-            runs = [(board, percent) for board in arguments.board for percent in (0, OTHER_WORK_PERCENT[board])]
-            for board, percent in progress.track(runs, description="boards"):
-                rows.append(measure(board, stream, percent, Path(folder)))
-                print(json.dumps(rows[-1]), flush=True)
-                write(arguments.out, rows, {})
-            usb = over_usb(stream.samples)
-            print(json.dumps(usb), flush=True)
+            for part in progress.track(arguments.only, description="parts"):
+                parts[part] = (
+                    over_usb(stream.samples) if part == "usb"
+                    else over_serial(stream) if part == "serial"
+                    else heard(part, stream, Path(folder))
+                )  # fmt: skip
+                print(json.dumps(parts[part]), flush=True)
+                arguments.out.write_text(json.dumps(parts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     except KwsError as error:
         sys.exit(f"eval_microphones: {error}")
-    write(arguments.out, rows, usb)
     wrong = ("lost_samples", "events_that_differ", "scores_that_differ", "features_that_differ")
-    if any(row[name] for row in [*rows, usb] for name in wrong):
+    if any(row.get(name, 0) for row in parts.values() for name in wrong):
         sys.exit("eval_microphones: samples were lost, or bits differ from the host's")
 
 

@@ -4,8 +4,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import serial
+
+from kws.device.chips import emulated_chip, start_chip
+from kws.device.launch import Child, start_native, start_qemu
+
+
+def start(board: str, bundle: Path | None) -> Child:
+    """Start a board with the benchmark's firmware on whatever stands for it here."""
+    if board == "native":
+        return start_native(bundle, app="mlperf_tiny")
+    if emulated_chip(board) is not None:
+        return start_chip(board, bundle, app="mlperf_tiny")
+    return start_qemu(board, bundle, app="mlperf_tiny")
 
 
 class Runner:
@@ -13,6 +26,10 @@ class Runner:
 
     def __init__(self, url: str) -> None:
         self.port = serial.serial_for_url(url, baudrate=115200, timeout=0.05)
+
+    def close(self) -> None:
+        """An emulated chip ends when its line is closed."""
+        self.port.close()
 
     def greet(self) -> None:
         """Come to a board that may just be saying hello, or have said it to nobody."""

@@ -25,7 +25,7 @@ from kws.errors import DeviceError
 
 _CHIPS = FIRMWARE / "emulator" / "chip"
 _BUILT = places.build_folder() / "emulator"
-_SHARED = ("main", "glitch", "sound", "supply", "core", "exceptions", "private", "timeline")
+_SHARED = ("main", "serial", "glitch", "sound", "supply", "core", "blocks", "exceptions", "private", "timeline")
 _CC_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
 
 

@@ -2,7 +2,7 @@
 /* The application against a host that says anything: damaged bytes, and well-formed packets of any type, length and
  * contents. It must neither touch memory that is not its own (sanitizers look), nor stop answering.
  *
- *   fuzz_requests BUNDLE ROUNDS */
+ *   fuzz_requests BUNDLE BYTES SEED */
 #define _POSIX_C_SOURCE 200809L /* posix_memalign */
 #include <string.h>
 
@@ -13,12 +13,14 @@
 #include "kws_byte_ring.h"
 #include "listen.h"
 #include "loop.h"
+#include "random.h"
 
 enum {
     RECEIVE_BYTES = 4096,
     TRANSMIT_BYTES = 65536,
     ARENA_BYTES = 65536,
     REGION_BYTES = 65536, /* flash of two slots */
+    ROUNDS_OF_A_START = 500,
     STEPS_AT_MOST = 10000
 };
 
@@ -97,17 +99,17 @@ uint32_t board_stack_peak_bytes(void)
     return 0u;
 }
 
-static uint32_t state = 1u;
+static unsigned long num_said; /* bytes */
 
 static uint32_t random_below(uint32_t limit)
 {
-    state = state * 1664525u + 1013904223u;
-    return (state >> 8) % limit;
+    return (random_u32() >> 8) % limit;
 }
 
 static void host_says(const uint8_t *bytes, uint32_t num_bytes)
 {
     CHECK_EQUAL(kws_byte_ring_write(&receive_ring, bytes, num_bytes), num_bytes);
+    num_said += num_bytes;
 }
 
 static void host_sends(uint8_t type, uint8_t session, uint16_t number, kws_packet_line_t *line,
@@ -153,6 +155,17 @@ static void say_anything(void)
     }
 }
 
+/* A session with results: without one now and then a host that says anything would reach the pipeline too seldom. */
+static void begin_session(void)
+{
+    const kws_message_reset_t reset = {.operating_point = -1, .wanted = random_below(8u)};
+    const uint8_t end_of_noise = 0u;
+    kws_packet_line_t line;
+    memcpy(line.packet.payload, &reset, sizeof reset);
+    host_says(&end_of_noise, 1u);
+    host_sends(KWS_MESSAGE_RESET, (uint8_t)(1u + random_below(2u)), 0u, &line, sizeof reset);
+}
+
 /* The audio that the board waits for, from a host that has heard everything: otherwise it would soon be stuck. */
 static void go_on(void)
 {
@@ -174,27 +187,53 @@ static void go_on(void)
     }
 }
 
-int main(int argc, char **argv)
+/* As after the supply came back, with the bundle that an update may have erased. */
+static void start_board(const uint8_t *bundle, size_t size_bytes)
 {
-    CHECK_EQUAL(argc, 3);
-    size_t size_bytes;
-    void *bundle = read_file(argv[1], &size_bytes);
-    CHECK(size_bytes < REGION_BYTES / 2u);
     memset(region, 0xFF, sizeof region);
     memcpy(region, bundle, size_bytes);
-    free(bundle);
+    receive_ring.read = receive_ring.written;
+    transmit_ring.read = transmit_ring.written;
     app_init(&app);
     listen_alone(&app);
     CHECK_EQUAL(app.status, KWS_OK);
-    const long rounds = strtol(argv[2], NULL, 10);
+    transmit_ring.read = transmit_ring.written; /* a line of text */
+}
+
+static void answer_as_on_the_first_day(uint32_t *answers)
+{
+    const uint8_t end_of_noise = 0u;
+    host_says(&end_of_noise, 1u);
+    kws_packet_line_t hello = {.packet = {.payload = {KWS_PROTOCOL_VERSION}}};
+    const uint32_t before = answers[KWS_MESSAGE_INFO];
+    host_sends(KWS_MESSAGE_HELLO, 0u, 0u, &hello, sizeof(kws_message_hello_t));
+    board_works(answers);
+    CHECK_EQUAL(answers[KWS_MESSAGE_INFO], before + 1u);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_EQUAL(argc, 4);
+    size_t size_bytes;
+    uint8_t *bundle = read_file(argv[1], &size_bytes);
+    CHECK(size_bytes < REGION_BYTES / 2u);
+    const unsigned long wanted = strtoul(argv[2], NULL, 10);
+    random_state = (uint32_t)strtoul(argv[3], NULL, 10) | 1u;
     uint32_t answers[256] = {0};
-    for (long i = 0; i < rounds; ++i) {
-        if (random_below(4u) == 0u) {
-            say_anything();
-        } else {
-            go_on();
+    while (num_said < wanted) {
+        start_board(bundle, size_bytes);
+        for (uint32_t i = 0u; i < ROUNDS_OF_A_START && num_said < wanted; ++i) {
+            const uint32_t choice = random_below(64u);
+            if (choice == 0u) {
+                begin_session();
+            } else if (choice < 16u) {
+                say_anything();
+            } else {
+                go_on();
+            }
+            board_works(answers);
         }
-        board_works(answers);
+        answer_as_on_the_first_day(answers);
     }
     CHECK(answers[KWS_MESSAGE_ERROR] > 0u);
     CHECK(answers[KWS_MESSAGE_STATUS] > 0u);
@@ -202,13 +241,7 @@ int main(int argc, char **argv)
     CHECK(answers[KWS_MESSAGE_DRAINED] > 0u);
     CHECK(answers[KWS_MESSAGE_FEATURES] > 0u);
     CHECK(answers[KWS_MESSAGE_UPDATE_RESULT] > 0u);
-
-    const uint8_t end_of_noise = 0u;
-    host_says(&end_of_noise, 1u);
-    kws_packet_line_t hello = {.packet = {.payload = {KWS_PROTOCOL_VERSION}}};
-    answers[KWS_MESSAGE_INFO] = 0u;
-    host_sends(KWS_MESSAGE_HELLO, 0u, 0u, &hello, sizeof(kws_message_hello_t));
-    board_works(answers);
-    CHECK_EQUAL(answers[KWS_MESSAGE_INFO], 1);
+    printf("%lu bytes, %u frames heard\n", num_said, (unsigned)answers[KWS_MESSAGE_FEATURES]);
+    free(bundle);
     return 0;
 }

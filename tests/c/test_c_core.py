@@ -13,27 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fuzz_firmware import BUNDLES
 from random_bundles import random_bundle, random_network, speech_like
-from random_graphs import graph_bundle, random_graph
+from random_graphs import random_graph
 
 from kws.bundle import Bundle
-from kws.features import FeaturesConfig, MicroFeaturesConfig
-from kws.gate import GateConfig
 from kws.importer.section import model_section
 from kws.pipeline import Pipeline
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MINIMUM_COVERAGE_PERCENT = 90
-BUNDLES = {
-    "streaming": lambda: random_bundle(seed=1),
-    "window": lambda: random_bundle(seed=2, streaming=False),
-    "gated": lambda: random_bundle(seed=3, gate=GateConfig(hangover_frames=0), causal=True),
-    "micro": lambda: random_bundle(seed=5, gate=GateConfig(hangover_frames=0), features=MicroFeaturesConfig()),
-    "graph": lambda: graph_bundle(4, streaming=True),
-    "graph_window": lambda: graph_bundle(9, streaming=False),
-    "log_mel": lambda: random_bundle(seed=4, features=FeaturesConfig.mlperf_streaming()),
-}
 
 
 def run(command: list[str | Path], **options: object) -> str:
@@ -128,7 +118,11 @@ def test_byte_ring_outbox_and_packets_by_hand(build: Path) -> None:
 
 def test_application_survives_a_host_that_says_anything(build: Path, bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "test.kws")
-    run([build / "fuzz_requests", tmp_path / "test.kws", "5000"])
+    run([build / "fuzz_requests", tmp_path / "test.kws", "600000", "1"])
+
+
+def test_usb_serial_port_survives_a_host_and_a_cable_that_do_anything(build: Path) -> None:
+    run([build / "fuzz_usb", "300000", "1"])
 
 
 # The third example of RFC 8032, section 7.1: public key, signature, message.

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mlperf_runner import Runner, infer, load
+from mlperf_runner import Runner, infer, load, start
 from random_bundles import random_bundle
 from random_graphs import random_graph
 
 from kws.bundle import Bundle, model_alone
-from kws.device.launch import start_native, start_qemu
 from kws.importer.network import JOINS
 from kws.importer.section import model_section
 from kws.model import Model
@@ -28,10 +27,7 @@ def runner(
 ) -> Iterator[Runner]:
     path = tmp_path_factory.mktemp("mlperf") / "window.kws"
     window_bundle.save(path)
-    if request.param == "native":
-        child = start_native(path, app="mlperf_tiny")
-    else:
-        child = start_qemu(request.param, path, app="mlperf_tiny")
+    child = start(request.param, path)
     try:
         runner = Runner(child.url)
         runner.greet()
@@ -106,7 +102,7 @@ def test_help_lists_every_command_and_an_empty_one_is_just_ready(runner: Runner)
 
 def test_it_says_hello_after_a_reset(tmp_path: Path) -> None:
     random_bundle(seed=2, streaming=False).save(tmp_path / "window.kws")
-    child = start_native(tmp_path / "window.kws", app="mlperf_tiny")
+    child = start("native", tmp_path / "window.kws")
     try:
         with open(child.url, "rb", buffering=0) as line:  # a serial port would drop what came before it was opened
             heard = b""
@@ -128,8 +124,7 @@ def test_a_bundle_with_nothing_but_a_graph_is_served(tmp_path: Path, board: str)
     path = tmp_path / "graph.kws"
     path.write_bytes(model_alone(section))
     frames = np.random.default_rng(1).integers(-128, 128, (network.window_frames, network.num_features), np.int8)
-    native = board == "native"
-    child = start_native(path, app="mlperf_tiny") if native else start_qemu(board, path, app="mlperf_tiny")
+    child = start(board, path)
     try:
         runner = Runner(child.url)
         runner.greet()
@@ -138,8 +133,23 @@ def test_a_bundle_with_nothing_but_a_graph_is_served(tmp_path: Path, board: str)
         child.stop()
 
 
+@pytest.mark.parametrize("board", ["xiao_nrf52840_sense", "stm32f407g_disc1"])
+def test_an_emulated_chip_serves_it_over_usb_or_usart(tmp_path: Path, window_bundle: Bundle, board: str) -> None:
+    window_bundle.save(tmp_path / "window.kws")
+    frames = np.random.default_rng(1).integers(-128, 128, (49, 10), np.int8)
+    child = start(board, tmp_path / "window.kws")
+    try:
+        runner = Runner(child.url)
+        runner.greet()
+        assert runner.ask("name") == [f"m-name-dut-[kws-{board}]"]
+        assert infer(runner, frames.tobytes()) == Model(window_bundle).run(frames).tolist()
+        runner.close()
+    finally:
+        child.stop()
+
+
 def test_without_a_model_it_says_why() -> None:
-    child = start_native(None, app="mlperf_tiny")
+    child = start("native", None)
     try:
         runner = Runner(child.url)
         runner.greet()

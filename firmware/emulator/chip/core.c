@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "core.h"
 #include "cost.h"
 
@@ -32,16 +33,6 @@ core_statistics_t core_statistics;
 core_t core;
 
 static stop_t stop;
-
-/* A basic block. */
-typedef struct {
-    uint16_t num_halfwords, num_instructions;
-    uint32_t cycles;
-    bool begins_with_load, ends_with_load, ends_with_jump;
-    bool sends_event; /* has a SEV in it */
-} block_t;
-
-static block_t *blocks; /* one per halfword of flash */
 
 /* ---- registers and memory ---- */
 
@@ -140,42 +131,6 @@ static void stop_with(stop_t cause)
     uc_emu_stop(core.engine);
 }
 
-static block_t cost_of_block(const uint16_t *code, uint32_t num_halfwords)
-{
-    block_t block = {.num_halfwords = (uint16_t)num_halfwords};
-    for (uint32_t i = 0; i < num_halfwords; ++block.num_instructions) {
-        const bool wide = cost_is_wide(code[i]) && i + 1 < num_halfwords;
-        const bool after_load = block.ends_with_load;
-        const cost_t cost = cost_of(code[i], wide ? code[i + 1] : 0u);
-        block.sends_event = block.sends_event || code[i] == 0xBF40u;
-        block.cycles += cost.cycles - (after_load && cost.is_load ? 1u : 0u);
-        block.ends_with_load = cost.is_load;
-        block.ends_with_jump = cost.flow == FLOW_JUMP;
-        block.begins_with_load = block.begins_with_load || (i == 0 && cost.is_load);
-        i += wide ? 2 : 1;
-    }
-    return block;
-}
-
-/* The block at address, from what is known of flash, else from memory. */
-static block_t find_block(uint32_t address, uint32_t num_halfwords)
-{
-    const uint32_t at = (address - CHIP.flash_start) / 2;
-    const bool in_flash = address - CHIP.flash_start < CHIP.flash_bytes;
-    if (in_flash && blocks[at].num_halfwords == num_halfwords) {
-        return blocks[at];
-    }
-    uint16_t code[2048];
-    if (num_halfwords > sizeof code / sizeof *code || !memory_read(address, code, 2 * num_halfwords)) {
-        return (block_t){0};
-    }
-    const block_t block = cost_of_block(code, num_halfwords);
-    if (in_flash) {
-        blocks[at] = block;
-    }
-    return block;
-}
-
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *context)
 {
     (void)uc;
@@ -184,7 +139,7 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *conte
         stop_with(DEADLINE); /* this block is not executed now */
         return;
     }
-    const block_t block = find_block((uint32_t)address, size / 2);
+    const block_t block = blocks_find((uint32_t)address, size / 2);
     const bool branched = address != core.previous_end || core.after_jump;
     machine_cycles += block.cycles + (branched ? COST_TAKEN_BRANCH : 0u);
     machine_cycles -= !branched && core.after_load && block.begins_with_load ? 1u : 0u;
@@ -240,8 +195,7 @@ void core_init(void)
 {
     must(uc_open(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS, &core.engine), "open");
     must(uc_ctl_set_cpu_model(core.engine, UC_CPU_ARM_CORTEX_M4), "cpu model");
-    blocks = calloc(CHIP.flash_bytes / 2, sizeof *blocks);
-    must(blocks != NULL ? UC_ERR_OK : UC_ERR_NOMEM, "memory");
+    must(blocks_init() ? UC_ERR_OK : UC_ERR_NOMEM, "memory");
     must(uc_mem_map(core.engine, CHIP.flash_start, CHIP.flash_bytes, UC_PROT_READ | UC_PROT_EXEC), "flash");
     for (unsigned i = 0; i < MAX_REGIONS && CHIP.regions[i].bytes > 0; ++i) {
         const uint32_t start = CHIP.regions[i].start, bytes = CHIP.regions[i].bytes;
@@ -337,9 +291,7 @@ static void write_flash(void)
     }
     supply_during_write(before, after, sizeof after);
     memory_write(page, after, sizeof after);
-    if (page - CHIP.flash_start < CHIP.flash_bytes) {
-        memset(blocks + (page - CHIP.flash_start) / 2, 0, FLASH_BLOCK_BYTES / 2 * sizeof *blocks);
-    }
+    blocks_forget(page, FLASH_BLOCK_BYTES);
     core_stall(stall);
 }
 

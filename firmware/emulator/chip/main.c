@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a firmware image on the chip that is linked in, with a microphone that hears a WAV file and a serial line on a
  * TCP port or standard output. */
-#include <arpa/inet.h>
 #include <elf.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "machine.h"
 #include "outside.h"
-
-enum {
-    LINE_BYTES = 4096
-};
 
 static struct {
     const char *image, *sound, *load, *flash_out, *bits_out, *report, *glitch, *cuts;
@@ -92,87 +81,9 @@ uint8_t *read_file(const char *path, size_t *num_bytes)
     return bytes;
 }
 
-/* ---- serial ---- */
-
-static int connection = -1;
-static uint8_t received[LINE_BYTES];
-static size_t num_received, next_received;
-static unsigned long num_taken; /* bytes that the chip has received */
-static uint8_t sent[LINE_BYTES];
-static size_t num_sent;
-
-static void serial_open(void)
-{
-    const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    must(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
-             getsockname(listener, (struct sockaddr *)&address, &size) == 0,
-         "no port to listen on");
-    printf("socket://127.0.0.1:%u\n", ntohs(address.sin_port));
-    fflush(stdout);
-    connection = accept(listener, NULL, NULL);
-    must(connection >= 0, strerror(errno));
-    const int on = 1;
-    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    fcntl(connection, F_SETFL, O_NONBLOCK);
-    close(listener);
-}
-
-/* False when the other end is gone. wait_ms: how long there is nothing else to do. */
-static bool serial_exchange(int wait_ms)
-{
-    const int to = options.tcp ? connection : STDOUT_FILENO;
-    if (supply_has_the_line()) {
-        return true;
-    }
-    for (size_t done = 0; done < num_sent;) {
-        const ssize_t count = write(to, sent + done, num_sent - done);
-        if (count > 0) {
-            done += (size_t)count;
-        } else if (errno == EAGAIN) {
-            poll(&(struct pollfd){.fd = to, .events = POLLOUT}, 1, 1000);
-        } else {
-            return false;
-        }
-    }
-    num_sent = 0;
-    if (!options.tcp || next_received < num_received) {
-        return true;
-    }
-    if (wait_ms > 0) {
-        poll(&(struct pollfd){.fd = connection, .events = POLLIN}, 1, wait_ms);
-    }
-    const ssize_t count = read(connection, received, sizeof received);
-    num_received = count > 0 ? (size_t)count : 0;
-    next_received = 0;
-    return count > 0 || (count < 0 && errno == EAGAIN);
-}
-
-int outside_serial_receive(void)
-{
-    if (supply_has_the_line()) {
-        return supply_receive();
-    }
-    num_taken += next_received < num_received;
-    return next_received < num_received ? received[next_received++] : -1;
-}
-
 bool outside_has_usb(void)
 {
     return options.usb;
-}
-
-void outside_serial_send(uint8_t byte)
-{
-    if (supply_has_the_line()) {
-        supply_send(byte);
-        return;
-    }
-    sent[num_sent++] = byte;
-    if (num_sent == sizeof sent) {
-        serial_exchange(0);
-    }
 }
 
 /* ---- image ---- */
@@ -360,7 +271,7 @@ int main(int argc, char **argv)
         glitch_plan(options.glitch);
     }
     if (options.tcp) {
-        serial_open();
+        serial_listen();
     }
     soc_reset(0);
     core_reset();
@@ -374,7 +285,7 @@ int main(int argc, char **argv)
         core_take(machine_cycles + (uint64_t)(options.busy * CHIP.core_hz / 1000));
         core_run(slice_end < end ? slice_end : end);
         sound_pass(0.001);
-        if (options.unplug_s > 0.0 && num_taken >= options.unplug_after) {
+        if (options.unplug_s > 0.0 && serial_taken() >= options.unplug_after) {
             soc_pull_cable(options.unplug_s);
             options.unplug_s = 0.0;
         }
@@ -396,8 +307,8 @@ int main(int argc, char **argv)
         }
         supply_end_copy(num_mistakes);
         /* With nothing to do but to wait for the other end, leave it the processor. */
-        const bool waits = options.tcp && core_is_asleep() && num_sent == 0 &&
-                           next_received == num_received && microphone_statistics.samples == samples_before;
+        const bool waits = options.tcp && core_is_asleep() && serial_is_idle() &&
+                           microphone_statistics.samples == samples_before;
         samples_before = microphone_statistics.samples;
         const double ahead = (double)machine_cycles / CHIP.core_hz - (wall_seconds() - begin);
         on = serial_exchange(options.paced && ahead > 0.001 ? (int)(1000.0 * ahead) : waits ? 1 : 0) && on;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the outside world share: main.c, sound.c. */
+/* What the parts of the outside world share: main.c, serial.c, sound.c, glitch.c, supply.c. */
 #ifndef KWS_EMULATOR_OUTSIDE_H
 #define KWS_EMULATOR_OUTSIDE_H
 
@@ -12,6 +12,13 @@ void must(bool ok, const char *what);
 
 /* The whole file; the caller frees it. */
 uint8_t *read_file(const char *path, size_t *num_bytes);
+
+/* serial.c: prints a local TCP port and waits for the other end; without it the line goes to standard output. */
+void serial_listen(void);
+/* False when the other end is gone. wait_ms: how long there is nothing else to do. */
+bool serial_exchange(int wait_ms);
+bool serial_is_idle(void);        /* nothing to send, nothing to hand on */
+unsigned long serial_taken(void); /* bytes that the chip has received */
 
 /* WAV of 16 bits, first channel, any rate. */
 void sound_load(const char *path, bool loop);

@@ -106,23 +106,27 @@ static uint32_t take_wanted(void)
     return first;
 }
 
-/* With interrupts off, or from the interrupt. */
-static void pump(void)
+/* False when there was nothing to do. */
+static bool pump_one(void)
 {
     if (port_open && !in_busy && kws_byte_ring_available(&transmit_ring) > 0u) {
         wanted |= DATA_IN;
     }
-    if (dma_runs) {
-        return;
-    }
     switch (take_wanted()) {
-    case CONTROL_IN: send_control(); break;
-    case CONTROL_OUT: fetch(0, usb_line_coding, LINE_CODING_BYTES); break;
-    case CONTROL_RECEIVE: USBD_TASKS_EP0RCVOUT = 1; break;
-    case CONTROL_STATUS: USBD_TASKS_EP0STATUS = 1; break;
-    case DATA_IN: send_data(); break;
-    case DATA_OUT: fetch(DATA, out_packet, USBD_SIZE_EPOUT(DATA)); break;
-    default: break;
+    case CONTROL_IN: send_control(); return true;
+    case CONTROL_OUT: fetch(0, usb_line_coding, LINE_CODING_BYTES); return true;
+    case CONTROL_RECEIVE: USBD_TASKS_EP0RCVOUT = 1; return true;
+    case CONTROL_STATUS: USBD_TASKS_EP0STATUS = 1; return true;
+    case DATA_IN: send_data(); return true;
+    case DATA_OUT: fetch(DATA, out_packet, USBD_SIZE_EPOUT(DATA)); return true;
+    default: return false;
+    }
+}
+
+/* With interrupts off, or from the interrupt. A DMA ends with an interrupt that goes on here; what is no DMA does not. */
+static void pump(void)
+{
+    while (!dma_runs && pump_one()) {
     }
 }
 
@@ -163,11 +167,18 @@ static void on_setup(void)
         control_is_short = num_bytes < setup.length;
         wanted |= CONTROL_IN;
         break;
-    case USB_RECEIVE: wanted |= setup.length == LINE_CODING_BYTES ? CONTROL_RECEIVE : 0u; break;
+    case USB_RECEIVE:
+        if (setup.length == LINE_CODING_BYTES) {
+            wanted |= CONTROL_RECEIVE;
+        } else {
+            USBD_TASKS_EP0STALL = 1;
+        }
+        break;
     case USB_CONFIGURED:
         USBD_EPINEN = USBD_EPINEN_IN0 | USBD_EPINEN_IN1 | USBD_EPINEN_IN2;
         USBD_EPOUTEN = USBD_EPOUTEN_OUT0 | USBD_EPOUTEN_OUT2;
-        USBD_SIZE_EPOUT(DATA) = 0; /* any write: ready for the first packet */
+        USBD_SIZE_EPOUT(DATA) = 0;     /* any write: ready for the first packet */
+        wanted &= ~(uint32_t)DATA_OUT; /* one that waited is dropped by that */
         wanted |= CONTROL_STATUS;
         break;
     case USB_LINE_STATE:
