@@ -43,6 +43,10 @@ BOARDS = ("netduinoplus2", "microbit", "nrf52840dk", "xiao_nrf52840_sense", "stm
 """Those that serve the first network; time is that of the emulation, virtual on the last three."""
 
 
+class Refused(Exception):
+    """The firmware's own sentence."""
+
+
 def served(board: str, section: bytes, rows: npt.NDArray[np.int8], folder: Path) -> tuple[list[int], float]:
     """Return what the benchmark's firmware answers on an emulated board, 0..255, and its microseconds an inference."""
     path = folder / "served.kws"
@@ -51,6 +55,9 @@ def served(board: str, section: bytes, rows: npt.NDArray[np.int8], folder: Path)
     try:
         runner = Runner(child.url)
         runner.greet()
+        (first,) = runner.ask(f"db load {rows.size}")
+        if first.startswith("e-["):
+            raise Refused(first)
         answer = infer(runner, rows.tobytes())
         laps = [line.removeprefix("m-lap-us-") for line in runner.ask("infer 4 0") if line.startswith("m-lap-us-")]
         runner.close()
@@ -66,7 +73,11 @@ def on_every_board(path: Path, folder: Path) -> dict[str, object]:
     rows = np.random.default_rng(1).integers(-128, 128, (network.window_frames, network.num_features)).astype(np.int8)
     result: dict[str, object] = {}
     for board in BOARDS:
-        answer, us = served(board, section, rows, folder)
+        try:
+            answer, us = served(board, section, rows, folder)
+        except Refused as sentence:
+            result[f"refused_on_{board}"] = str(sentence)
+            continue
         result[f"differing_on_{board}"] = int(answer != Model(section).run(rows).tolist())
         result[f"us_on_{board}"] = round(us)
     return result

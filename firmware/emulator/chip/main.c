@@ -3,6 +3,7 @@
  * TCP port or standard output. */
 #include <elf.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,7 +279,7 @@ int main(int argc, char **argv)
     const double begin = wall_seconds();
     const uint64_t end =
         options.seconds * CHIP.core_hz < 1e18 ? (uint64_t)(options.seconds * CHIP.core_hz) : NEVER;
-    uint64_t samples_before = 0;
+    uint64_t samples_before = 0, cable_back = 0;
     bool on = true;
     while (on && machine_cycles < end && num_mistakes < 100) {
         const uint64_t slice_end = machine_cycles + CHIP.core_hz / 1000;
@@ -287,7 +288,11 @@ int main(int argc, char **argv)
         sound_pass(0.001);
         if (options.unplug_s > 0.0 && serial_taken() >= options.unplug_after) {
             soc_pull_cable(options.unplug_s);
+            cable_back = machine_cycles + (uint64_t)(options.unplug_s * CHIP.core_hz);
             options.unplug_s = 0.0;
+        }
+        if (machine_cycles < cable_back) {
+            poll(NULL, 0, 1); /* a cable is out by the clock on the wall, as is the other end's patience */
         }
         uint32_t reason = 0;
         if (supply_take_failure()) {
