@@ -14,22 +14,22 @@ from kws.bundle import Bundle
 from kws.errors import ConfigError, SpeechEngineError
 
 SMALL = DemoSize(
-    voices=80, phrase_clips=320, other_clips=4, near_words=6, near_mutations=4, noise_recordings=6, held_out=(3, 2, 1)
+    voices=24, phrase_clips=100, other_clips=2, near_words=4, near_mutations=3, noise_recordings=4, held_out=(2, 2, 1)
 )
 
 
 def test_a_phrase_becomes_a_bundle_that_a_board_runs_as_the_host_does(tmp_path: Path) -> None:
     config = demo_config("zubrella")
-    config = dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, epochs=6))
+    config = dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, epochs=2))
     screen = io.StringIO()
     Demo(Console(file=screen, width=200), tmp_path / "demo", SMALL).run(config, board="native")
     said = " ".join(screen.getvalue().split())
-    assert "6 of 6 equal the host library to the bit" in said
+    assert "5 of 5 equal the host library to the bit" in said
     assert "0 samples lost" in said
     assert str(tmp_path / "demo" / "report.html") in said
     assert "zubrella" in (tmp_path / "demo" / "report.html").read_text()
     assert Bundle.load(tmp_path / "demo" / "demo.kws").labels == ("silence", "unknown", "zubrella")
-    assert len(list((tmp_path / "demo" / "held_out" / "zubrella").glob("*.wav"))) == 3
+    assert len(list((tmp_path / "demo" / "held_out" / "zubrella").glob("*.wav"))) == 2
 
 
 def test_the_proof_is_spoken_by_voices_the_network_never_heard() -> None:
@@ -37,7 +37,7 @@ def test_the_proof_is_spoken_by_voices_the_network_never_heard() -> None:
     first, again = (make_demo_data(config, SMALL) for _ in range(2))
     assert first.training.sha256 == again.training.sha256
     assert {label: len(clips) for label, clips in first.held_out.items()} == {
-        "hey nova": 3,
+        "hey nova": 2,
         "unknown": 2,
         "silence": 1,
     }
