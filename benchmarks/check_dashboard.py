@@ -91,7 +91,9 @@ def check_files(folder: Path) -> None:
     """What the page wrote must be what it says."""
     saved = kws.run_replay(kws.ReplayRequest(paths=folder / "moments", bundle=ROOT / MODEL))
     assert [outcome.recording.expected for outcome in saved.outcomes] == ["stop"]
-    thresholds = Bundle.load(folder / "tuned.kws").decision.operating_points[0].thresholds
+    decision, before = Bundle.load(folder / "tuned.kws").decision, Bundle.load(ROOT / MODEL).decision
+    assert set(before.operating_points) < set(decision.operating_points)
+    thresholds = decision.operating_points[decision.default_operating_point].thresholds
     assert thresholds[kws.load(ROOT / MODEL).labels.index("stop")] == 255
     assert all(word.label != "stop" for word in kws.load(folder / "tuned.kws").listen(SOUND))
 

@@ -7,8 +7,8 @@ The C side (``firmware/core/kws_decision.h``) documents the section.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kws.core import lib
@@ -92,6 +92,30 @@ class DecisionConfig:
             whole_windows_rounding=whole - lib.KWS_DECISION_WHOLE_WINDOWS if whole else None,
             refractory_frames=refractory,
         )
+
+
+def with_default(decision: DecisionConfig, thresholds: Sequence[int]) -> DecisionConfig:
+    """Return the same settings with one more operating point, which a board starts with.
+
+    It stands where its thresholds belong in the order of the others, whichever way that goes. One that is there already
+    is not there twice; where there is no room for one more, the default that was gives way.
+
+    Parameters
+    ----------
+    decision : DecisionConfig
+    thresholds : sequence of int
+        One per label, 0..255.
+    """
+    points, row = list(decision.operating_points), tuple(thresholds)
+    for index, point in enumerate(points):
+        if point.thresholds == row:
+            return replace(decision, default_operating_point=index)
+    if len(points) == lib.KWS_DECISION_MAX_OPERATING_POINTS:
+        del points[decision.default_operating_point]
+    sign = -1 if sum(points[0].thresholds) > sum(points[-1].thresholds) else 1
+    index = sum(sign * sum(point.thresholds) <= sign * sum(row) for point in points)
+    points.insert(index, OperatingPoint(thresholds=row))
+    return replace(decision, operating_points=tuple(points), default_operating_point=index)
 
 
 def _point_bytes(point: OperatingPoint) -> bytes:

@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Regression suites: recordings, what must hold of them, what was accepted."
 )
 
+_SUITE = Path("suite.toml")
 _SuiteFile = Annotated[Path, typer.Argument(help="The suite, a TOML file.")]
 _Out = Annotated[Path | None, typer.Option(help="Folder of the results; out/NAME when omitted.")]
 
@@ -30,7 +31,7 @@ def init(
     paths: Annotated[
         list[Path], typer.Argument(help="Recordings, or folders of them; truth is looked for beside them.")
     ],
-    out: Annotated[Path, typer.Option(help="The suite to write.")] = Path("suite.toml"),
+    out: Annotated[Path, typer.Option(help="The suite to write.")] = _SUITE,
     board: Annotated[str, typer.Option(help="host, native, an emulated board, a serial port or URL.")] = "host",
 ) -> None:
     """Write a suite for recordings that are there, and the schema that editors complete it with."""
@@ -48,7 +49,7 @@ def init(
 
 @app.command()
 def run(
-    suite: _SuiteFile,
+    suite: _SuiteFile = _SUITE,
     board: Annotated[str | None, typer.Option(help="Another board than the suite's.")] = None,
     boards: Annotated[Path | None, typer.Option(help="A pool of boards (boards.toml).")] = None,
     out: _Out = None,
@@ -96,7 +97,7 @@ def run(
 def compare(
     now: Annotated[
         Path, typer.Argument(help="A suite, whose last result is compared with what was accepted; or a result.")
-    ],
+    ] = _SUITE,
     before: Annotated[Path | None, typer.Argument(help="The result before it, or a baseline.")] = None,
     out: _Out = None,
 ) -> None:
@@ -106,12 +107,13 @@ def compare(
     from kws.errors import ConfigError
     from kws.harness.baseline import compare_documents, read_baseline
     from kws.report.terminal import print_comparison
+    from kws.suite.baseline import accepted_of
     from kws.suite.suite import read_suite
 
     console = Console()
     if now.suffix == ".toml":
         suite = read_suite(now)
-        after, earlier = _files(now, out).read(), read_baseline(before or suite.baseline)
+        after, earlier = _files(now, out).read(), read_baseline(before) if before else accepted_of(suite)
     elif before is None:
         raise ConfigError(f"expected a second result after {now}, or a suite: kws suite compare NOW.json BEFORE.json")
     else:
@@ -128,7 +130,8 @@ def compare(
 
 @app.command()
 def accept(
-    suite: _SuiteFile,
+    suite: _SuiteFile = _SUITE,
+    *,
     why: Annotated[str, typer.Option(help="Why this result is right; it stands in the baseline.")],
     by: Annotated[str | None, typer.Option(help="Who says so; the name of this account when omitted.")] = None,
     out: _Out = None,
@@ -190,7 +193,8 @@ def _finish(
     print_verdict(verdict, console, all_in=files.junit)
     if report:
         _write_report(suite, verdict, files, console)
-    console.print(f"wrote {files.folder}", highlight=False)
+    written = [files.result, files.junit, files.summary, *([files.report] if report else [])]
+    console.print(f"wrote {files.folder}: {', '.join(path.name for path in written)}", highlight=False)
     return verdict
 
 

@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from kws.bundle import Bundle
 from kws.dashboard.figures import SuiteFigures
 from kws.dashboard.history import KEPT_S, History
 from kws.dashboard.sources import Block
-from kws.decision import OperatingPoint
+from kws.decision import with_default
 from kws.errors import ConfigError, KwsError
 from kws.labels import folder_name
 from kws.pipeline import Detection
@@ -184,15 +184,17 @@ class Dashboard:
         return {"wrote": str(path)}
 
     def write_bundle(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Write a bundle whose only operating point has the thresholds asked for; what it promises was not measured."""
-        bundle, row = self._spotter.bundle, self._row(asked)
-        decision = replace(
-            bundle.decision, operating_points=(OperatingPoint(thresholds=tuple(row)),), default_operating_point=0
-        )
-        metadata = {key: value for key, value in bundle.metadata.items() if key != "calibration"}
+        """Write a bundle that starts at the thresholds asked for; the points it had, and what was measured, stay."""
+        bundle = self._spotter.bundle
+        before, decision = bundle.decision.operating_points, with_default(bundle.decision, self._row(asked))
+        metadata = dict(bundle.metadata)
+        if "calibration" in metadata:
+            told = dict(zip(before, metadata["calibration"], strict=False))
+            metadata["calibration"] = [told.get(point, {}) for point in decision.operating_points]
         changed: Bundle = bundle.replace(decision=decision, metadata=metadata)
         changed.save(self._places.bundle)
-        return {"wrote": f"{self._places.bundle} (CRC {changed.crc32:08x})"}
+        words = f"(CRC {changed.crc32:08x}), which starts at its operating point {decision.default_operating_point}"
+        return {"wrote": f"{self._places.bundle} {words}"}
 
     def _row(self, asked: dict[str, Any]) -> list[int]:
         wanted = asked["thresholds"]

@@ -128,3 +128,19 @@ def baseline_of(suite: Suite) -> Mapping[str, Any] | None:
         If it cannot be read.
     """
     return read_baseline(suite.baseline) if suite.baseline.exists() else None
+
+
+def accepted_of(suite: Suite) -> Mapping[str, Any]:
+    """Return what was accepted.
+
+    Raises
+    ------
+    EvaluationError
+        If nothing was yet, or it cannot be read.
+    """
+    if (baseline := baseline_of(suite)) is None:
+        raise EvaluationError(
+            f"{suite.baseline}: nothing was accepted yet; accept the last result: kws suite accept {suite.path} --why "
+            '"..."'
+        )
+    return baseline

@@ -24,7 +24,8 @@ _SUFFIXES = (".csv", ".json", ".txt")
 _GATES = """\
 [gates]                                 # a gate that nothing measured fails
 max_dropped_samples = 0
-# no_mistakes = true                    # every recording is heard right, but for the known failures
+# no_mistakes = true                    # every recording heard right, but for the known failures; so it is
+                                        # anyway until a limit below or an accepted result says what may be wrong
 # min_accuracy = 0.95
 # max_false_reject_rate = 0.05
 # max_false_accepts_per_hour = 1.0
@@ -115,7 +116,7 @@ def _table(out: Path, path: Path) -> str:
     lines.append(
         f"truth = {_quoted(_beside(out, truth))}"
         if truth is not None
-        else "# folder names are the labels; or: truth = "
+        else '# folder names are the labels; or: truth = "truth.csv"'
     )
     return "\n".join([*lines, '# tags = { speaker = "ann", noise = "kitchen" }', ""])
 

@@ -173,6 +173,8 @@ class _Session:
         for path, heard in self._heard.items():
             verdict, not_judged = self._verdicts[path] = self._judge(Path(path), heard)
             session.testscollected += len(verdict.gates)
+            if terminal := self._config.pluginmanager.get_plugin("terminalreporter"):
+                terminal.ensure_newline()
             for report in gate_reports(self._nodes[path], verdict, not_judged):
                 self._config.hook.pytest_runtest_logreport(report=report)
             if not_judged is None and not verdict.passed and session.exitstatus == pytest.ExitCode.OK:

@@ -126,6 +126,8 @@ def read_suite(path: StrPath) -> Suite:
         If the file cannot be read, or has an unknown key, a missing one, or a value that it cannot have.
     """
     path = Path(path)
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such suite; write one: kws suite init NAME.kws RECORDINGS")
     content = read_toml(path, KEYS, "suite")
     if "board" in content and "boards" in content:
         raise ConfigError(f"{path}: expected board, or boards, and got both; leave one out")

@@ -17,6 +17,7 @@ from kws.dashboard.figures import SuiteFigures
 from kws.dashboard.history import History
 from kws.dashboard.server import Dashboard, Places
 from kws.dashboard.sources import Block
+from kws.decision import DecisionConfig, OperatingPoint, with_default
 from kws.errors import ConfigError
 from kws.spotter import Spotter
 
@@ -89,9 +90,48 @@ def test_a_written_bundle_does_what_the_sliders_showed(bundle_path: Path, tmp_pa
     tuned = kws.load(tmp_path / "tuned.kws")
     assert [[e.label, round(e.time_s, 3), e.score] for e in tuned.feed(sound)] == shown["events"]
     assert shown["events"]
-    assert tuned.bundle.decision.operating_points[0].false_accepts_per_hour is None
+    chosen = tuned.bundle.decision.default_operating_point
+    assert tuned.bundle.decision.operating_points[chosen].false_accepts_per_hour is None
+    before, after = Bundle.load(bundle_path).decision.operating_points, list(tuned.bundle.decision.operating_points)
+    del after[chosen]
+    assert tuple(after) == before
     with pytest.raises(ConfigError, match="expected 0 to 255, one of them above 0"):
         page.write_bundle({"thresholds": {"left": 300}})
+
+
+def decision(*thresholds: int, default: int = 0) -> DecisionConfig:
+    points = tuple(OperatingPoint(thresholds=(0, one), false_accepts_per_hour=0.5) for one in thresholds)
+    return DecisionConfig(operating_points=points, default_operating_point=default)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected", "default"),
+    [
+        (decision(115, 140, 179, default=1), [115, 140, 150, 179], 2),
+        (decision(243, 216, 130), [243, 216, 150, 130], 2),
+        (decision(100), [100, 150], 1),
+        (decision(150, 179, default=1), [150, 179], 0),
+        (decision(1, 2, 3, 4, 5, 6, 7, 200, default=3), [1, 2, 3, 5, 6, 7, 150, 200], 6),
+    ],
+)
+def test_a_point_that_was_set_stands_among_the_others_in_their_order(
+    before: DecisionConfig, expected: list[int], default: int
+) -> None:
+    after = with_default(before, (0, 150))
+    assert [point.thresholds[1] for point in after.operating_points] == expected
+    assert after.default_operating_point == default
+    assert set(before.operating_points) >= {p for p in after.operating_points if p.thresholds[1] != 150}
+
+
+def test_what_was_measured_stays_with_its_point(bundle_path: Path, tmp_path: Path) -> None:
+    bundle = Bundle.load(bundle_path)
+    told = [{"of": index} for index, _ in enumerate(bundle.decision.operating_points)]
+    bundle.replace(metadata={**bundle.metadata, "calibration": told}).save(bundle_path)
+    started(bundle_path, speech_like(1.0, seed=5), tmp_path).write_bundle({"thresholds": {"left": 7}})
+    tuned = Bundle.load(tmp_path / "tuned.kws")
+    stored = list(tuned.metadata["calibration"])
+    assert stored.pop(tuned.decision.default_operating_point) == {}
+    assert stored == told
 
 
 def test_figures_of_a_suite_are_those_of_its_replay(bundle_path: Path, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ function hear(message) {
   if (!live.isHeld && !live.isDue) { live.isDue = true; setTimeout(showDue, 80); }
 }
 
+const duration = (hours) => (hours < 0.1 ? `${Math.round(3600 * hours)} s` : `${hours.toFixed(2)} h`);
+
 // Draws at its own pace, however fast the sound comes: an emulated board may be faster than time.
 function showDue() {
   live.isDue = false;
@@ -115,7 +117,7 @@ async function tryThresholds() {
     const words = Object.entries(counts).map(([label, count]) => `${count} × ${label}`).join(", ") || "nothing";
     let text = `With these thresholds the last ${clock(told.seconds, 0)} s would have given: ${words}.`;
     if (f && f.missed) text += ` ${f.suite}: ${(100 * f.missed.value).toFixed(1)} % missed (${f.missed.count} of ${f.missed.total}).`;
-    if (f && f.false_accepts_per_hour) text += ` ${f.false_accepts_per_hour.value.toFixed(2)} false accepts per hour (${f.false_accepts_per_hour.count} in ${f.false_accepts_per_hour.hours.toFixed(2)} h).`;
+    if (f && f.false_accepts_per_hour) text += ` ${f.false_accepts_per_hour.value.toFixed(2)} false accepts per hour (${f.false_accepts_per_hour.count} in ${duration(f.false_accepts_per_hour.hours)}).`;
     byId("effect").textContent = text;
     recording.before = { changed: true, events: told.events };
     plot.common.thresholds = chosen();

@@ -50,12 +50,18 @@ function paintOutline(g, data, first, last, xOf, right, [top, bottom]) {
 }
 
 function paintWave(g, plot) {
-  const { columns, start_s, end_s, peak_dbfs } = plot.recording.plot, length = end_s - start_s;
+  const { columns, start_s, end_s } = plot.recording.plot, length = end_s - start_s;
   const column = (t) => ((t - start_s) / length) * columns;
   const first = Math.floor(column(plot.view[0])), last = Math.ceil(column(plot.view[1]));
   paintOutline(g, plot.data, first, last, (i) => plot.x(start_s + (i / columns) * length), plot.lanes.right, plot.lanes.wave);
-  g.fillStyle = css("--soft"); g.textAlign = "end";
-  g.fillText(`peak ${peak_dbfs} dBFS`, plot.lanes.right - 2, plot.lanes.wave[1] - 2);
+}
+
+// Over whatever is there: an event near the right edge crosses it.
+function paintPeak(g, plot) {
+  const text = `peak ${plot.recording.plot.peak_dbfs} dBFS`, x = plot.lanes.right - 2, y = plot.lanes.wave[1] - 2;
+  g.textAlign = "end"; g.lineWidth = 4; g.lineJoin = "round";
+  g.strokeStyle = css("--card"); g.strokeText(text, x, y);
+  g.fillStyle = css("--soft"); g.fillText(text, x, y);
   g.textAlign = "start";
 }
 

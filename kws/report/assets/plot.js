@@ -114,6 +114,7 @@ class Plot {
     g.restore();
     paintPosteriors(g, this);
     paintEvents(g, this);
+    paintPeak(g, this);
     paintAxis(g, this);
     this.paintHead();
   }
