@@ -7,7 +7,8 @@
 Writes ``benchmarks/update.json``. On the emulated chips the very image that is flashed goes through one update; at
 every erasure and every word that is written a copy of the chip loses its supply in the middle of it (bits half written,
 memory noise), starts again and is asked which bundle it runs. That must be the old one until the new one is complete,
-and one of the two from then on.
+and one of the two from then on. The first board goes through it once more with firmware that takes signed bundles only,
+and what that costs is measured: flash, memory, stack, and cycles of checking one signature.
 """
 
 from __future__ import annotations
@@ -35,10 +36,15 @@ import kws.device.link  # noqa: E402
 from kws.bundle import Bundle  # noqa: E402
 from kws.core import lib  # noqa: E402
 from kws.device.boards import open_link, open_port  # noqa: E402
+from kws.device.build import build_firmware  # noqa: E402
 from kws.device.chips import start_chip  # noqa: E402
 from kws.device.link import Link  # noqa: E402
 from kws.device.protocol import PacketReader, encode, pack  # noqa: E402
+from kws.device.signature import Signature, new_key, sign_bundle  # noqa: E402
+from kws.device.sizes import firmware_sizes  # noqa: E402
+from kws.device.statistics import read_statistics  # noqa: E402
 from kws.device.update import CHUNK_BYTES, UpdateSteps, reason, update_board  # noqa: E402
+from kws.errors import BoardRefusedError  # noqa: E402
 from kws.files import prepare_output  # noqa: E402
 
 BOARDS = ("nrf52840dk", "stm32f407g_disc1")
@@ -46,16 +52,20 @@ TRAILER_OPERATIONS = 7
 """The last ones of an update: five words of the record, tried, confirmed."""
 
 
-def cut_everywhere(board: str, old: Path, new: Path) -> dict[str, Any]:
+def cut_everywhere(board: str, old: Path, new: Path, keys: Path | None = None) -> dict[str, Any]:
     """Cut the supply at every flash operation of one update; return what the cut boards ran."""
+    program = None if keys is None else signed_program(board, keys)
+    signature = None if keys is None else sign_bundle(Bundle.load(new), keys / "update.key", 1)
     said = encode(lib.KWS_MESSAGE_HELLO, pack("hello", version=lib.KWS_PROTOCOL_VERSION))
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kws-cuts-") as folder:
         cuts = Path(folder) / "cuts"
-        child = start_chip(board, old, options=["--cut-always", str(cuts), "--and-say", said.hex()])
+        options = ["--cut-always", str(cuts), "--and-say", said.hex()]
+        child = start_chip(board, old, program=program, options=options)
         try:
             link = Link(open_port(child.url, 921600, 600.0), board, 600.0)
-            update_board(link, Bundle.load(new), on_progress=lambda done, total: show(board, done, total))
+            bundle = Bundle.load(new)
+            update_board(link, bundle, signature=signature, on_progress=lambda done, total: show(board, done, total))
             link.port.close()
         finally:
             child.stop()
@@ -73,6 +83,7 @@ def cut_everywhere(board: str, old: Path, new: Path) -> dict[str, Any]:
     assert len(lines) == child.report.flash_operations, "every operation was cut"
     return {
         "board": board,
+        "signed": keys is not None,
         "bundle_bytes": len(Bundle.load(new).data),
         "cuts": len(lines),
         "dead_boards": found["dead"],
@@ -96,6 +107,56 @@ def running(answer: bytes) -> int | None:
 def show(what: str, done: int, total: int) -> None:
     """Show how far it has come."""
     print(f"\r{what} {100 * done // total} %", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+# ---- signatures ----
+
+
+def signed_program(board: str, keys: Path) -> Path:
+    """Build firmware for a board that takes signed bundles only."""
+    if not (keys / "update.key").exists():
+        new_key(keys / "update.key")
+    folder = keys / board
+    return build_firmware(board, target="kws", folder=folder, update_key=keys / "update.pub") / "kws.elf"
+
+
+def cost_of_signatures(board: str, old: Path, new: Path, keys: Path) -> dict[str, Any]:
+    """Measure what a key in the firmware costs: its sizes, and an update refused with and without a look at it."""
+    with_key = signed_program(board, keys)
+    signed = firmware_sizes(with_key)
+    plain = firmware_sizes(build_firmware(board, target="kws") / "kws.elf")
+    new_key(keys / "other.key")
+    wrong = sign_bundle(Bundle.load(new), keys / "other.key", 1)  # refused when all has been computed
+    checked, stack = refused_cycles(board, old, new, with_key, wrong)
+    unchecked, stack_before = refused_cycles(board, old, new, with_key, None)
+    return {
+        "board": board,
+        "bundle_bytes": len(Bundle.load(new).data),
+        "flash_bytes": signed.flash_bytes - plain.flash_bytes,
+        "ram_bytes": signed.static_bytes - plain.static_bytes,
+        "cycles_of_a_check": checked - unchecked,
+        "stack_peak_bytes": stack,
+        "stack_peak_bytes_before": stack_before,
+    }
+
+
+def refused_cycles(board: str, old: Path, new: Path, program: Path, signature: Signature | None) -> tuple[int, int]:
+    """Return the cycles awake of a board that refuses an update, and how deep its stack has been."""
+    child = start_chip(board, old, program=program)
+    try:
+        link = Link(open_port(child.url, 921600, 600.0), board, 600.0)
+        try:
+            update_board(link, Bundle.load(new), signature=signature)
+            raise AssertionError("it must be refused")
+        except BoardRefusedError:
+            pass
+        report = link.ask(lib.KWS_MESSAGE_STATISTICS, b"", lib.KWS_MESSAGE_STATISTICS_REPORT)
+        stack = read_statistics(report).stack_peak_bytes
+        link.port.close()
+    finally:
+        child.stop()
+    assert child.report is not None
+    return child.report.cycles - child.report.sleep_cycles, stack
 
 
 # ---- malformed updates ----
@@ -244,12 +305,15 @@ def main() -> int:
         random_bundle(seed=1).save(old)
         if options.bundle is None:
             random_bundle(seed=3).save(new)
-        figures = {
-            "supply_cut_at_every_flash_operation": [
-                cut_everywhere(board, old, new) for board in options.boards.split(",") if board
-            ],
+        boards = [board for board in options.boards.split(",") if board]
+        figures: dict[str, Any] = {
+            "supply_cut_at_every_flash_operation": [cut_everywhere(board, old, new) for board in boards],
             "malformed": refuse("native", old, new, options.malformed),
         }
+        if boards:
+            keys = Path(folder)
+            figures["supply_cut_at_every_flash_operation"].append(cut_everywhere(boards[0], old, new, keys))
+            figures["signatures"] = cost_of_signatures(boards[0], old, new, keys)
     options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=1))
     bad = [row for row in figures["supply_cut_at_every_flash_operation"] if row["dead_boards"] or row["wrong_models"]]

@@ -15,7 +15,7 @@ _PT_LOAD = 1
 _BLANK_BYTES = 4096
 """A page of the chips whose pages are small."""
 _NO_COMMANDS = b"\xff" * 16
-"""Behind a bundle alone, over the head of another: without it one of commands that was there before would be listened for."""
+"""Over the head of a bundle of commands that was behind another before: it would go on being listened for."""
 
 
 @dataclass(frozen=True, kw_only=True)

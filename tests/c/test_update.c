@@ -39,6 +39,11 @@ static kws_flash_t flash(void)
         .data = region, .size_bytes = region_bytes, .page_bytes = page_bytes, .erase = erase, .write = write};
 }
 
+static uint32_t version_of(uint32_t crc32)
+{
+    return crc32 >> 1; /* anything, and never all ones */
+}
+
 static void install(kws_update_t *update, const file_t *file)
 {
     kws_bundle_t bundle;
@@ -50,6 +55,8 @@ static void install(kws_update_t *update, const file_t *file)
             kws_update_chunk(update, at, file->bytes + at, count, kws_crc32(0u, file->bytes + at, count)),
             KWS_UPDATE_OK);
     }
+    CHECK(memcmp(kws_update_received(update), file->bytes, file->size_bytes) == 0);
+    CHECK_EQUAL(kws_update_write_version(update, version_of(file->crc32)), KWS_UPDATE_OK);
     CHECK_EQUAL(kws_update_finish(update, UINT32_MAX), KWS_UPDATE_OK);
     CHECK_EQUAL(kws_update_open(update, &bundle), KWS_OK);
     CHECK_EQUAL(bundle.crc32, file->crc32);
@@ -103,6 +110,9 @@ static void look_at_what_is_left(bool update_too)
         CHECK(bundle.crc32 == before_crc32 || bundle.crc32 == after_crc32);
         CHECK(kws_pipeline_arena_bytes(&bundle) > 0);
         CHECK(!update.on_trial || (start == 0u && bundle.crc32 == after_crc32));
+        uint32_t version;
+        CHECK(kws_update_confirmed_version(&update, &version));
+        CHECK(update.on_trial || version == (update.by_programmer ? 0u : version_of(bundle.crc32)));
     }
     if (update_too) {
         ++num_updates_after;
@@ -245,16 +255,23 @@ static void every_refusal_has_its_reason(void)
     CHECK_EQUAL(kws_update_chunk(&update, 0u, file->bytes, 16u, crc32 ^ 1u), KWS_UPDATE_CHUNK_CRC);
     CHECK_EQUAL(kws_update_chunk(&update, 16u, file->bytes, 16u, crc32), KWS_UPDATE_ORDER);
     CHECK_EQUAL(kws_update_finish(&update, UINT32_MAX), KWS_UPDATE_INCOMPLETE);
+    uint32_t version;
+    CHECK(!kws_update_confirmed_version(&update, &version));
     install(&update, file);
+    CHECK(kws_update_confirmed_version(&update, &version) && version == version_of(file->crc32));
     CHECK_EQUAL(kws_update_begin(&update, file->size_bytes, file->crc32 ^ 1u), KWS_UPDATE_OK);
     for (uint32_t at = 0u; at < file->size_bytes; at += 16u) {
         CHECK_EQUAL(
             kws_update_chunk(&update, at, file->bytes + at, 16u, kws_crc32(0u, file->bytes + at, 16u)),
             KWS_UPDATE_OK);
     }
+    CHECK_EQUAL(kws_update_write_version(&update, 6u), KWS_UPDATE_OK);
+    CHECK_EQUAL(kws_update_write_version(&update, 6u), KWS_UPDATE_OK);
     CHECK_EQUAL(kws_update_finish(&update, 100u), KWS_UPDATE_BUNDLE);
     CHECK_EQUAL(update.bundle_status, KWS_ERROR_ARENA);
     CHECK_EQUAL(kws_update_finish(&update, UINT32_MAX), KWS_UPDATE_OTHER);
+    CHECK_EQUAL(kws_update_write_version(&update, 5u), KWS_UPDATE_NOT_BEGUN);
+    CHECK_EQUAL(kws_update_finish(&update, UINT32_MAX), KWS_UPDATE_NOT_BEGUN);
 }
 
 int main(int argc, char **argv)
