@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shipped model as a user meets it, on real recordings: `make eval KWS_DATA=DIR`.
 
-Every validation keyword with a second of background noise on either side through the whole pipeline: heard or not, how
-long after the end of the word, and what else fired; and audio without keywords for false accepts. Writes
+Every validation keyword with a second of background noise on either side through the whole pipeline, the noise as it
+was recorded and 20 and 10 dB below the speech: heard or not, how long after the end of the word, and what else fired;
+and audio without keywords for false accepts, with it the report side of `kws dataset download negatives` where it is
+there (events on it are listed: prompts and films may say a keyword, and `TRUE_WORDS` says where they do). Writes
 benchmarks/speech_commands_streams.json. Fails when the default operating point hears fewer words, or later, than
 promised.
 """
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from kws.datasets import negatives
 from kws.datasets.speech_commands import open_folder
 from kws.training.clips.config import DataConfig
 from kws.training.clips.dataset import ClipSet, from_corpus, split_noise
@@ -26,30 +29,47 @@ from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
 from kws.endpoints import speech_bounds
 from kws.evaluation.det import score_tracks
-from kws.evaluation.tracks import ScoreTrack, score_recording
+from kws.evaluation.intervals import binomial_interval
+from kws.evaluation.metrics import Rate
+from kws.evaluation.tracks import ScoreTrack, detect, score_recording
 from kws.evaluation.truth import Window
 from kws.labels import SILENCE, UNKNOWN
+from kws.levels import active_rms, background_gain, rms
 from kws.pipeline import Pipeline
 
 MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"
 REQUIRED_HEARD = 0.85
 REQUIRED_LATENCY_MS = 200.0
+_PROMPTS = "asterisk-core-sounds-en-g722-00"
+TRUE_WORDS = (
+    (f"{_PROMPTS}1.flac", 388.6, "left"),  # letters/ascii123, the name of {
+    (f"{_PROMPTS}1.flac", 390.9, "right"),  # letters/ascii125, of }
+    (f"{_PROMPTS}1.flac", 412.2, "left"),  # letters/ascii91, of [
+    (f"{_PROMPTS}1.flac", 415.2, "right"),  # letters/ascii93, of ]
+    (f"{_PROMPTS}2.flac", 358.4, "no"),  # vm-no
+)
+"""File of the report side, second, keyword: where one is really said, going by what the prompt is (`parts.csv`)."""
+
+SNRS_DB = (None, 20.0, 10.0)
+"""None: noise as loud as it was recorded."""
 
 Samples = npt.NDArray[np.int16]
 
 
-def between_noise(clip: Samples, noise: list[Samples], rng: np.random.Generator) -> Samples:
+def between_noise(clip: Samples, noise: list[Samples], rng: np.random.Generator, snr_db: float | None) -> Samples:
     """Lay a clip over noise that begins a second before it and ends a second after."""
     recording = noise[int(rng.integers(len(noise)))]
     length = clip.size + 2 * SAMPLE_RATE_HZ
     start = int(rng.integers(recording.size - length))
-    mixed = recording[start : start + length].astype(np.int32)
+    piece = recording[start : start + length]
+    gain = 1.0 if snr_db is None else background_gain(active_rms(clip), rms(piece), snr_db)
+    mixed = np.rint(piece * gain).astype(np.int32)
     mixed[SAMPLE_RATE_HZ:-SAMPLE_RATE_HZ] += clip
     return np.clip(mixed, -32768, 32767).astype(np.int16)
 
 
 def keyword_tracks(
-    pipeline: Pipeline, clips: ClipSet, labels: tuple[str, ...], noise: list[Samples]
+    pipeline: Pipeline, clips: ClipSet, labels: tuple[str, ...], noise: list[Samples], snr_db: float | None
 ) -> list[ScoreTrack]:
     """Every keyword clip between noise, and when its word is said."""
     rng = np.random.default_rng(1)
@@ -59,7 +79,7 @@ def keyword_tracks(
         if labels[label] not in (SILENCE, UNKNOWN) and bounds is not None:
             start, end = (SAMPLE_RATE_HZ + bound for bound in bounds)
             window = Window(label=labels[label], start_sample=start, end_sample=end)
-            tracks.append(score_recording(pipeline, between_noise(clip, noise, rng), [window]))
+            tracks.append(score_recording(pipeline, between_noise(clip, noise, rng, snr_db), [window]))
     return tracks
 
 
@@ -70,6 +90,7 @@ def heard_in(tracks: list[ScoreTrack], thresholds: tuple[int, ...], refractory_f
     return {
         "keywords": score.num_keywords,
         "heard": round(score.num_hits / score.num_keywords, 4),
+        "heard_interval_95": [round(end, 4) for end in binomial_interval(score.num_hits, score.num_keywords)],
         "other_events_per_keyword": round(others / score.num_keywords, 4),
         "latency_ms": score.latency_json(),
     }
@@ -83,7 +104,44 @@ def false_accepts(tracks: dict[str, ScoreTrack], thresholds: tuple[int, ...], re
     }
 
 
-def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
+def report_tracks(bundle: Bundle, folder: Path | None) -> dict[str, list[ScoreTrack]]:
+    """Scores of the report side of the negatives, kind by kind; none where they are not on disk."""
+    found = negatives.find(folder)
+    kinds = found.files["report"] if found else {}
+    pipeline = Pipeline(bundle)
+    return {
+        kind: [score_recording(pipeline, read_audio(path), name=path.name) for path in paths]
+        for kind, paths in kinds.items()
+    }
+
+
+def on_report(
+    kinds: dict[str, list[ScoreTrack]], thresholds: tuple[int, ...], refractory_frames: int
+) -> dict[str, Any]:
+    """False accepts by kind, events that are true words taken out, and every event with its place."""
+    figures: dict[str, Any] = {}
+    for kind, tracks in kinds.items():
+        events = [
+            (track.name, round(event.sample_index / SAMPLE_RATE_HZ, 1), event.label, event.score)
+            for track in tracks
+            for event in detect(track, thresholds, refractory_frames)
+        ]
+        hours = sum(track.truth.num_samples for track in tracks) / SAMPLE_RATE_HZ / 3600
+        false = [event for event in events if not is_true(event)]
+        figures[kind] = Rate(count=len(false), hours=hours).to_json() | {
+            "true_words": len(events) - len(false),
+            "events": [list(event) for event in events],
+        }
+    return figures
+
+
+def is_true(event: tuple[str, float, str, int]) -> bool:
+    """Whether the word is really said there, give or take a second."""
+    name, time_s, label, _ = event
+    return any(name == file and label == word and abs(time_s - at_s) <= 1.0 for file, at_s, word in TRUE_WORDS)
+
+
+def evaluate(bundle: Bundle, data_folder: Path, negatives_folder: Path | None = None) -> dict[str, Any]:
     """Measure everything on the recordings in a folder."""
     corpus = open_folder(data_folder)
     config = DataConfig(labels=tuple(bundle.labels))
@@ -92,20 +150,28 @@ def evaluate(bundle: Bundle, data_folder: Path) -> dict[str, Any]:
     noise = list(split_noise([read_audio(path) for path in corpus.noise])[1])
     unknown = clips.clips(np.flatnonzero(clips.labels == config.labels.index(UNKNOWN)))
     sentences = continuous_speech(data_folder, ("continuous_speech",), evaluation=True)
-    negatives = {
+    short = {
         "unknown words, one after another": unknown.reshape(-1),
         "sentences": np.concatenate(sentences),
         "noise": np.concatenate(noise),
     }
     pipeline = Pipeline(bundle)
-    tracks = {name: score_recording(pipeline, samples, name=name) for name, samples in negatives.items()}
-    keywords = keyword_tracks(pipeline, clips, config.labels, noise)
+    tracks = {name: score_recording(pipeline, samples, name=name) for name, samples in short.items()}
+    keywords = {snr_db: keyword_tracks(pipeline, clips, config.labels, noise, snr_db) for snr_db in SNRS_DB}
+    report = report_tracks(bundle, negatives_folder)
     refractory_frames = bundle.decision.refractory_frames
     points = []
     for point in bundle.decision.operating_points:
-        heard = heard_in(keywords, point.thresholds, refractory_frames)
-        accepts = false_accepts(tracks, point.thresholds, refractory_frames)
-        points.append({"threshold": max(point.thresholds), **heard, "false_accepts": accepts})
+        heard = {snr_db: heard_in(said, point.thresholds, refractory_frames) for snr_db, said in keywords.items()}
+        points.append(
+            {
+                "thresholds": list(point.thresholds),
+                **heard[None],
+                "in_noise": {f"{snr_db:g} dB": figures for snr_db, figures in heard.items() if snr_db is not None},
+                "false_accepts": false_accepts(tracks, point.thresholds, refractory_frames),
+                "report": on_report(report, point.thresholds, refractory_frames),
+            }
+        )
     return {
         "model": MODEL.name,
         "default_operating_point": bundle.decision.default_operating_point,
@@ -117,16 +183,18 @@ def main() -> None:
     """Measure, print, write, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder with Speech Commands")
+    parser.add_argument("--negatives", type=Path, help="folder of `kws dataset download negatives`")
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speech_commands_streams.json"))
     arguments = parser.parse_args()
-    result = evaluate(Bundle.load(arguments.model), arguments.data)
+    result = evaluate(Bundle.load(arguments.model), arguments.data, arguments.negatives)
     arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for point in result["operating_points"]:
         print(
-            f"threshold {point['threshold']}: {point['heard']:.1%} heard, latency in ms {point['latency_ms']}; "
-            "false accepts per hour: "
-            + ", ".join(f"{name} {rate['value']}" for name, rate in point["false_accepts"].items())
+            f"thresholds {point['thresholds']}: {point['heard']:.1%} heard, "
+            + ", ".join(f"{figures['heard']:.1%} at {snr}" for snr, figures in point["in_noise"].items())
+            + f", latency in ms {point['latency_ms']}; false accepts per hour: "
+            + ", ".join(f"{name} {rate['value']}" for name, rate in (point["false_accepts"] | point["report"]).items())
         )
     default = result["operating_points"][result["default_operating_point"]]
     if default["heard"] < REQUIRED_HEARD:

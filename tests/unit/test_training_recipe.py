@@ -4,21 +4,24 @@
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from kws.training.augment.clips import ClipAcoustics, ClipAcousticsConfig
 from kws.training.clips.batches import compute_features
 from kws.training.clips.config import RunConfig
-from kws.training.clips.recipe import chimeras, synthetic
-from kws.training.clips.recipe.batches import RecipeBatches, mix
+from kws.training.clips.recipe import chimeras, listener, mining, synthetic
+from kws.training.clips.recipe.batches import RecipeBatches, mix, move
 from kws.training.clips.recipe.config import (
+    ListenerConfig,
     MaskingConfig,
+    MiningConfig,
     PolishConfig,
     RecipeConfig,
     SyntheticConfig,
     TeacherConfig,
 )
-from kws.training.clips.recipe.learn import learn, recipe_batches
+from kws.training.clips.recipe.learn import balance, learn, recipe_batches, with_mined
 from kws.training.clips.recipe.sources import (
     Source,
     continuous_speech,
@@ -27,6 +30,8 @@ from kws.training.clips.recipe.sources import (
     negative_recordings,
 )
 from kws.training.fit import settings
+from kws.training.fit.architectures import build_logits_model
+from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
 from kws.training.fit.train import TrainedModel
 from training_fixtures import LABELS, TINY_RUN, tiny_data
 
@@ -269,3 +274,67 @@ def test_a_teacher_softens_the_targets_and_is_trained_once(data_folder: Path, tm
     softer = prepared(replace(TINY_RECIPE, teacher=teacher, teacher_weight=0.9), data_folder, tmp_path)
     assert next(tmp_path.rglob("opinions.npy")).stat().st_mtime_ns == made
     assert softer.batch(0)[1].max(axis=1).mean() < targets.max(axis=1).mean()
+
+
+STREAMS = ModelConfig(stem=StemConfig(filters=4), blocks=(BlockConfig(filters=4),), time_padding="valid", dropout=0.0)
+
+
+def of_frames(frames: int) -> keras.Model:
+    return build_logits_model(STREAMS, input_shape=(frames, TINY_RUN.features.num_features, 1), num_labels=3, seed=1)
+
+
+def test_a_stream_is_heard_as_its_windows_are() -> None:
+    config, network = TINY_RUN.features, of_frames(49)
+    frames = np.random.default_rng(0).integers(-100, 60, (7001, config.num_features)).astype(np.int8)
+    found = mining.hear(network, of_frames, frames, config, [2])
+    assert len(found) == 1 + (7001 - 49) // 2
+    for decision in (0, 1475, 1476, len(found) - 1):  # two chunks meet between the second and the third
+        window = config.dequantize(frames[None, 2 * decision : 2 * decision + 49])[..., None]
+        powers = np.exp(np.asarray(network(window, training=False))[0])
+        assert found[decision] == pytest.approx(powers[2] / powers.sum(), abs=1e-4)
+
+
+def test_moments_in_which_a_keyword_is_likely_said_are_left_out(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(TINY_RECIPE, mining=MiningConfig(rounds=(1,), moments=3, share=0.5), listener=ListenerConfig())
+    films = [np.random.default_rng(n).normal(0, 900, 160_000).astype(np.int16) for n in range(3)]
+    nearness = np.zeros(1450, np.float32)
+    nearness[[100, 300, 500, 700, 900]] = [0.9, 0.8, 0.7, 0.6, 0.5]
+    monkeypatch.setattr(mining, "hear", lambda *_: nearness)
+    monkeypatch.setattr(listener, "likely_keywords", lambda audio, *_, **__: np.arange(len(audio)) % 2 == 0)
+    masking = MaskingConfig(colour_db=0.0, gain_db=0.0, time_masks=0, feature_masks=0)
+    batches = replace(prepared(TINY_RECIPE, data_folder, tmp_path), masking=masking)
+    batches = with_mined(batches, LABELS, films, recipe, of_frames, folder=tmp_path, place=tmp_path)
+    assert batches.mined is not None
+    batches.mined.rounds.after_epoch(0, of_frames(batches.input_shape[0]))
+    assert np.abs(batches.mined.rounds.moments(2) - [300, 700]).max() <= 1
+    inputs, targets = batches.batch(2 * batches.steps_per_epoch)
+    heard = batches.features.dequantize(batches.mined.stream.features)
+    for clip, target in zip(inputs[: len(inputs) // 2, ..., 0], targets, strict=False):
+        near = [2 * (moment + late) for moment in (299, 300, 699, 700) for late in range(-4, 5)]
+        assert any(np.array_equal(clip, heard[first : first + clip.shape[0]]) for first in near)
+        assert target[LABELS.index("unknown")] == 1.0
+
+
+def test_the_bias_of_unknown_makes_labels_count_alike() -> None:
+    logits = np.array([[2.0, 2.5], [2.0, -1.0], [0.0, 2.0], [0.0, 3.0], [0.0, 4.0]], np.float32)
+    labels = np.array([0, 0, 1, 1, 1])
+    inputs = keras.Input((2,))
+    dense = keras.layers.Dense(2, name="logits")
+    model = keras.Model(inputs, dense(inputs))
+    dense.set_weights([np.eye(2, dtype=np.float32), np.zeros(2, np.float32)])
+    balance(model, logits, labels, 1)
+    assert -3.0 < float(dense.bias.numpy()[1]) < -0.5
+    assert float(dense.bias.numpy()[0]) == 0.0
+    assert np.array_equal(np.asarray(model(logits)).argmax(axis=1), labels)
+
+
+def test_moved_clips_repeat_their_ends() -> None:
+    clips = np.tile(np.arange(20, dtype=np.int8)[:, None], (64, 1, 2))
+    move(clips, 3, np.random.default_rng(1))
+    shifts = clips[:, 10, 0].astype(int) - 10
+    assert 20 <= (shifts != 0).sum() <= 40
+    assert np.abs(shifts).max() == 3
+    expected = np.clip(np.arange(20) + shifts[:, None], 0, 19)
+    assert np.array_equal(clips, np.repeat(expected[:, :, None], 2, axis=2))

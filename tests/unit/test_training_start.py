@@ -10,7 +10,7 @@ from kws.training.clips.run import as_written
 from kws.training.fit.architectures import build_logits_model, with_softmax
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
 from kws.training.fit.quantize import quantize, run_tflite
-from kws.training.fit.start import start_from
+from kws.training.fit.start import average_with_start, start_from
 from training_fixtures import TINY_RUN
 
 from kws.errors import TrainingError
@@ -38,6 +38,14 @@ def test_a_fresh_network_takes_over_what_a_finished_one_says(tmp_path: Path) -> 
     assert np.abs(said - run_tflite(path.read_bytes(), clips) / 255.0).max() < 0.05  # int8 activations on one side
     # the norms' scales leave the examples as they are, so training sees the same network
     assert np.abs(np.asarray(with_softmax(fresh)(real, training=True)) - said).max() < 0.05
+
+    gone_on = build_logits_model(MODEL, input_shape=SHAPE, num_labels=3, seed=3)
+    gone_on(real, training=True)
+    alone = np.asarray(gone_on(real, training=False))
+    average_with_start(gone_on, path, 0.0)
+    assert np.abs(np.asarray(gone_on(real, training=False)) - alone).max() < 1e-3
+    average_with_start(gone_on, path, 1.0)
+    assert np.abs(np.asarray(gone_on(real, training=False)) - np.asarray(fresh(real, training=False))).max() < 1e-3
 
     wider = build_logits_model(MODEL, input_shape=SHAPE, num_labels=4, seed=2)
     with pytest.raises(TrainingError, match="not a network of this shape"):

@@ -94,6 +94,43 @@ def start_from(model: keras.Model, path: Path, examples: NDArray[np.float32]) ->
         values = layer(values, training=False)
 
 
+def average_with_start(model: keras.Model, path: Path, share: float) -> None:
+    """Average the weights of a trained network with those it started from, batch norms folded in both.
+
+    Between the two ends of a fine-tuning lie networks that are better than either on what neither has seen.
+
+    Parameters
+    ----------
+    model : keras.Model
+        To logits; changed in place.
+    path : Path
+        TFLite file of the network that training started from, see `start_from`.
+    share : float
+        Of the start; 0 leaves the network as it is.
+
+    References
+    ----------
+    M. Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903.
+    """
+    started = iter(read_weights(path))
+    for layer, norm in zip(model.layers, [*model.layers[1:], None], strict=True):
+        if not isinstance(layer, _WEIGHTED):
+            continue
+        kernel, bias = next(started)
+        kernel = _as_keras(layer, kernel)
+        if isinstance(norm, layers.BatchNormalization):
+            gamma, beta, mean, variance = norm.get_weights()
+            deviation = np.sqrt(variance + norm.epsilon)
+            scale = gamma / deviation
+            per_output = scale[:, None] if isinstance(layer, layers.DepthwiseConv2D) else scale
+            layer.kernel.assign(share * kernel + (1.0 - share) * layer.kernel.numpy() * per_output)
+            mixed = share * bias + (1.0 - share) * (beta - mean * scale)
+            norm.set_weights([deviation, mixed + mean, mean, variance])
+        else:
+            layer.kernel.assign(share * kernel + (1.0 - share) * layer.kernel.numpy())
+            layer.bias.assign(share * bias + (1.0 - share) * layer.bias.numpy())
+
+
 def _as_keras(layer: layers.Layer, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """TFLite has the outputs first; the depthwise kernel has channels last there and one to each here."""
     if isinstance(layer, layers.DepthwiseConv2D):

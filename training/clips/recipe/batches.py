@@ -12,6 +12,7 @@ from kws.training.clips.batches import compute_features
 from kws.training.clips.dataset import ClipSet
 from kws.training.clips.recipe.config import MaskingConfig
 from kws.training.clips.recipe.features import Variants
+from kws.training.clips.recipe.mining import Mined
 from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
@@ -38,6 +39,10 @@ class RecipeBatches:
     """A teacher's posteriors ``[1 + variants, clips, labels]``; together with the labels they make the targets."""
     teacher_weight: float = 0.0
     """Share of the opinions in the targets."""
+    mined: Mined | None = None
+    """Takes a share of every batch for the worst moments of the negatives, which are ``unknown``."""
+    unknown: int = 1
+    """Number of that label."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -69,13 +74,19 @@ class RecipeBatches:
         variant = rng.integers(1, len(self.variants.features), size=size)
         if self.plain_share:
             variant[rng.random(size) < self.plain_share] = 0
-        inputs = self.features.dequantize(self.variants.features[variant, clips])
-        inputs += draw_colour(size, self.masking, self._curves, rng) / powers_per_unit(self.features)
-        floor = self.features.dequantize(np.array(-128, np.int8))
-        np.copyto(inputs, floor, where=draw_masks(inputs.shape, self.masking, rng))
+        heard = np.array(self.variants.features[variant, clips])
+        move(heard, self.masking.shift_frames, rng)
         targets = np.eye(self.num_labels, dtype=np.float32)[self.variants.labels[clips]]
         if self.opinions is not None:
             targets += np.float32(self.teacher_weight) * (self.opinions[variant, clips] - targets)
+        if self.mined is not None:
+            worst = self.mined.draw(size, step // self.steps_per_epoch, heard.shape[1], rng)
+            heard[: len(worst)] = worst
+            targets[: len(worst)] = np.eye(self.num_labels, dtype=np.float32)[self.unknown]
+        inputs = self.features.dequantize(heard)
+        inputs += draw_colour(size, self.masking, self._curves, rng) / powers_per_unit(self.features)
+        floor = self.features.dequantize(np.array(-128, np.int8))
+        np.copyto(inputs, floor, where=draw_masks(inputs.shape, self.masking, rng))
         alpha = self.masking.mixup_alpha
         inputs, targets = mix(inputs, targets, alpha, rng) if alpha else (inputs, targets)
         return inputs[..., None], targets
@@ -84,6 +95,17 @@ class RecipeBatches:
         """Inputs and label numbers of the validation clips, nothing added."""
         features = compute_features(self.validation_clips, self.features)
         return self.features.dequantize(features)[..., None], self.validation_clips.labels
+
+
+def move(features: NDArray[np.int8], shift_frames: int, rng: np.random.Generator) -> None:
+    """Move half of ``[clips, frames, num_features]`` in time by up to ``shift_frames``, ends repeated; in place."""
+    if not shift_frames:
+        return
+    clips, frames = features.shape[:2]
+    furthest = rng.integers(-shift_frames, shift_frames + 1, size=clips)
+    shift = np.where(rng.random(clips) < 0.5, furthest, 0)
+    places = np.clip(np.arange(frames) + shift[:, None], 0, frames - 1)
+    features[:] = features[np.arange(clips)[:, None], places]
 
 
 def mix(

@@ -43,6 +43,8 @@ class MaskingConfig(MaskConfig, ColourConfig):
     gain_db: float = 1.5
     time_mask_frames: int = 5
     feature_mask_width: int = 4
+    shift_frames: int = 0
+    """Half of the clips are moved by up to so many frames, their first or last frame repeated."""
     mixup_alpha: float = 0.0
     """Beta distribution of the share of the weaker of two mixed clips; 0 = none are mixed."""
 
@@ -77,6 +79,19 @@ class ListenerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MiningConfig:
+    """Moments of the negatives at which the network itself, heard as a stream, comes nearest to an event."""
+
+    rounds: tuple[int, ...] = (1, 4, 8)
+    """After how many epochs to listen, 0 for before the first; what is found is drawn from the next but one on, and all
+    through the polish."""
+    moments: int = 3000
+    """How many of the worst are kept of a round."""
+    share: float = 0.08
+    """Of a batch; the sources of ``shares`` have the rest."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolishConfig:
     """Epochs after the others, with a small step size, mostly on clips without augmentation."""
 
@@ -94,6 +109,8 @@ class RecipeConfig:
     start: Path | None = None
     """TFLite file of a finished network of this shape whose weights training starts from; a relative path is taken from
     the folder of the TOML file. Without it, from chance."""
+    start_share: float = 0.0
+    """At the end the weights are averaged with those of ``start``, which count so much."""
     variants: int = 12
     """Augmented copies of every clip, computed once and drawn from at random. Variant 0 is the clip as it is, which
     only the polish draws."""
@@ -126,6 +143,12 @@ class RecipeConfig:
     teacher: TeacherConfig | None = None
     listener: ListenerConfig | None = None
     """Where there are both, the mean of their opinions counts."""
+    plain_share: float = 0.0
+    """Share of clips in a batch without augmentation, before the polish."""
+    mining: MiningConfig | None = None
+    """Wants ``negative_folders`` and a listener, which keeps true words out of what is mined."""
+    balance_unknown: bool = False
+    """At the end the bias of ``unknown`` is set for every label to count alike, however often it was drawn."""
     teacher_weight: float = 0.7
     """Share of the teachers in the targets; the rest is the label."""
     polish: PolishConfig | None = None
@@ -137,5 +160,7 @@ class RecipeConfig:
             raise ValueError(f"shares: {', '.join(sorted(stray))} is no source; known: {', '.join(SOURCES)}")
         if abs(sum(self.shares.values()) - 1.0) > 1e-6:
             raise ValueError(f"shares: expected a sum of 1, got {sum(self.shares.values()):g}")
+        if self.start_share and self.start is None:
+            raise ValueError("start_share: there is no start to average with; name one, or leave it out")
         if self.variants < 1:
             raise ValueError(f"variants: expected at least 1, got {self.variants}")

@@ -31,6 +31,7 @@ from kws.progress import track
 _REAL = ("keywords", "unknown", "negatives")
 """Sources with the voices of people: of the others, the labels are known for certain."""
 _WINDOWS = 2
+_TRAINING = "training.npy"
 _CHUNK_CLIPS = 32
 _FOLDS, _HEADS = 0xF0, 7_000_000
 """Random streams."""
@@ -71,7 +72,7 @@ def opinions(
     kept = {name: recipe.shares[name] for name in _REAL if recipe.shares.get(name, 0.0) > 0.0}
     few = replace(recipe, shares={name: share / sum(kept.values()) for name, share in kept.items()})
     audio = np.concatenate([source.audio for source in gather(data, (), negatives, few, seed=batches.seed)])
-    heard = _embedded(audio, folder / "training.npy")
+    heard = _embedded(audio, folder / _TRAINING)
     silence = data.labels.index(SILENCE) if SILENCE in data.labels else -1
     spoken = np.flatnonzero(data.validation.labels != silence)
     aside = _embedded(data.validation.clips(spoken), folder / "validation.npy")
@@ -85,14 +86,45 @@ def without_keywords(
     variants: Variants, heard: NDArray[np.float32], labels: tuple[str, ...], config: ListenerConfig
 ) -> Variants:
     """Let no piece of negatives be drawn in which the heads (``[1, clips, labels]``) found a keyword likely."""
-    others = [labels.index(name) for name in (SILENCE, UNKNOWN) if name in labels]
-    keyword = 1.0 - heard[0][:, others].sum(axis=1)
+    keyword = 1.0 - heard[0][:, _others(labels)].sum(axis=1)
     dropped = (variants.sources == "negatives") & (keyword > config.dropped_above)
     weights = np.where(dropped, 0.0, variants.weights)
     of_negatives = variants.sources == "negatives"
     if weights[of_negatives].any():
         weights[of_negatives] *= variants.weights[of_negatives].sum() / weights[of_negatives].sum()
     return replace(variants, weights=weights)
+
+
+def likely_keywords(
+    audio: NDArray[np.int16],
+    variants: Variants,
+    labels: tuple[str, ...],
+    config: ListenerConfig,
+    folder: Path,
+    *,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """In which of some clips ``[clips, samples]`` the heads find a keyword likely.
+
+    Parameters
+    ----------
+    audio : int16 [clips, samples]
+    variants : Variants
+    labels : tuple of str
+    config : ListenerConfig
+    folder : Path
+        Where `opinions` left its embeddings.
+    seed : int
+    """
+    make_deterministic(seed)
+    real = np.isin(variants.sources, _REAL)
+    said = np.eye(len(labels), dtype=np.float32)[variants.labels[real]]
+    learnt, heard = _normalised(np.load(folder / _TRAINING), _embed(audio))
+    posteriors = np.zeros((len(audio), len(labels)), np.float32)
+    for number in range(config.heads):
+        head = _head(learnt, said, config, _HEADS + seed * 1000 + number)
+        posteriors += head.predict(heard, 4096, verbose=0) / config.heads
+    return np.asarray(1.0 - posteriors[:, _others(labels)].sum(axis=1) > config.dropped_above)
 
 
 def cross_fit(
@@ -116,8 +148,7 @@ def cross_fit(
         Posteriors.
     """
     make_deterministic(seed)
-    mean, deviation = heard.mean(axis=0), heard.std(axis=0) + np.float32(1e-3)
-    heard, aside = (heard - mean) / deviation, (aside - mean) / deviation
+    heard, aside = _normalised(heard, aside)
     fold = np.random.default_rng([seed, _FOLDS]).permutation(len(heard)) % config.folds
     opinions = np.zeros_like(said)
     of_aside = np.zeros((len(aside), said.shape[1]), np.float32)
@@ -127,6 +158,12 @@ def cross_fit(
         opinions[left_out] += head.predict(heard[left_out], 4096, verbose=0) / config.heads
         of_aside += head.predict(aside, 4096, verbose=0) / (config.folds * config.heads)
     return opinions, of_aside
+
+
+def _normalised(heard: Embeddings, others: Embeddings) -> tuple[Embeddings, Embeddings]:
+    """By the mean and deviation of the first."""
+    mean, deviation = heard.mean(axis=0), heard.std(axis=0) + np.float32(1e-3)
+    return (heard - mean) / deviation, (others - mean) / deviation
 
 
 def _head(heard: Embeddings, said: NDArray[np.float32], config: ListenerConfig, seed: int) -> keras.Model:
@@ -149,14 +186,22 @@ def _head(heard: Embeddings, said: NDArray[np.float32], config: ListenerConfig, 
 def _embedded(audio: NDArray[np.int16], path: Path) -> Embeddings:
     """What the embedding says of clips ``[clips, numbers]``, computed once."""
     if not path.is_file():
-        embedding = SpeechEmbedding()
-        chunks = range(0, len(audio), _CHUNK_CLIPS)
-        found = [
-            embedding.embed_clips(audio[first : first + _CHUNK_CLIPS], _WINDOWS)
-            for first in track(chunks, "embedding", len(chunks))
-        ]
         part = path.with_suffix(".part.npy")
-        np.save(part, np.concatenate(found).reshape(len(audio), -1))
+        np.save(part, _embed(audio))
         part.replace(path)
     embedded: Embeddings = np.load(path)
     return embedded
+
+
+def _embed(audio: NDArray[np.int16]) -> Embeddings:
+    embedding = SpeechEmbedding()
+    chunks = range(0, len(audio), _CHUNK_CLIPS)
+    found = [
+        embedding.embed_clips(audio[first : first + _CHUNK_CLIPS], _WINDOWS)
+        for first in track(chunks, "embedding", len(chunks))
+    ]
+    return np.concatenate(found).reshape(len(audio), -1)
+
+
+def _others(labels: tuple[str, ...]) -> list[int]:
+    return [labels.index(name) for name in (SILENCE, UNKNOWN) if name in labels]
