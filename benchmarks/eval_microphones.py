@@ -16,7 +16,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +105,7 @@ def alone(board: str, sound: Samples, folder: Path) -> Row:
 
 def heard(board: str, stream: Stream, folder: Path) -> Row:
     """Return what a board made of the sound at its microphone, beside what the host makes of the same samples."""
-    began, percent = time.monotonic(), OTHER_WORK_PERCENT[board]
+    percent = OTHER_WORK_PERCENT[board]
     result, report = hear(board, stream.samples, folder, percent=percent)
     host = Pipeline(Bundle.load(BUNDLE))
     expected = host.feed(result.sound)
@@ -124,7 +123,6 @@ def heard(board: str, stream: Stream, folder: Path) -> Row:
         "features_that_differ": int(np.count_nonzero(result.frames != host.frames)),
         "keywords": len(truth.windows),
         "found": found(result.detections, truth),
-        "times_real_time": round(result.sound.size / SAMPLE_RATE_HZ / (time.monotonic() - began), 1),
         **alone(board, stream.samples, folder),
     }
 
