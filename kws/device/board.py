@@ -148,7 +148,12 @@ class Board:
 
     def _label(self, index: int) -> str:
         self._link.state = lambda: f"asking for label {index}"
-        packet = self._link.ask(lib.KWS_MESSAGE_LABEL, pack("label", index=index), lib.KWS_MESSAGE_LABEL_TEXT)
+        packet = self._link.ask(
+            lib.KWS_MESSAGE_LABEL,
+            pack("label", index=index),
+            lib.KWS_MESSAGE_LABEL_TEXT,
+            accept=lambda packet: packet.read("label_text").index == index,  # not a late answer about the one before
+        )
         return str(ffi.string(packet.read("label_text").text).decode(errors="replace"))
 
     def stats(self) -> Statistics:

@@ -127,8 +127,9 @@ def open_port(url: str, baud: int, timeout_s: float) -> serial.SerialBase:
         If there is none, another program has it open, or it may not be used.
     """
     alone = {} if "://" in url else {"exclusive": True}
+    patience = {} if url.startswith("rfc2217://") else {"write_timeout": timeout_s}  # which that protocol does not have
     try:
-        return serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=timeout_s, **alone)
+        return serial.serial_for_url(url, baudrate=baud, timeout=0, **patience, **alone)
     except (serial.SerialException, OSError, ValueError) as error:
         raise BoardNotFoundError(f"cannot open {url!r}: {_why_not(url, error)}") from error
 

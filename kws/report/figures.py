@@ -99,7 +99,7 @@ def _latency(latencies_ms: Sequence[float], width: int) -> str:
         svg.bottom_axis(x, 190, x_ticks, "ms from the end of the word"),
         svg.line(x(median), 8, x(median), 190, "median"),
         svg.text(
-            x(median) + (-5 if on_left else 5), 32, f"median {median:.0f} ms", "label end" if on_left else "label"
+            x(median) + (-5 if on_left else 5), 16, f"median {median:.0f} ms", "label end" if on_left else "label"
         ),
     ]
     return svg.figure(width, 230, parts, f"Latency histogram, median {median:.0f} ms")

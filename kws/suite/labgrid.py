@@ -15,6 +15,10 @@ from typing import Any
 
 from kws.errors import DeviceError, ToolMissingError
 
+_ANSWER_S = 10
+"""So long a serial server may take to answer to what it is asked to set; control lines, which not every port has, are not
+waited for."""
+
 
 @contextmanager
 def serial_url(environment: Path, target: str) -> Iterator[str]:
@@ -54,8 +58,11 @@ def _url(environment: Path, target: str, found: Any) -> str:
     resources = {type(resource).__name__: resource for resource in found.resources}
     found.await_resources(found.resources)
     if (network := resources.get("NetworkSerialPort")) is not None:
-        scheme = "rfc2217" if network.protocol == "rfc2217" else "socket"
-        return f"{scheme}://{network.host}:{network.port}"
+        proxies = importlib.import_module("labgrid.util.proxy").proxymanager  # where a network is not to be reached
+        host, port = proxies.get_host_and_port(network)
+        if network.protocol == "rfc2217":
+            return f"rfc2217://{host}:{port}?ign_set_control&timeout={_ANSWER_S}"
+        return f"socket://{host}:{port}"
     if (local := resources.get("RawSerialPort") or resources.get("USBSerialPort")) is not None:
         return str(local.port)
     raise DeviceError(

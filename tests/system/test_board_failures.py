@@ -102,6 +102,15 @@ def test_a_line_with_faults_changes_no_result(child: Child, streaming_bundle: Bu
     assert result.dropped_samples == 0
 
 
+def test_answers_that_come_late_and_twice_name_no_label_wrongly(
+    native: Child, streaming_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kws.device.link.RETRY_S", 0.0)
+    monkeypatch.setattr("kws.device.link.MAX_RETRY_S", 0.0)
+    with FaultyLine(native.url, Faults(delay=1.0, delay_s=0.1)) as line:
+        assert connect(line.url).info.labels == streaming_bundle.labels
+
+
 def test_a_hopeless_line_is_reported_and_does_not_hang(native: Child) -> None:
     with FaultyLine(native.url, Faults(corrupt=0.05)) as line, pytest.raises(DeviceError, match="damaged packets"):
         connect(line.url, timeout_s=4.0)

@@ -223,6 +223,12 @@ class Environment:
 '''
 
 
+PROXY = """
+class proxymanager:
+    get_host_and_port = staticmethod(lambda resource: (resource.host, resource.port))
+"""
+
+
 def test_a_port_that_labgrid_knows_is_a_board(
     suite: Suite, folder: Path, native: Child, whole: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,15 +236,18 @@ def test_a_port_that_labgrid_knows_is_a_board(
     pool = suite.on(boards=folder / "boards.toml")
     with pytest.raises(ToolMissingError, match="pip install labgrid"):
         run_suite(pool, RunOptions(log=folder / "log.jsonl"))
-    (folder / "modules").mkdir()
-    (folder / "modules" / "labgrid.py").write_text(LABGRID)
+    (folder / "modules" / "labgrid" / "util").mkdir(parents=True)
+    (folder / "modules" / "labgrid" / "__init__.py").write_text(LABGRID)
+    (folder / "modules" / "labgrid" / "util" / "__init__.py").write_text("")
+    (folder / "modules" / "labgrid" / "util" / "proxy.py").write_text(PROXY)
     monkeypatch.syspath_prepend(folder / "modules")
     with socket.create_server(("127.0.0.1", 0)) as exporter:
         (folder / "lab.yaml").write_text(str(exporter.getsockname()[1]))
         threading.Thread(target=_export, args=(exporter, native.url), daemon=True).start()
         result = run_suite(pool, RunOptions(log=folder / "log.jsonl"))
     assert heard(result) == whole
-    monkeypatch.delitem(sys.modules, "labgrid")
+    for name in ("labgrid", "labgrid.util", "labgrid.util.proxy"):
+        monkeypatch.delitem(sys.modules, name)
 
 
 def _export(server: socket.socket, port: str) -> None:
