@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* Back to the top of a window: only padding lies above it, and in the padding columns for good. */
-static void rewind_layers(kws_model_t *self)
+/* Back to the top of a window: only padding lies above it. Padding columns have it for good: `everything` is for what was
+ * never there before. */
+static void rewind_layers(kws_model_t *self, bool everything)
 {
     for (uint32_t i = 0u; i < self->config->num_layers; ++i) {
         const kws_model_layer_t *record = &self->config->layers[i];
@@ -22,8 +23,11 @@ static void rewind_layers(kws_model_t *self)
             memset(ring, 0, num_rows * kws_model_pool_row_bytes(record));
             memset(self->memory + state->sums_offset, 0, kws_model_output_values(record) * sizeof(int32_t));
         } else {
-            memset(ring, kws_model_padding(record),
-                   kws_model_ring_rows(record) * kws_model_row_bytes(record));
+            const uint32_t num_rows = kws_model_ring_rows(record);
+            const uint32_t padded_rows = everything ? num_rows : record->pad_top;
+            const uint32_t row_bytes = kws_model_row_bytes(record);
+            memset(ring + (num_rows - padded_rows) * row_bytes, kws_model_padding(record),
+                   padded_rows * row_bytes);
         }
     }
 }
@@ -49,7 +53,7 @@ static bool run_window(kws_model_t *self)
     const kws_model_config_t *config = self->config;
     const int8_t *frames = (const int8_t *)self->memory + self->frames_offset;
     uint16_t frame = self->next_frame;
-    rewind_layers(self);
+    rewind_layers(self, false);
     for (uint32_t i = 0u; i < config->window_frames; ++i) {
         if (kws_model_feed(self, 0u, frames + (uint32_t)frame * config->num_features)) {
             return true;
@@ -80,7 +84,7 @@ static bool step_apart(kws_model_t *self, const int8_t *features)
     const kws_model_config_t *config = self->config;
     const uint32_t frames_left = self->frames_until_decision--;
     if (frames_left == config->window_frames) {
-        rewind_layers(self);
+        rewind_layers(self, false);
         self->decided = false;
     }
     bool decides =
@@ -109,7 +113,7 @@ bool kws_model_step(kws_model_t *self, const int8_t *features, uint8_t *posterio
 
 void kws_model_reset(kws_model_t *self)
 {
-    rewind_layers(self);
+    rewind_layers(self, true);
     self->next_frame = 0u;
     self->frames_until_decision = self->config->window_frames;
 }

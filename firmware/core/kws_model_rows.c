@@ -126,8 +126,10 @@ static void compute_row(const kws_model_t *self, const kws_model_layer_t *record
     void *scratch = (uint8_t *)rows + config->taps_bytes;
     list_rows(self, record, state, newest, rows);
     if (output.separable) {
-        kws_nn_layer_t pointwise = kws_model_kernel_view(config->section, record + 1);
-        pointwise.pair_bytes = output.pair_bytes;
+        const kws_nn_pointwise_t pointwise = {.weights =
+                                                  (const int8_t *)config->section + record[1].weights_offset,
+                                              .output_channels = record[1].output_channels,
+                                              .pair_bytes = output.pair_bytes};
         kws_nn_separable_row(&layer, &pointwise, rows, output.row, scratch);
         return;
     }
@@ -145,20 +147,21 @@ static void compute_row(const kws_model_t *self, const kws_model_layer_t *record
 }
 
 /* Counts an output row, and shows it to whoever watches. */
-static inline void emit(kws_model_t *self, uint32_t index, const int8_t *output)
+static inline void emit(kws_model_t *self, const kws_model_layer_t *record, kws_model_layer_state_t *state,
+                        const int8_t *output)
 {
-    ++kws_model_state(self, index)->output_row;
+    ++state->output_row;
     if (self->on_row != NULL) {
-        self->on_row(self->on_row_user, index, output, kws_model_output_values(&self->config->layers[index]));
+        const uint32_t index = (uint32_t)(record - self->config->layers);
+        self->on_row(self->on_row_user, index, output, kws_model_output_values(record));
     }
 }
 
-/* The newest input row of layer `index`, no join, lies in its place; NULL: padding of a pool. True when that made an
- * output row. */
-static inline bool layer_step(kws_model_t *self, uint32_t index, const int8_t *newest, output_t output)
+/* The newest input row of a layer, no join, lies in its place; NULL: padding of a pool. True when that made an output
+ * row. */
+static inline bool layer_step(kws_model_t *self, const kws_model_layer_t *record,
+                              kws_model_layer_state_t *state, const int8_t *newest, output_t output)
 {
-    const kws_model_layer_t *record = &self->config->layers[index];
-    kws_model_layer_state_t *state = kws_model_state(self, index);
     const bool emits = --state->rows_until_output == 0u;
     if (kws_model_sums_rows(record)) {
         pool_step(self, record, state, newest, output.row);
@@ -172,7 +175,7 @@ static inline bool layer_step(kws_model_t *self, uint32_t index, const int8_t *n
         return false;
     }
     state->rows_until_output = record->stride_height;
-    emit(self, index, output.row);
+    emit(self, record, state, output.row);
     return true;
 }
 
@@ -211,12 +214,13 @@ int8_t *kws_model_passing_row(const kws_model_t *self, uint32_t index)
 
 void kws_model_emit(kws_model_t *self, uint32_t index, const int8_t *output)
 {
-    emit(self, index, output);
+    emit(self, &self->config->layers[index], kws_model_state(self, index), output);
 }
 
 bool kws_model_layer_step(kws_model_t *self, uint32_t index, const int8_t *newest, int8_t *output)
 {
-    return layer_step(self, index, newest, (output_t){.row = output});
+    return layer_step(self, &self->config->layers[index], kws_model_state(self, index), newest,
+                      (output_t){.row = output});
 }
 
 /* A conv or pointwise layer of a chain whose kernel can write channel pairs. */
@@ -255,10 +259,15 @@ static inline output_t output_of(const kws_model_t *self, uint32_t index)
 /* Every layer reads the one before it: the row goes down as far as it can. */
 static bool feed_chain(kws_model_t *self, uint32_t index, const int8_t *values)
 {
+    const kws_model_layer_t *const layers = self->config->layers;
+    kws_model_layer_state_t *const states = kws_model_state(self, 0u);
+    const uint32_t num_layers = self->config->num_layers;
     const int8_t *row = kws_model_place_row(self, index, values);
-    while (index < self->config->num_layers) {
-        const output_t output = output_of(self, index);
-        if (!layer_step(self, index, row, output)) {
+    while (index < num_layers) {
+        kws_model_layer_state_t *state = &states[index];
+        const bool is_due = state->rows_until_output == 1u;
+        const output_t output = is_due ? output_of(self, index) : (output_t){.row = NULL};
+        if (!layer_step(self, &layers[index], state, row, output)) {
             return false;
         }
         row = output.passes ? kws_model_place_row(self, output.next, output.row) : output.row;

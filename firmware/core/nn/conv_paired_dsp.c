@@ -7,7 +7,8 @@
 #include "simd_dsp.h"
 
 enum {
-    ONE_COLUMN_CODE = 72 /* bytes of code for four inputs */
+    ONE_ROUND_INPUTS = 32, /* of the unrolled loop of one column */
+    ONE_COLUMN_CODE = 72   /* bytes of code for four inputs */
 };
 
 /* Four inputs as int16 pairs in the order of SXTB16; `columns` pairs go from the first to the second. */
@@ -26,6 +27,7 @@ static inline void widen_rows(const int8_t *const *rows, const int8_t *const *en
         const int8_t *input = *rows + first;
         const int8_t *end = input + run;
         do {
+#pragma GCC unroll 3
             for (uint32_t i = 0u; i < columns; ++i) {
                 widen_word(input + i * step, pairs + i, columns);
             }
@@ -99,16 +101,22 @@ static void run_general(const kws_nn_layer_t *layer, kws_nn_tile_t *tile, uint32
     }
 }
 
+static inline kws_nn_tile_t tile_of(const kws_nn_layer_t *layer, uint32_t inputs, int8_t *output)
+{
+    const kws_nn_pointwise_t outputs = {layer->weights, layer->output_channels, layer->pair_bytes};
+    return kws_nn_tile_of(&outputs, inputs, output);
+}
+
 /* One column at a time: where there is but one, or something is left to C. */
 static void run_columns(const kws_nn_layer_t *layer, const int8_t *const *rows, int8_t *output,
                         int16x2_t *pairs, uint32_t finished_channels)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
-        kws_nn_tile_t tile = kws_nn_tile_of(layer, output);
+        kws_nn_tile_t tile = tile_of(layer, inputs, output);
         tile.inputs = (const int16_t *)(const void *)pairs;
         tile.end = tile.inputs + inputs;
-        tile.skip_bytes = (0u - inputs) % KWS_NN_ROUND_INPUTS / 4u * ONE_COLUMN_CODE;
+        tile.skip_bytes = (0u - inputs) % ONE_ROUND_INPUTS / 4u * ONE_COLUMN_CODE;
         widen_tile(layer, rows, x, 1u, pairs);
         if (finished_channels > 0u) {
             kws_nn_one_column(&tile);
@@ -131,11 +139,12 @@ void kws_nn_conv_paired_row(const kws_nn_layer_t *layer, const int8_t *const *ro
         run_columns(layer, rows, output, scratch, finished);
         return;
     }
-    kws_nn_tile_t tile = kws_nn_tile_of(layer, output);
+    const uint32_t inputs = kws_nn_paired_inputs(layer);
+    kws_nn_tile_t tile = tile_of(layer, inputs, output);
     for (uint32_t x = 0u; x < width;) {
         const uint32_t columns = kws_nn_tile_columns(width - x);
         widen_tile(layer, rows, x, columns, scratch);
-        kws_nn_run_tile(&tile, columns, kws_nn_paired_inputs(layer), scratch);
+        kws_nn_run_tile(&tile, columns, inputs, scratch);
         x += columns;
     }
 }

@@ -21,7 +21,6 @@ typedef struct {
         column_bytes;    /* output: from one column to the next; KWS_NN_TO_PAIRS; of one column 0: raw sums */
     uint32_t pair_bytes; /* from one pair of channels to the next */
     const int8_t *last;  /* end of the weights of the last block */
-    uint32_t rewind_bytes; /* three columns: from the second half of a block's weights to the first, and 16 */
 } kws_nn_tile_t;
 
 /* Every block, finished. channels: NULL */
@@ -32,25 +31,23 @@ void kws_nn_three_columns(const kws_nn_tile_t *tile);
 void kws_nn_one_column(const kws_nn_tile_t *tile);
 
 enum {
-    KWS_NN_ROUND_INPUTS = 32,       /* of the unrolled loops */
+    KWS_NN_ROUND_INPUTS = 64,       /* of the unrolled loops of two and three columns */
     KWS_NN_TWO_COLUMNS_CODE = 56,   /* bytes of code for two inputs */
     KWS_NN_THREE_COLUMNS_CODE = 44, /* the same */
     /* In the place of column_bytes: 128 as it is added before the last shift. */
     KWS_NN_TO_PAIRS = KWS_NN_STENCIL_OFFSET << KWS_NN_RESCALE_SHIFT
 };
 
-/* All tiles of a layer have this in common. */
-static inline kws_nn_tile_t kws_nn_tile_of(const kws_nn_layer_t *layer, int8_t *output)
+/* All tiles of a layer have this in common. inputs: of a column */
+static inline kws_nn_tile_t kws_nn_tile_of(const kws_nn_pointwise_t *layer, uint32_t inputs, int8_t *output)
 {
-    const uint32_t inputs = kws_nn_paired_inputs(layer);
     const uint32_t blocks = layer->output_channels / KWS_NN_PAIRED_CHANNELS;
     return (kws_nn_tile_t){.block = layer->weights,
                            .output = output,
                            .column_bytes =
                                (layer->pair_bytes == 0u) ? layer->output_channels : KWS_NN_TO_PAIRS,
                            .pair_bytes = layer->pair_bytes,
-                           .last = layer->weights + blocks * kws_nn_paired_block_bytes(inputs),
-                           .rewind_bytes = 4u * inputs + 16u};
+                           .last = layer->weights + blocks * kws_nn_paired_block_bytes(inputs)};
 }
 
 /* Columns of the next tile, of `left` ones. */

@@ -67,13 +67,23 @@ void kws_nn_depthwise_stencil_row(const kws_nn_layer_t *layer, const int8_t *con
     }
 }
 
-void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_layer_t *pointwise,
+void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_pointwise_t *pointwise,
                           const int8_t *const *rows, int8_t *output, void *scratch)
 {
     int8_t *row = scratch;
     const int8_t *const between[1] = {row};
     const uint32_t values = (uint32_t)stencil->output_width * stencil->output_channels;
+    const kws_nn_layer_t layer = {.weights = pointwise->weights,
+                                  .weight_layout = KWS_NN_LAYOUT_PAIRED,
+                                  .input_channels = stencil->output_channels,
+                                  .input_width = stencil->output_width,
+                                  .kernel_height = 1u,
+                                  .kernel_width = 1u,
+                                  .stride_width = 1u,
+                                  .output_width = stencil->output_width,
+                                  .output_channels = pointwise->output_channels,
+                                  .pair_bytes = pointwise->pair_bytes};
     kws_nn_depthwise_row(stencil, rows, row, NULL);
-    kws_nn_pointwise_row(pointwise, between, output, row + values);
+    kws_nn_pointwise_row(&layer, between, output, row + values);
 }
 #endif

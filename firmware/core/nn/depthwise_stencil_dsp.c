@@ -36,14 +36,9 @@ typedef void run_tile_t(const job_t *job);
     "push {r4, r5, r6, r7, r8}\n"                                                                            \
     "1:\n\t" /* four channels */
 
-/* r5 first, r11 second, whose step to the next four channels is `step` */
-#define LEAVE(step)                                                                                          \
-    "adds r5, #16\n\t"                                                                                       \
-    "add r11, #" step "\n\t"                                                                                 \
-    "str r5, [sp]\n\t"                                                                                       \
-    "str r11, [sp, #4]\n\t"                                                                                  \
-    "ldr r4, [sp, #12]\n\t"                                                                                  \
-    "cmp r1, r4\n\t"                                                                                         \
+/* lr end */
+#define LEAVE                                                                                                \
+    "cmp r1, lr\n\t"                                                                                         \
     "bne.w 1b\n\t"                                                                                           \
     "add sp, #20\n\t"                                                                                        \
     "pop {r4-r11, pc}\n\t"
@@ -107,6 +102,8 @@ typedef void run_tile_t(const job_t *job);
     "ldr r5, [sp]\n\t"                                                                                       \
     "ldr r11, [sp, #4]\n\t"
 
+#define LOAD_END "ldr lr, [sp, #12]\n\t"
+
 /* To the next pair of channels. */
 #define NEXT_PAIR                                                                                            \
     "ldr r12, [sp, #8]\n\t"                                                                                  \
@@ -118,33 +115,44 @@ typedef void run_tile_t(const job_t *job);
 #define STORE(sum, place)                                                                                    \
     "smmul " sum ", " sum ", r4\n\t"                                                                         \
     "ssat " sum ", #8, " sum ", asr #" RESCALE_SHIFT "\n\t"                                                  \
-    "strh " sum ", [" place "]\n\t"
+    "strh " sum ", " place "\n\t"
 
-/* One channel of four columns, or of five; A and B: where it lies among its four in the first two columns and in the
- * others. */
-#define CHANNEL(TILE, UNPACK, start, A, B, NEXT)                                                             \
-    ROWS(TILE, UNPACK, start) LOAD_ENDS NEXT                                                                 \
-    STORE("r6", "r5, #" A) STORE("r7", "r5, #" A " + 4")                                                     \
-    STORE("r8", "r11, #" B) STORE("r9", "r11, #" B " + 4")
+/* Channel 0 of four or five columns: r5 first and r11 second go on to the next four channels, r11 by `step`. `more` is
+ * where the fifth column is stored. */
+#define CHANNEL_0(TILE, start, step, more)                                                                   \
+    ROWS(TILE, UNPACK_0, start) LOAD_ENDS                                                                    \
+    STORE("r6", "[r5], #16") STORE("r7", "[r5, #-12]")                                                       \
+    STORE("r8", "[r11], #" step) STORE("r9", "[r11, #4-" step "]") more                                      \
+    "str r5, [sp]\n\t"                                                                                       \
+    "str r11, [sp, #4]\n\t"
 
-#define CHANNEL_FIVE(UNPACK, A, B, NEXT)                                                                     \
-    CHANNEL(FIVE, UNPACK, "r10", A, B, NEXT) STORE("r10", "r11, #" B " + 8")
+/* Another one; A and B: where it lies among its four in the first two columns and in the others. */
+#define CHANNEL(TILE, UNPACK, start, A, B, step, AFTER)                                                      \
+    ROWS(TILE, UNPACK, start) LOAD_ENDS AFTER                                                                \
+    STORE("r6", "[r5, #" A "-16]") STORE("r7", "[r5, #" A "-12]")                                            \
+    STORE("r8", "[r11, #" B "-" step "]") STORE("r9", "[r11, #" B "+4-" step "]")
+
+#define CHANNEL_FIVE(UNPACK, A, B, AFTER)                                                                    \
+    CHANNEL(FIVE, UNPACK, "r10", A, B, "24", AFTER) STORE("r10", "[r11, #" B "+8-24]")
 
 #define FOUR_CHANNELS(TILE, start)                                                                           \
-    CHANNEL(TILE, UNPACK_0, start, "0", "0", SAME_PAIR) CHANNEL(TILE, UNPACK_1, start, "8", "8", NEXT_PAIR)  \
-    CHANNEL(TILE, UNPACK_0, start, "2", "2", SAME_PAIR) CHANNEL(TILE, UNPACK_1, start, "10", "10", NEXT_PAIR)
+    CHANNEL_0(TILE, start, "16", "") CHANNEL(TILE, UNPACK_1, start, "8", "8", "16", NEXT_PAIR)               \
+    CHANNEL(TILE, UNPACK_0, start, "2", "2", "16", SAME_PAIR)                                                \
+    CHANNEL(TILE, UNPACK_1, start, "10", "10", "16", LOAD_END NEXT_PAIR)
 
 __attribute__((naked, noinline)) static void run_four(const job_t *job __attribute__((unused)))
 {
-    __asm volatile(ENTER FOUR_CHANNELS(FOUR, "r10") LEAVE("16"));
+    __asm volatile(ENTER FOUR_CHANNELS(FOUR, "r10") LEAVE);
 }
 
 __attribute__((naked, noinline)) static void run_five(const job_t *job __attribute__((unused)))
 {
     __asm volatile(ENTER
-                   CHANNEL_FIVE(UNPACK_0, "0", "0", SAME_PAIR) CHANNEL_FIVE(UNPACK_1, "8", "12", NEXT_PAIR)
-                   CHANNEL_FIVE(UNPACK_0, "2", "2", SAME_PAIR) CHANNEL_FIVE(UNPACK_1, "10", "14", NEXT_PAIR)
-                   LEAVE("24"));
+                   CHANNEL_0(FIVE, "r10", "24", STORE("r10", "[r11, #8-24]"))
+                   CHANNEL_FIVE(UNPACK_1, "8", "12", NEXT_PAIR)
+                   CHANNEL_FIVE(UNPACK_0, "2", "2", SAME_PAIR)
+                   CHANNEL_FIVE(UNPACK_1, "10", "14", LOAD_END NEXT_PAIR)
+                   LEAVE);
 }
 
 __attribute__((naked, noinline)) static void run_stride_2(const job_t *job __attribute__((unused)))
@@ -152,10 +160,23 @@ __attribute__((naked, noinline)) static void run_stride_2(const job_t *job __att
     __asm volatile(ENTER
                    "ldr r4, [sp, #16]\n\t"
                    "cmp r4, #0\n\t"
-                   FOUR_CHANNELS(STRIDE_2, "r9") LEAVE("16"));
+                   FOUR_CHANNELS(STRIDE_2, "r9") LEAVE);
 }
 
 /* clang-format on */
+
+static inline void run_at(job_t *job, run_tile_t *run, const kws_nn_layer_t *layer, const int8_t *const *rows,
+                          int16_t *wide, uint32_t x)
+{
+    const uint32_t column = 2u * x * layer->stride_width;
+    job->last_column = (column + 16u < job->pair_bytes) ? 1u : 0u;
+    job->row = rows[0] + column;
+    job->row_1 = rows[1] + column;
+    job->row_2 = rows[2] + column;
+    job->first = wide + x * layer->output_channels;
+    job->second = job->first + 2u * layer->output_channels;
+    run(job);
+}
 
 /* The outputs as int16, tile after tile, as the pointwise layer reads them. Not inlined: it is counted by its name. */
 __attribute__((noinline)) static void separable_depthwise(const kws_nn_layer_t *layer,
@@ -165,25 +186,19 @@ __attribute__((noinline)) static void separable_depthwise(const kws_nn_layer_t *
     const uint32_t channels = layer->output_channels;
     const kws_nn_stencil_t *stencils = (const kws_nn_stencil_t *)(const void *)layer->weights;
     const uint32_t pair_bytes = 2u * kws_nn_stencil_columns(layer->input_width);
-    job_t job = {.stencil = stencils, .pair_bytes = pair_bytes, .end = stencils + channels};
-    uint32_t x = 0u;
-    while (x < width) {
-        const bool five = width % 2u != 0u && width - x <= 5u;
-        const uint32_t columns = five ? 5u : 4u;
-        if (five || width - x < columns) {
-            x = width - columns; /* a whole tile: some outputs come twice */
-        }
-        const uint32_t column = 2u * x * layer->stride_width;
-        job.last_column = (column + 16u < pair_bytes) ? 1u : 0u;
-        job.row = rows[0] + column;
-        job.row_1 = rows[1] + column;
-        job.row_2 = rows[2] + column;
-        job.first = wide + x * channels;
-        job.second = job.first + 2u * channels;
-        run_tile_t *run = five ? run_five : ((layer->stride_width == 2u) ? run_stride_2 : run_four);
-        run(&job);
-        x += columns;
+    job_t job; /* the rest of it changes with the tile */
+    job.stencil = stencils;
+    job.end = stencils + channels;
+    job.pair_bytes = pair_bytes;
+    const bool odd = width % 2u != 0u;
+    const uint32_t last =
+        width - (odd ? 5u : 4u); /* where the last tile begins: some outputs may come twice */
+    run_tile_t *const run_first = (layer->stride_width == 2u) ? run_stride_2 : run_four;
+    run_tile_t *const run_last = odd ? run_five : run_first;
+    for (uint32_t x = 0u; x < last; x += 4u) {
+        run_at(&job, run_first, layer, rows, wide, x);
     }
+    run_at(&job, run_last, layer, rows, wide, last);
 }
 
 /* A row from the inputs of tiles. */
@@ -211,12 +226,12 @@ void kws_nn_depthwise_stencil_row(const kws_nn_layer_t *layer, const int8_t *con
 }
 
 /* The layer behind it, from these inputs. */
-__attribute__((noinline)) static void separable_pointwise(const kws_nn_layer_t *layer, const int16_t *wide,
-                                                          int8_t *output)
+__attribute__((noinline, used)) static void separable_pointwise(const kws_nn_pointwise_t *layer,
+                                                                const int16_t *wide, uint32_t width,
+                                                                uint32_t inputs, int8_t *output)
 {
-    const uint32_t inputs = layer->input_channels;
-    kws_nn_tile_t tile = kws_nn_tile_of(layer, output);
-    for (uint32_t left = layer->output_width; left > 0u;) {
+    kws_nn_tile_t tile = kws_nn_tile_of(layer, inputs, output);
+    for (uint32_t left = width; left > 0u;) {
         const uint32_t columns = kws_nn_tile_columns(left);
         kws_nn_run_tile(&tile, columns, inputs, wide);
         wide += columns * inputs;
@@ -224,11 +239,11 @@ __attribute__((noinline)) static void separable_pointwise(const kws_nn_layer_t *
     }
 }
 
-void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_layer_t *pointwise,
+void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_pointwise_t *pointwise,
                           const int8_t *const *rows, int8_t *output, void *scratch)
 {
     separable_depthwise(stencil, rows, scratch);
-    separable_pointwise(pointwise, scratch, output);
+    separable_pointwise(pointwise, scratch, stencil->output_width, stencil->output_channels, output);
 }
 
 #endif

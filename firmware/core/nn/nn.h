@@ -75,9 +75,15 @@ static inline bool kws_nn_writes_pairs(const kws_nn_layer_t *layer)
     return layer->weight_layout == KWS_NN_LAYOUT_PAIRED && layer->channels == NULL;
 }
 
-/* A depthwise stencil and the pointwise layer behind it, which writes pairs or could, as one kernel. `scratch` is that of
- * the stencil. */
-void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_layer_t *pointwise,
+/* What a pointwise layer adds to the stencil before it, whose outputs are its inputs. It writes pairs, or could. */
+typedef struct {
+    const int8_t *weights; /* KWS_NN_LAYOUT_PAIRED */
+    uint16_t output_channels;
+    uint16_t pair_bytes; /* as in kws_nn_layer_t */
+} kws_nn_pointwise_t;
+
+/* A depthwise stencil and the pointwise layer behind it as one kernel. `scratch` is that of the stencil. */
+void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_pointwise_t *pointwise,
                           const int8_t *const *rows, int8_t *output, void *scratch);
 
 /* Any kernel, any stride. The first of each pair takes every layout, the other one only compact weights. */

@@ -12,32 +12,69 @@ typedef struct {
     int16x2_t odd;
 } sums_t;
 
-static inline sums_t sum_columns(const int8_t *input, uint32_t num_columns, uint32_t step)
+/* Assembly: four columns at a time, whose loads cost least one after the other. */
+static inline sums_t sum_columns(const int8_t *input, int32_t num_columns, uint32_t step)
 {
     sums_t sums = {0, 0};
-    if (num_columns % 2u != 0u) {
-        const int8x4_t word = kws_load_bytes(input);
-        sums = (sums_t){__sxtb16(word), kws_odd_bytes(word)};
-        input += step;
-    }
-    for (uint32_t pairs = num_columns / 2u; pairs > 0u; --pairs) {
-        const int8x4_t word = kws_load_bytes(input); /* a load after a load costs least */
-        const int8x4_t next = kws_load_bytes(input + step);
-        sums.even = __sxtab16(__sxtab16(sums.even, word), next);
-        sums.odd = kws_add_odd_bytes(kws_add_odd_bytes(sums.odd, word), next);
-        input += 2u * step;
-    }
+    const int8_t *third;
+    int8x4_t a, b, c, d;
+    __asm volatile("subs %3, #4\n\t"
+                   "blt.n 2f\n"
+                   "1:\n\t"
+                   "add %4, %2, %9, lsl #1\n\t"
+                   "ldr %5, [%2]\n\t"
+                   "ldr %6, [%2, %9]\n\t"
+                   "ldr %7, [%4]\n\t"
+                   "ldr %8, [%4, %9]\n\t"
+                   "sxtab16 %0, %0, %5\n\t"
+                   "sxtab16 %1, %1, %5, ror #8\n\t"
+                   "sxtab16 %0, %0, %6\n\t"
+                   "sxtab16 %1, %1, %6, ror #8\n\t"
+                   "sxtab16 %0, %0, %7\n\t"
+                   "sxtab16 %1, %1, %7, ror #8\n\t"
+                   "sxtab16 %0, %0, %8\n\t"
+                   "sxtab16 %1, %1, %8, ror #8\n\t"
+                   "add %2, %4, %9, lsl #1\n\t"
+                   "subs %3, #4\n\t"
+                   "bge.n 1b\n"
+                   "2:\n\t"
+                   "adds %3, #4\n\t"
+                   "ble.n 4f\n"
+                   "3:\n\t"
+                   "ldr %5, [%2]\n\t"
+                   "sxtab16 %0, %0, %5\n\t"
+                   "sxtab16 %1, %1, %5, ror #8\n\t"
+                   "add %2, %9\n\t"
+                   "subs %3, #1\n\t"
+                   "bgt.n 3b\n"
+                   "4:"
+                   : "+r"(sums.even), "+r"(sums.odd), "+r"(input), "+r"(num_columns), "=&r"(third), "=&r"(a),
+                     "=&r"(b), "=&r"(c), "=&r"(d)
+                   : "r"(step)
+                   : "cc", "memory");
     return sums;
 }
 
-/* All loads first: they cost least one after the other. */
-static inline void add(int32_t *totals, sums_t sums)
+/* Loads one after the other, too. Returns the totals of the next four channels. */
+static inline int32_t *add(int32_t *totals, sums_t sums)
 {
-    const int32_t old[4] = {totals[0], totals[1], totals[2], totals[3]};
-    totals[0] = old[0] + (int16_t)sums.even;
-    totals[1] = old[1] + (int16_t)sums.odd;
-    totals[2] = old[2] + (sums.even >> 16);
-    totals[3] = old[3] + (sums.odd >> 16);
+    int32_t t0, t1, t2, t3;
+    __asm volatile("ldr %0, [%4]\n\t"
+                   "ldr %1, [%4, #4]\n\t"
+                   "ldr %2, [%4, #8]\n\t"
+                   "ldr %3, [%4, #12]\n\t"
+                   "sxtah %0, %0, %5\n\t"
+                   "sxtah %1, %1, %6\n\t"
+                   "add %2, %2, %5, asr #16\n\t"
+                   "add %3, %3, %6, asr #16\n\t"
+                   "str %1, [%4, #4]\n\t"
+                   "str %2, [%4, #8]\n\t"
+                   "str %3, [%4, #12]\n\t"
+                   "str %0, [%4], #16"
+                   : "=&r"(t0), "=&r"(t1), "=&r"(t2), "=&r"(t3), "+r"(totals)
+                   : "r"(sums.even), "r"(sums.odd)
+                   : "memory");
+    return totals;
 }
 
 /* One column under each output: the row that leaves lies in `kept` as it came. */
@@ -49,9 +86,8 @@ static void slide_one_column(const int8_t *input, uint32_t num_values, int32_t *
         const sums_t change = {__ssub16(__sxtb16(word), __sxtb16(oldest)),
                                __ssub16(kws_odd_bytes(word), kws_odd_bytes(oldest))};
         memcpy(kept, &word, sizeof word);
-        add(totals, change);
+        totals = add(totals, change);
         kept += 4;
-        totals += 4;
     }
 }
 
@@ -71,9 +107,9 @@ void kws_nn_pool_row(const kws_nn_layer_t *layer, uint32_t pad_left, const int8_
     for (uint32_t x = 0u; x < layer->output_width; ++x) {
         const kws_nn_columns_t columns = kws_nn_pool_columns(layer, pad_left, x);
         const int8_t *first = input + columns.first * num_channels;
+        const int32_t num_columns = (int32_t)(columns.end - columns.first);
         for (const int8_t *next = first + num_channels; first != next; first += 4) {
-            add(sums, sum_columns(first, columns.end - columns.first, num_channels));
-            sums += 4;
+            sums = add(sums, sum_columns(first, num_columns, num_channels));
         }
     }
 }

@@ -242,11 +242,12 @@ static bool separable_agrees(void)
                                 .output_channels = (uint16_t)(4 * (1 + random_below(18)))};
     random_paired_weights(&pointwise, behind);
     pointwise.pair_bytes = (uint16_t)(random_below(2) * 2u * (stencil.output_width + random_below(2)));
+    const kws_nn_pointwise_t behind_it = {behind, pointwise.output_channels, pointwise.pair_bytes};
     const int8_t *const *rows = random_rows(&stencil);
     memset(outputs, GUARD, sizeof outputs);
-    plain_separable_row(&stencil, &pointwise, rows, outputs[0], scratch);
+    plain_separable_row(&stencil, &behind_it, rows, outputs[0], scratch);
     fill(scratch, sizeof scratch);
-    kws_nn_separable_row(&stencil, &pointwise, rows, outputs[1], scratch);
+    kws_nn_separable_row(&stencil, &behind_it, rows, outputs[1], scratch);
     return same_outputs((pointwise.pair_bytes == 0u)
                             ? (uint32_t)pointwise.output_width * pointwise.output_channels
                             : pointwise.output_channels / 2u * (uint32_t)pointwise.pair_bytes);
