@@ -50,9 +50,10 @@ static kws_status_t begin(kws_cascade_t *self, const kws_bundle_t *bundle)
     const kws_status_t status =
         kws_pipeline_init(&self->pipeline, bundle, is_wake ? self->config.operating_point : -1, &hooks,
                           self->arena_base, self->arena_bytes);
-    const uint64_t rate_hz = self->pipeline.features_config.sample_rate_hz;
+    const uint32_t rate_hz = self->pipeline.features_config.sample_rate_hz;
+    const uint32_t window_ms = is_wake ? 0u : self->config.window_ms;
     self->began = self->position;
-    self->window_left = is_wake ? 0u : (uint32_t)(rate_hz * self->config.window_ms / MS_PER_S);
+    self->window_left = window_ms / MS_PER_S * rate_hz + window_ms % MS_PER_S * rate_hz / MS_PER_S;
     return status;
 }
 

@@ -20,14 +20,16 @@ static uint32_t root_s32(uint32_t value, uint32_t *rest)
 }
 
 /* value >= 2^32. The root of its leading 32 bits, then the rest of it by one division: (r + q)^2 = r^2 + 2 r q + q^2,
- * where q^2 is less than 2 r, so that the quotient is at most one too large. */
+ * where q^2 is less than 2 r, so that the quotient is at most one too large. 2 r ends in shift + 1 zeros, which leave the
+ * division before it begins; what is left then is below (2 root + 1) * 2^(shift - 1) < 2^32. */
 static uint32_t root_s64(uint64_t value, uint64_t *rest)
 {
     const uint32_t shift = (33u - kws_clz((uint32_t)(value >> 32))) / 2u; /* 1 .. 16 */
-    const uint32_t lead = root_s32((uint32_t)(value >> (2u * shift)), &(uint32_t){0u}) << shift;
+    const uint32_t root = root_s32((uint32_t)(value >> (2u * shift)), &(uint32_t){0u});
+    const uint32_t lead = root << shift;
     const uint64_t left = value - (uint64_t)lead * lead;
     const uint64_t twice = 2u * (uint64_t)lead;
-    uint64_t more = (left >> 32 == 0u && twice >> 32 == 0u) ? (uint32_t)left / (uint32_t)twice : left / twice;
+    uint64_t more = (uint32_t)(left >> (shift + 1u)) / root;
     if (more * twice + more * more > left) {
         --more;
     }

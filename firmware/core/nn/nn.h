@@ -90,9 +90,8 @@ void kws_nn_separable_row(const kws_nn_layer_t *stencil, const kws_nn_pointwise_
 kws_nn_kernel_t kws_nn_conv_row;
 kws_nn_kernel_t kws_nn_conv_compact_row;
 
-/* 1 x 1 kernel, stride 1. */
+/* 1 x 1 kernel, stride 1; compact weights are left to conv. */
 kws_nn_kernel_t kws_nn_pointwise_row;
-kws_nn_kernel_t kws_nn_pointwise_compact_row;
 
 /* output_channels: a multiple of input_channels; more than once it only with compact weights. */
 kws_nn_kernel_t kws_nn_depthwise_row;

@@ -20,7 +20,7 @@ void kws_nn_pointwise_row(const kws_nn_layer_t *layer, const int8_t *const *rows
     if (layer->weight_layout == KWS_NN_LAYOUT_PAIRED) {
         kws_nn_conv_paired_row(layer, rows, output, scratch);
     } else {
-        kws_nn_pointwise_compact_row(layer, rows, output, scratch);
+        kws_nn_conv_compact_row(layer, rows, output, scratch);
     }
 }
 
