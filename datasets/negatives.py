@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,17 @@ def training_files(negatives: Negatives) -> list[Path]:
     return [path for kind in sorted(negatives.files["training"]) for path in negatives.files["training"][kind]]
 
 
-def draw_pieces(negatives: Negatives, count: int, seconds: float, *, seed: int) -> list[NDArray[np.int16]]:
-    """Cut pieces out of the training side, anywhere; the same ones for a seed."""
-    rng = np.random.default_rng(seed)
-    files, length = training_files(negatives), round(seconds * SAMPLE_RATE_HZ)
+def spoken_files(negatives: Negatives) -> list[Path]:
+    """Of `training_files` those in which a language is spoken."""
+    kinds = negatives.files["training"]
+    return [path for kind in sorted(kinds) if kind.endswith(")") for path in kinds[kind]]
+
+
+def draw_pieces(files: Sequence[Path], count: int, seconds: float, *, seed: int) -> list[NDArray[np.int16]]:
+    """Cut pieces out of recordings, anywhere; the same ones for a seed, none out of none."""
+    rng, length = np.random.default_rng(seed), round(seconds * SAMPLE_RATE_HZ)
+    if not files:
+        return []
     pieces = []
     for path in rng.choice(np.array(files, dtype=object), count):
         frames = soundfile.info(path).frames

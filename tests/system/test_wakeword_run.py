@@ -33,7 +33,7 @@ TINY = WordProject(
         near_mutations=6,
     ),
     acoustics=AcousticsConfig(num_rooms=1),
-    examples=ExamplesConfig(variants_per_take=1, near=24, other=16, noise=8, per_epoch=128),
+    examples=ExamplesConfig(variants_per_take=1, near=24, other=16, noise=8, crowds=1, per_epoch=128),
     optimizer=OptimizerConfig(epochs=2, batch_clips=64, warmup_epochs=0.0),
     quantize=QuantizeConfig(representative_clips=20),
 )

@@ -16,6 +16,7 @@ from kws.training.fit import settings
 from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
 from kws.training.wakeword import calibration, mining, network, speech
 from kws.training.wakeword import examples as example_scenes
+from kws.training.wakeword.babble import make_babble
 from kws.training.wakeword.batches import WordBatches, decision_targets
 from kws.training.wakeword.config import (
     ExamplesConfig,
@@ -47,7 +48,7 @@ SMALL = WordProject(
         near_mutations=10,
     ),
     acoustics=AcousticsConfig(num_rooms=2),
-    examples=ExamplesConfig(variants_per_take=1, near=20, other=16, noise=8),
+    examples=ExamplesConfig(variants_per_take=1, near=20, other=16, noise=8, crowds=1),
 )
 SHAPE = WindowShape(
     window_frames=58, scene_frames=98, hop_samples=320, window_samples=480, tail_samples=640, wake_samples=2560
@@ -74,6 +75,7 @@ def material(bank: speech.SpeechBank, *, validates: bool = False, project: WordP
         bank=bank,
         recordings=(),
         ambient=nothing,
+        babble=nothing,
         validates=validates,
     )
 
@@ -338,6 +340,7 @@ def batches(
         examples(counts),
         examples({"word": 2, "near": 2}),
         np.zeros((0, 40), np.int8) if negatives is None else negatives,
+        np.zeros((0, 40), np.int8),
         TRUNK.features,
         shape=SHAPE,
         config=replace(SMALL.examples, per_epoch=640),
@@ -458,3 +461,31 @@ def test_drawn_sounds_have_their_level_and_repeat_with_the_seed() -> None:
         assert np.array_equal(first, again)
         assert np.sqrt(np.mean(first.astype(float) ** 2)) == pytest.approx(0.1, rel=0.01)
     assert np.abs(sounds.near_silence(16000, np.random.default_rng(3))).max() < 1e-3
+
+
+def test_a_crowd_is_several_people_of_like_loudness_and_the_same_for_a_seed() -> None:
+    sentences = [noise(0.7, seed) for seed in range(4)]
+    babble = make_babble(sentences, [noise(10.0, 9)], crowds=2, seed=1)
+    assert babble.size == 20 * 16000
+    assert np.array_equal(babble, make_babble(sentences, [noise(10.0, 9)], crowds=2, seed=1))
+    seconds = babble.reshape(20, -1).astype(float).std(axis=1) / (0.05 * 32768)
+    assert 1.0 < seconds.min() < seconds.max() < 4.0  # of one person: 3 to 7 of them, each within 4 dB
+    assert make_babble([], [], crowds=2, seed=1).size == make_babble(sentences, [], crowds=0, seed=1).size == 0
+
+
+def test_a_crowd_is_heard_behind_scenes_at_its_own_level() -> None:
+    config = FeaturesConfig(num_coefficients=None, scale=0.05, zero_point=-28)
+    front_end, (speech_like, hum, crowd) = Features(config), (noise(1.0, seed) for seed in (1, 2, 3))
+    settings = SurroundingsConfig(
+        background_probability=1.0,
+        background_snr_db=(60.0, 60.0),
+        second_background_probability=0.0,
+        babble_share=1.0,
+        babble_snr_db=(0.0, 0.0),
+        colour_db=0.0,
+        gain_db=0.0,
+    )
+    plain, behind, babble = (front_end.compute(sound) for sound in (speech_like, hum, crowd))
+    for others, nepers in ((babble, np.log(2.0) / 2.0), (None, 0.0)):
+        heard = Surroundings(config, behind, settings, others).surround(plain[None], np.random.default_rng(0))[0]
+        assert (heard.mean() - plain.mean()) * config.scale == pytest.approx(nepers, abs=0.1)

@@ -55,6 +55,9 @@ class SurroundingsConfig(ColourConfig):
     """Scene over background as `kws.levels` has it (see `Levels`), uniform in dB."""
     second_background_probability: float = 0.3
     """That such a background is two pieces, equally loud: people who talk at once, music behind talk."""
+    babble_share: float = 0.3
+    """Of the backgrounds, that are several people talking at once, where there is such a sound."""
+    babble_snr_db: tuple[float, float] = (0.0, 15.0)
 
 
 def draw_masks(shape: tuple[int, ...], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -189,10 +192,19 @@ class Surroundings:
     background : int8 [frames, num_features]
         To mix behind scenes; may be empty.
     config : SurroundingsConfig
+    babble : int8 [frames, num_features], optional
+        Several people talking at once.
     """
 
-    def __init__(self, features: FeaturesConfig, background: NDArray[np.int8], config: SurroundingsConfig) -> None:
+    def __init__(
+        self,
+        features: FeaturesConfig,
+        background: NDArray[np.int8],
+        config: SurroundingsConfig,
+        babble: NDArray[np.int8] | None = None,
+    ) -> None:
         self._background, self._config, self._features = background, config, features
+        self._babble = background[:0] if babble is None else babble
         self._levels, self._curves = Levels(features), colour_curves(features.num_mel_bands)
         self._to_log_power = powers_per_unit(features)
         self._to_bands = np.eye(features.num_mel_bands, dtype=np.float32)
@@ -208,19 +220,33 @@ class Surroundings:
         powers = self._powers(features) + draw_colour(len(features), config, self._curves, rng)
         mixed = np.flatnonzero(rng.random(len(features)) < config.background_probability)
         if mixed.size and len(self._background) >= features.shape[1]:
-            behind = self._pieces(mixed.size, features.shape[1], rng)
-            double = np.flatnonzero(rng.random(mixed.size) < config.second_background_probability)
-            more = self._pieces(double.size, features.shape[1], rng)
-            behind[double] = with_background(behind[double], more, np.zeros((1, 1, 1), np.float32), self._levels)
-            snr_db = rng.uniform(*config.background_snr_db, (mixed.size, 1, 1)).astype(np.float32)
+            behind, snr_db = self._behind(mixed.size, features.shape[1], rng)
             powers[mixed] = with_background(powers[mixed], behind, snr_db, self._levels)
         real = (powers / self._to_log_power) @ self._to_features
         steps = np.rint(real / np.float32(self._features.scale)) + self._features.zero_point
         return np.clip(steps, -128, 127).astype(np.int8)
 
-    def _pieces(self, count: int, num_frames: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        starts = rng.integers(0, len(self._background) - num_frames + 1, count)
-        pieces = self._powers(cut_windows(self._background, starts, num_frames))
+    def _behind(
+        self, count: int, num_frames: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Backgrounds ``[count, frames, bands]`` and how far below their scenes they are, ``[count, 1, 1]``."""
+        config = self._config
+        behind = self._pieces(self._background, count, num_frames, rng)
+        double = np.flatnonzero(rng.random(count) < config.second_background_probability)
+        more = self._pieces(self._background, double.size, num_frames, rng)
+        behind[double] = with_background(behind[double], more, np.zeros((1, 1, 1), np.float32), self._levels)
+        snr_db = rng.uniform(*config.background_snr_db, (count, 1, 1)).astype(np.float32)
+        if len(self._babble) >= num_frames:
+            crowds = np.flatnonzero(rng.random(count) < config.babble_share)
+            behind[crowds] = self._pieces(self._babble, crowds.size, num_frames, rng)
+            snr_db[crowds] = rng.uniform(*config.babble_snr_db, (crowds.size, 1, 1))
+        return behind, snr_db
+
+    def _pieces(
+        self, sounds: NDArray[np.int8], count: int, num_frames: int, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        starts = rng.integers(0, len(sounds) - num_frames + 1, count)
+        pieces = self._powers(cut_windows(sounds, starts, num_frames))
         return np.asarray(pieces + draw_colour(count, self._config, self._curves, rng))
 
     def _powers(self, features: NDArray[np.int8]) -> NDArray[np.float32]:

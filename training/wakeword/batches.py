@@ -30,6 +30,8 @@ class WordBatches:
     training, validation : Examples
     negatives : int8 [frames, num_features]
         Long audio in which none of the words is said.
+    babble : int8 [frames, num_features]
+        Several people at once, to be heard behind scenes; may be empty.
     features : FeaturesConfig
     shape : WindowShape
     config : ExamplesConfig
@@ -50,6 +52,7 @@ class WordBatches:
         training: Examples,
         validation: Examples,
         negatives: NDArray[np.int8],
+        babble: NDArray[np.int8],
         features: FeaturesConfig,
         *,
         shape: WindowShape,
@@ -66,7 +69,7 @@ class WordBatches:
         self._features, self._shape, self._masks = features, shape, masks
         self._batch_clips, self._seed = batch_clips, seed
         self._targets = decision_targets(training, shape, num_labels)
-        self._surroundings = Surroundings(features, negatives, config)
+        self._surroundings = Surroundings(features, negatives, config, babble)
         members = {kind: np.flatnonzero(training.sources == kind) for kind in mix}
         members[AMBIENT] = np.arange(max(len(negatives) - shape.scene_frames + 1, 0))
         self._kinds = [kind for kind, share in mix.items() if share > 0.0 and members[kind].size]

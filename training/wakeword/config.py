@@ -69,6 +69,8 @@ class ExamplesConfig(SurroundingsConfig):
     near: int = 4000
     other: int = 2500
     noise: int = 800
+    crowds: int = 120
+    """Ten seconds each of several people talking at once, to be heard behind scenes."""
     per_epoch: int = 24000
     """Scenes drawn from all of them in an epoch."""
     mix: dict[str, float] = field(

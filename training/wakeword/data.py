@@ -13,6 +13,7 @@ from kws.datasets.ambient import in_a_row
 from kws.datasets.negatives import Negatives, training_files
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import work
+from kws.training.wakeword.babble import make_babble
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
 from kws.training.wakeword.given import Given
@@ -42,6 +43,8 @@ class WordData:
     """Scenes of takes that only measure."""
     negatives: NDArray[np.int8]
     """Features of long audio ``[frames, num_features]`` without the words."""
+    babble: NDArray[np.int8]
+    """Features of several people talking at once ``[frames, num_features]``; among the negatives too."""
 
 
 class DataMaker:
@@ -73,6 +76,8 @@ class DataMaker:
         seed: int,
     ) -> None:
         self._bank, self._given, self._features, self._config = bank, given, features, examples
+        self._sentences = [bank.take(int(take)) for take in bank.find("other", validates=False)]
+        self._babble = make_babble(self._sentences, given.speech(seed), crowds=examples.crowds, seed=seed)
         self._labels = [labels.index(take.label) for take in given.takes]
         self._sides = {
             validates: Material(
@@ -83,6 +88,7 @@ class DataMaker:
                 bank=bank,
                 recordings=tuple(take.samples for take in given.takes),
                 ambient=given.ambient.validation if validates else given.backgrounds(seed),
+                babble=self._babble[:0] if validates else self._babble,
                 validates=validates,
             )
             for validates in (False, True)
@@ -107,13 +113,14 @@ class DataMaker:
             return work.once(folder / f"{name}.npz", Examples, make)
 
         own, kept = self._recording_orders()
-        sentences = [self._bank.take(int(take)) for take in self._bank.find("other", validates=False)]
+        babble = Features(self._features).compute(self._babble)
         return WordData(
             training=scenes("training", False, plan(self._config, self._bank, validates=False)),
             validation=scenes("validation", True, plan(self._config, self._bank, validates=True)),
             recordings=scenes("recording", False, own, _RECORDINGS_FROM) if own else None,
             held_out=scenes("held-out", True, kept, _RECORDINGS_FROM) if kept else None,
-            negatives=self._negatives([self._given.ambient.training, *sentences]),
+            negatives=np.concatenate([self._negatives([self._given.ambient.training, *self._sentences]), babble]),
+            babble=babble,
         )
 
     def _negatives(self, recordings: Sequence[NDArray[np.int16]]) -> NDArray[np.int8]:

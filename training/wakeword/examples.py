@@ -100,6 +100,8 @@ class Material:
     recordings: tuple[NDArray[np.int16], ...]
     """The user's own takes, trimmed."""
     ambient: NDArray[np.int16]
+    babble: NDArray[np.int16]
+    """Several people at once; may be empty."""
     validates: bool
     """Which side of every split this is."""
 
@@ -123,8 +125,9 @@ class SceneMaker:
         self._shape = material.shape
         rng = np.random.default_rng([material.seed, _NOISES, material.validates])
         noises = [draw_sound(_NOISE_S * SAMPLE_RATE_HZ, rng) for _ in range(_NUM_NOISES)]
-        if material.ambient.size:
-            noises += [self._ambient(_NOISE_S * SAMPLE_RATE_HZ, rng) for _ in range(_NUM_NOISES)]
+        for recorded in (material.ambient, material.babble):
+            if recorded.size:
+                noises += [_cut(recorded, _NOISE_S * SAMPLE_RATE_HZ, rng) for _ in range(_NUM_NOISES)]
         self._acoustics = Acoustics(material.acoustics, noises, seed=material.seed)
         self._others = material.bank.find("other", validates=material.validates)
 
@@ -169,12 +172,6 @@ class SceneMaker:
 
     def _other_take(self, rng: np.random.Generator) -> Waveform:
         return _float(self._material.bank.take(int(rng.choice(self._others)))) * rng.uniform(0.3, 1.2)
-
-    def _ambient(self, num_samples: int, rng: np.random.Generator) -> Waveform:
-        ambient = self._material.ambient
-        start = int(rng.integers(max(ambient.size - num_samples, 1)))
-        piece = _float(ambient[start : start + num_samples])
-        return np.pad(piece, (0, num_samples - piece.size))
 
     def _piece(self, speech: Waveform, rng: np.random.Generator) -> Waveform:
         """Cut a piece out of a sentence, anywhere."""
@@ -291,6 +288,12 @@ def _make_chunk(chunk: tuple[int, list[Order]]) -> Examples:
 
 def _float(samples: NDArray[np.int16]) -> Waveform:
     return samples.astype(np.float32) / np.float32(32768.0)
+
+
+def _cut(recorded: NDArray[np.int16], num_samples: int, rng: np.random.Generator) -> Waveform:
+    start = int(rng.integers(max(recorded.size - num_samples, 1)))
+    piece = _float(recorded[start : start + num_samples])
+    return np.pad(piece, (0, num_samples - piece.size))
 
 
 def _put(scene: Waveform, take: Waveform, start: int) -> None:

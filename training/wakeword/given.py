@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from kws.datasets import heard, recordings
 from kws.datasets.ambient import Ambient, in_a_row, read_ambient
-from kws.datasets.negatives import Negatives, draw_pieces
+from kws.datasets.negatives import Negatives, draw_pieces, spoken_files, training_files
 from kws.datasets.negatives import find as find_negatives
+from kws.training.wakeword.babble import CROWD_S
 from numpy.typing import NDArray
 from rich.console import Console
 
 _BACKGROUND_PIECES, _BACKGROUND_S = 120, 10.0
 """Of the fetched negatives, to be heard behind words."""
+_SPEECH_PIECES = 150
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +41,14 @@ class Given:
         """What may be heard behind training scenes: the user's own negatives, and pieces of the fetched ones."""
         if self.negatives is None:
             return self.ambient.training
-        pieces = draw_pieces(self.negatives, _BACKGROUND_PIECES, _BACKGROUND_S, seed=seed)
+        pieces = draw_pieces(training_files(self.negatives), _BACKGROUND_PIECES, _BACKGROUND_S, seed=seed)
         return in_a_row([self.ambient.training, *pieces])
+
+    def speech(self, seed: int) -> list[NDArray[np.int16]]:
+        """Pieces of the fetched negatives in which somebody speaks."""
+        if self.negatives is None:
+            return []
+        return draw_pieces(spoken_files(self.negatives), _SPEECH_PIECES, CROWD_S, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
         """What a bundle's metadata say of it."""

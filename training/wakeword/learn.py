@@ -93,6 +93,7 @@ def learn(
         training,
         data.validation,
         data.negatives,
+        data.babble,
         network.features,
         shape=shape,
         config=examples,
