@@ -16,8 +16,8 @@ from typing import Any
 from kws.errors import DeviceError, ToolMissingError
 
 _ANSWER_S = 10
-"""So long a serial server may take to answer to what it is asked to set; control lines, which not every port has, are not
-waited for."""
+"""So long a serial server may take to answer to what it is asked to set. Control lines, which not every port has, are
+not waited for."""
 
 
 @contextmanager
