@@ -117,6 +117,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=600.0, help="each way is ended after so long")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("suite_scale.json"))
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs in the background ignore it
     with tempfile.TemporaryDirectory(prefix="kws-scale-") as name:
         folder = arguments.folder or Path(name)
         if not (folder / "suite.toml").exists():

@@ -109,9 +109,12 @@ class Log:
 
 def state_of(recording: Recording) -> dict[str, int]:
     """Return what tells a recording from another version of it: its file, and what is expected of it."""
-    file = recording.path.stat()
-    expected = repr((recording.expected, recording.windows, sorted(recording.tags.items())))
-    return {"size": file.st_size, "mtime_ns": file.st_mtime_ns, "expected": zlib.crc32(expected.encode())}
+    expected = zlib.crc32(repr((recording.expected, recording.windows, sorted(recording.tags.items()))).encode())
+    try:
+        file = recording.path.stat()
+    except OSError:  # taken away meanwhile
+        return {"size": -1, "mtime_ns": 0, "expected": expected}
+    return {"size": file.st_size, "mtime_ns": file.st_mtime_ns, "expected": expected}
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

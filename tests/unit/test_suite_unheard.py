@@ -100,3 +100,14 @@ def test_a_suite_of_which_nothing_can_be_heard_fails(folder: Path) -> None:
     result = run_suite(read_suite("suite.toml"), RunOptions(log=folder / "log.jsonl"))
     assert (result.outcomes, list(result.unheard)) == ((), [BROKEN])
     assert kws("run", "suite.toml", "--report")[0] == 1
+
+
+def test_one_that_is_taken_away_while_the_run_goes_is_named_and_the_rest_is_heard(folder: Path) -> None:
+    suite = read_suite("suite.toml")
+
+    def take_away(done: int, total: int) -> None:
+        (folder / "clips/left/1.wav").unlink(missing_ok=True)
+
+    result = run_suite(suite, RunOptions(log=folder / "log.jsonl"), on_measured=take_away)
+    assert "no such file" in result.unheard["clips/left/1.wav"]
+    assert len(result.outcomes) == 2
