@@ -14,6 +14,7 @@ from kws.device.chips import build_emulator
 from kws.device.cycles import CycleReport, Region, Watch, build_plugin, plugin_arguments, read_report
 from kws.errors import DeviceError
 
+pytestmark = pytest.mark.slow
 BX_LR = 1 + 2
 """Every sequence ends with BX LR: one cycle and a refill."""
 

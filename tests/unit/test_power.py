@@ -157,6 +157,7 @@ def test_a_product_in_a_listening_pattern_and_the_sound_that_a_budget_allows() -
     assert product_power(product, BOARD, PATTERN, budget_uw=3000.0).longest_sound == 1.0
 
 
+@pytest.mark.slow
 def test_duty_is_measured_on_the_image_of_the_board(tmp_path: Path) -> None:
     gated = random_bundle(seed=3, causal=True, gate=GateConfig(hangover_frames=0))
     gated.save(tmp_path / "gated.kws")
