@@ -20,12 +20,14 @@ from pathlib import Path
 
 from kws import extras, places
 from kws.device.build import FIRMWARE, board_setting, build_firmware, find_tool
-from kws.device.launch import KEEPER, START_S, STOP_S, Child, check_bundle_file, place_of_bundle
+from kws.device.launch import KEEPER, START_S, Child, check_bundle_file, place_of_bundle
 from kws.errors import DeviceError
 
 _CHIPS = FIRMWARE / "emulator" / "chip"
 _BUILT = places.build_folder() / "emulator"
 _SHARED = ("main", "serial", "glitch", "sound", "supply", "core", "blocks", "exceptions", "private", "timeline")
+END_S = 30.0
+"""It ends by itself once the line is closed; a busy computer may keep it from that for a while."""
 _CC_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
 
 
@@ -128,7 +130,7 @@ class ChipChild(Child):
             If the firmware did what silicon punishes.
         """
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_S)
+            self.process.wait(END_S)
         words = self.words()
         super().stop()
         if self._report_path.exists():
