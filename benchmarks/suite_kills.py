@@ -2,7 +2,7 @@
 """Kills the board at a random moment of a run, again and again, and resumes: results, exit code, bytes.
 
 python benchmarks/suite_kills.py                                             # 200 clips on the native board
-python benchmarks/suite_kills.py --board netduinoplus2 --clips 10 --times 10   # QEMU, at about real time
+python benchmarks/suite_kills.py --board netduinoplus2 --clips 4 --times 4     # QEMU, at about real time
 
 Each writes its part of benchmarks/suite_kills.json.
 """
