@@ -117,7 +117,7 @@ def run_for(processor: str, place: Path, name: str, include: list[Path], sources
 def test_the_c_program_hears(library: tuple[str, list[Path]], place: Path) -> None:
     folder = place / "c"
     printed = run_for(library[0], place, "c", [folder / "kws"], [folder / "main.c"], library[1])
-    assert printed == "stop at sample 28640\nno at sample 67680\n"
+    assert printed == "stop at sample 24800\nno at sample 68960\n"
 
 
 def test_the_arduino_sketch_hears(library: tuple[str, list[Path]], place: Path) -> None:
