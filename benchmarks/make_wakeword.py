@@ -2,9 +2,11 @@
 """A wake word from its text, or with a few recordings, as `models/wake_*.kws` were made; then measured.
 
     python benchmarks/make_wakeword.py WORD... --data DIR [--recordings N] [--config PROJECT.toml] [--seed N]
+    python benchmarks/make_wakeword.py WORD --data DIR --negatives FOLDER [--size micro]     # as `kws wakeword WORD`
 
-The split of DIR is that of ``eval_wakeword.py``. With ``--recordings N``, N recordings of each word teach as the
-user's own takes and are not tested. Writes the bundle below ``build/words`` and ``benchmarks/wake_<name>.json``.
+With ``--negatives`` nothing of DIR teaches but the recordings of the word, if any. The split of DIR is that of
+``eval_wakeword.py``. With ``--recordings N``, N recordings of each word teach as the user's own takes and are not
+tested. Writes the bundle below ``build/words`` and ``benchmarks/wake_<name>.json``.
 """
 
 from __future__ import annotations
@@ -31,13 +33,25 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of recordings")
     parser.add_argument("--recordings", type=int, default=0, help="how many recordings of each word may teach")
     parser.add_argument("--config", type=Path, help="word project to start from")
+    parser.add_argument(
+        "--negatives", type=Path, help="of `kws dataset download negatives`; the speech of DIR otherwise"
+    )
+    parser.add_argument("--size", help="micro or full")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
-    words, name = options.words, "_".join(options.words) + (f"_{options.recordings}" if options.recordings else "")
+    words = options.words
+    marks = [str(mark) for mark in (options.recordings, options.size) if mark]
+    name = "_".join([*words, *marks])
     teaching = [path for word in words for path in drawn(options.data, word, options.recordings)]
     phrases = () if options.config else tuple(words)
-    ambient = split_data(options.data).teaching
-    project = make_project(phrases, config=options.config, ambient=ambient, seed=options.seed)
+    project = make_project(
+        phrases,
+        config=options.config,
+        ambient=() if options.negatives else split_data(options.data).teaching,
+        negatives=options.negatives,
+        size=options.size,
+        seed=options.seed,
+    )
     started_s, started = time.monotonic(), os.times()
     with tempfile.TemporaryDirectory() as folder:
         for path in teaching:
@@ -47,8 +61,10 @@ def main() -> None:
         project = replace(project, name=name, recordings=Path(folder) if teaching else None)
         result = execute(project, DEFAULT_OUT / "_".join(words), board="netduinoplus2")
     used = os.times()
+    places = {str(options.data): "DIR", str(options.negatives): "FOLDER"}
+    arguments = [places.get(argument, argument) for argument in sys.argv[1:]]
     made = {
-        "made_by": f"python benchmarks/make_wakeword.py {' '.join(sys.argv[1:]).replace(str(options.data), 'DIR')}",
+        "made_by": f"python benchmarks/make_wakeword.py {' '.join(arguments)}",
         "recordings_per_word": options.recordings,
         "minutes": round((time.monotonic() - started_s) / 60, 1),
         "cpu_minutes": round((sum(used[:4]) - sum(started[:4])) / 60, 1),

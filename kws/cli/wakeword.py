@@ -27,6 +27,9 @@ def wakeword(
         Path | None, typer.Option(help="Folder of `kws dataset download negatives`; default: where that puts them.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/words/NAME.")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="How much it may cost on the board: micro or full, the default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
@@ -43,6 +46,7 @@ def wakeword(
         heard=heard,
         ambient=tuple(ambient or ()),
         negatives=negatives,
+        size=size,
         seed=seed,
     )
     voices = ["voices"] if set(project.speech.engines) - {"espeak-ng"} else []

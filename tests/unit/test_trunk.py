@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training.fit.speech_trunk import EMBEDDING_SIZE, STEM_FRAMES, TrunkConfig, build, load, save
+from kws.training.fit.config import TRUNK_FILES
+from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, load, save
 from kws.training.trunk import teacher
 from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
 from kws.training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
+from kws.training.trunk.narrow import Elder, rhythm_of
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
 
 from kws.errors import ToolMissingError, TrainingError
+from kws.features import Features
 
 TINY = TrunkConfig(channels=16, kernel_frames=(3, 3))
 FRAMES, PIECES = 160, 120
@@ -128,7 +131,7 @@ def test_a_saved_trunk_is_read_back_to_half_precision(tmp_path: Path) -> None:
     assert [w.shape for w in (*trunk.weights, *trunk.head)] == [w.shape for w in weights]
     for ours, theirs in zip((*trunk.weights, *trunk.head), weights, strict=True):
         assert np.allclose(ours, theirs, rtol=1e-3, atol=1e-6)
-    assert trunk.weights[0].shape[0] == STEM_FRAMES
+    assert trunk.weights[0].shape[0] == TINY.stem_frames
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive"])
@@ -155,3 +158,31 @@ def test_without_its_package_the_teacher_says_what_to_install(monkeypatch: pytes
     monkeypatch.setattr(teacher, "find_spec", lambda name: None)
     with pytest.raises(ToolMissingError, match="pip install"):
         teacher.SpeechEmbedding()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_trunk_of_every_size_ships(size: str) -> None:
+    assert load(TRUNK_FILES[size]).config == SIZES[size]
+
+
+def test_the_rows_of_a_narrow_trunk_are_those_of_its_lessons() -> None:
+    config = SIZES["micro"]
+    clock = Clock(config, 118, 187, rhythm_of(config))
+    assert np.array_equal(clock.rows, clock.numbers)
+    assert len(clock.rows) == (118 - config.window_frames) // 2 + 1
+
+
+def test_an_elder_says_at_a_moment_what_it_says_there() -> None:
+    model = build(TINY, seed=2)
+    weights = tuple(model.get_weights())
+    trunk = Trunk(config=TINY, weights=weights[:-2], head=weights[-2:])
+    pieces = np.random.default_rng(0).integers(-9000, 9000, (2, 48000)).astype(np.int16)
+    heard = TINY.features.dequantize(Features(TINY.features).compute_batch(pieces))
+    said = np.asarray(model(heard, training=False))
+    assert np.allclose(Elder(trunk, TINY).embed(pieces), said, atol=2e-3)
+    slow = SIZES["micro"]
+    for row, between in enumerate(Elder(trunk, slow).embed(pieces)[0]):
+        ends = row * rhythm_of(slow)[0] + rhythm_of(slow)[1] - rhythm_of(TINY)[1]
+        left = ends // rhythm_of(TINY)[0]
+        low, high = np.sort(said[0, left : left + 2], axis=0)
+        assert np.all((between >= low - 1e-3) & (between <= high + 1e-3))

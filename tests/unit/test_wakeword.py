@@ -13,7 +13,7 @@ from kws.training.augment import sounds
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import Surroundings, SurroundingsConfig
 from kws.training.fit import settings
-from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build
+from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, TrunkConfig, build
 from kws.training.wakeword import calibration, mining, network, speech
 from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword.babble import make_babble
@@ -175,7 +175,7 @@ def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.
     assert shape.window_frames * 0.02 >= word_s
     assert shape.window_frames % 2 == 0
     model = network.model_config(TRUNK, shape.window_frames)
-    rows = (shape.window_frames - STEM_FRAMES) // ROW_FRAMES + 1
+    rows = (shape.window_frames - TRUNK.stem_frames) // ROW_FRAMES + 1
     assert sum(block.kernel[0] - 1 for block in model.blocks) == rows - 1  # one row is left
     assert model.blocks[-1].filters == TRUNK.channels
 

@@ -4,7 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+from kws import places
+
+Size = Literal["micro", "full"]
+TRUNK_FILES: dict[str, Path] = {
+    "micro": places.models() / "speech_trunk_micro.npz",
+    "full": places.models() / "speech_trunk.npz",
+}
+"""What word networks of these sizes start from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
 
-STEM_FRAMES = 6
 ROW_FRAMES = 2
 """Frames per row."""
 EMBEDDING_SIZE = 96
@@ -40,11 +39,30 @@ class TrunkConfig:
     channels: int = 96
     kernel_frames: tuple[int, ...] = (4, 4, 4, 4, 3, 3)
     """Rows each block's depthwise kernel spans."""
+    stem_frames: int = 6
+    """Frames the first convolution spans."""
 
     @property
     def window_frames(self) -> int:
         """Frames behind one row of the last block."""
-        return STEM_FRAMES + ROW_FRAMES * sum(kernel - 1 for kernel in self.kernel_frames)
+        return self.stem_frames + ROW_FRAMES * sum(kernel - 1 for kernel in self.kernel_frames)
+
+
+_SLOW = FeaturesConfig(
+    window_samples=512,
+    hop_samples=480,
+    num_mel_bands=32,
+    mel_high_hz=7600.0,
+    num_coefficients=None,
+    scale=0.05,
+    zero_point=-28,
+)
+"""A frame costs 25,000 cycles, whatever is made of it: so fewer of them."""
+SIZES: dict[str, TrunkConfig] = {
+    "micro": TrunkConfig(features=_SLOW, channels=40, kernel_frames=(5, 5, 4), stem_frames=4),
+    "full": TrunkConfig(),
+}
+"""Shapes of what is in `kws.training.fit.config.TRUNK_FILES`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +80,9 @@ def build(config: TrunkConfig, *, seed: int) -> keras.Model:
     """Frames ``[clips, frames, bands]`` in real units to normalised embeddings ``[clips, rows, 96]``."""
     seeds = itertools.count(seed * 1000)
     frames = keras.Input((None, config.features.num_features), name="features")
-    x = normalised(layers.Conv1D(config.channels, STEM_FRAMES, ROW_FRAMES, use_bias=False, **_start(seeds))(frames))
+    x = normalised(
+        layers.Conv1D(config.channels, config.stem_frames, ROW_FRAMES, use_bias=False, **_start(seeds))(frames)
+    )
     for kernel in config.kernel_frames:
         depthwise = {"depthwise_initializer": _start(seeds)["kernel_initializer"]}
         x = normalised(layers.DepthwiseConv1D(kernel, use_bias=False, **depthwise)(x))

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
 
+TEACHERS_RHYTHM = (STEP_SAMPLES, WINDOW_SAMPLES)
 _INAUDIBLE_DB = 1000.0
 _PLACES = 31
 """Which random stream a generator feeds; part of its seed."""
@@ -53,16 +54,29 @@ class DistilConfig(ColourConfig):
 
 
 class Clock:
-    """Which row of a segment has heard what an embedding heard."""
+    """Which row of a segment has heard what an embedding heard.
 
-    def __init__(self, config: TrunkConfig, segment_frames: int, num_embeddings: int) -> None:
+    Parameters
+    ----------
+    config : TrunkConfig
+    segment_frames : int
+    num_embeddings : int
+        Of a lesson.
+    rhythm : tuple of int
+        Samples between embeddings, a whole number of hops, and samples that one has heard.
+    """
+
+    def __init__(
+        self, config: TrunkConfig, segment_frames: int, num_embeddings: int, rhythm: tuple[int, int] = TEACHERS_RHYTHM
+    ) -> None:
+        step_samples, window_samples = rhythm
         features = config.features
         rows = (segment_frames - config.window_frames) // ROW_FRAMES + 1
         first_end = (config.window_frames - 1) * features.hop_samples + features.window_samples
-        self._step_frames = STEP_SAMPLES // features.hop_samples
+        self._step_frames = step_samples // features.hop_samples
         self.num_starts = num_embeddings - segment_frames // self._step_frames
         numbers = np.arange(segment_frames // self._step_frames)
-        late = numbers * STEP_SAMPLES + WINDOW_SAMPLES - first_end
+        late = numbers * step_samples + window_samples - first_end
         row = -(-late // (ROW_FRAMES * features.hop_samples))
         inside = (row >= 0) & (row < rows)
         self.rows: NDArray[np.int64] = row[inside]
@@ -73,7 +87,14 @@ class Clock:
         return number * self._step_frames
 
 
-def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: int) -> keras.Model:
+def distil(
+    lessons: Lessons,
+    config: TrunkConfig,
+    run: DistilConfig,
+    *,
+    seed: int,
+    rhythm: tuple[int, int] = TEACHERS_RHYTHM,
+) -> keras.Model:
     """Train.
 
     Parameters
@@ -82,6 +103,8 @@ def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: in
     config : TrunkConfig
     run : DistilConfig
     seed : int
+    rhythm : tuple of int
+        Of the embeddings, see `Clock`.
 
     Returns
     -------
@@ -90,7 +113,7 @@ def distil(lessons: Lessons, config: TrunkConfig, run: DistilConfig, *, seed: in
     """
     make_deterministic(seed)
     trunk = build(config, seed=seed)
-    clock = Clock(config, run.segment_frames, lessons.embeddings.shape[1])
+    clock = Clock(config, run.segment_frames, lessons.embeddings.shape[1], rhythm)
     places = keras.Input((2,), dtype="int32", name="places")
     heard, wanted = Listener(lessons, config.features, run, clock, seed)(places)
     pupil = keras.Model(places, Distance(clock.rows)([trunk(heard), wanted]))
@@ -220,7 +243,14 @@ def scale_of(lessons: Lessons) -> Scale:
     return embeddings.mean(axis=(0, 1)), embeddings.std(axis=(0, 1)) + 1e-3
 
 
-def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: Scale) -> float:
+def explained(
+    model: keras.Model,
+    lessons: Lessons,
+    config: TrunkConfig,
+    scale: Scale,
+    *,
+    rhythm: tuple[int, int] = TEACHERS_RHYTHM,
+) -> float:
     """Share of the embeddings' variance that the trunk says right.
 
     Parameters
@@ -231,10 +261,12 @@ def explained(model: keras.Model, lessons: Lessons, config: TrunkConfig, scale: 
     config : TrunkConfig
     scale : Scale
         `scale_of` the lessons that it was trained on.
+    rhythm : tuple of int
+        Of the embeddings, see `Clock`.
     """
     features = config.features
     wanted = (lessons.embeddings.astype(np.float32) - scale[0]) / scale[1]
-    clock = Clock(config, lessons.heard.shape[1], wanted.shape[1] + lessons.heard.shape[1])
+    clock = Clock(config, lessons.heard.shape[1], wanted.shape[1] + lessons.heard.shape[1], rhythm)
     numbers = clock.numbers[clock.numbers < wanted.shape[1]]
     rows = clock.rows[: len(numbers)]
     real = (lessons.heard.astype(np.float32) - features.zero_point) * features.scale

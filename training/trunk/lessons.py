@@ -129,7 +129,7 @@ def make_lessons(
             rows.append(row)
             on_progress(len(rows), len(pieces))
     heard, embeddings = zip(*rows, strict=True)
-    behind = [Features(features).compute(to_int16(sound)) for sound in _noises(noise, seed)]
+    behind = [Features(features).compute(to_int16(sound)) for sound in noises(noise, seed)]
     return Lessons(heard=np.stack(heard), embeddings=np.stack(embeddings), noise=np.concatenate(behind))
 
 
@@ -142,7 +142,7 @@ def _lesson(
 ) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     global _workshop
     if _workshop is None:
-        acoustics = Acoustics(AcousticsConfig(), _noises(noise, seed), seed=seed)
+        acoustics = Acoustics(AcousticsConfig(), noises(noise, seed), seed=seed)
         _workshop = SpeechEmbedding(), acoustics, Features(features)
     teacher, acoustics, front_end = _workshop
     heard = piece
@@ -151,7 +151,8 @@ def _lesson(
     return front_end.compute(heard), teacher.embed(piece).astype(np.float16)
 
 
-def _noises(noise: Samples, seed: int) -> list[Waveform]:
+def noises(noise: Samples, seed: int) -> list[Waveform]:
+    """Sounds of 8 s made on the spot, and pieces of recorded ones."""
     rng = np.random.default_rng([seed, _NOISES])
     length = _NOISE_S * SAMPLE_RATE_HZ
     noises = [draw_sound(length, rng) for _ in range(_NUM_NOISES)]

@@ -11,16 +11,13 @@ from typing import Any
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
-from kws.training.fit.config import OptimizerConfig, QuantizeConfig
+from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
 
-from kws import places
 from kws.errors import ConfigError
 from kws.gate import GateConfig
 from kws.labels import UNKNOWN, check_distinct, is_quiet
 
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
-TRUNK = places.models() / "speech_trunk.npz"
-"""The one that comes with the project."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +131,10 @@ class WordProject:
     masks: MaskConfig = field(
         default_factory=lambda: MaskConfig(time_masks=2, time_mask_frames=4, feature_mask_width=6)
     )
-    trunk: Path = TRUNK
-    """The pretrained layers it starts from; they bring their front end."""
+    size: Size = "full"
+    """How much the bundle may cost: the pretrained layers it starts from, which bring their front end."""
+    trunk: Path | None = None
+    """Pretrained layers of your own, instead of those of a size."""
     anchor: float = 0.3
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
@@ -163,6 +162,11 @@ class WordProject:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
+
+    @property
+    def trunk_file(self) -> Path:
+        """The pretrained layers it starts from."""
+        return self.trunk or TRUNK_FILES[self.size]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -200,6 +204,7 @@ def make_project(
     heard: Path | None = None,
     ambient: tuple[Path, ...] = (),
     negatives: Path | None = None,
+    size: str | None = None,
     seed: int | None = None,
 ) -> WordProject:
     """Build a project from phrases or from a TOML file; what else is given replaces what the file says.
@@ -211,6 +216,8 @@ def make_project(
     """
     if bool(phrases) == (config is not None):
         raise ConfigError('expected a phrase, such as kws wakeword "hey nova", or --config PROJECT.toml; one of them')
+    if size not in (None, *TRUNK_FILES):
+        raise ConfigError(f"--size: expected one of {', '.join(TRUNK_FILES)}, got {size!r}")
     if say and len(phrases) != 1:
         raise ConfigError(f"--say belongs to a single phrase, got {len(phrases)}; use a TOML file for several")
     if config is None:
@@ -223,6 +230,7 @@ def make_project(
         "heard": heard,
         "ambient": ambient,
         "negatives": negatives,
+        "size": size,
         "seed": seed,
     }
     return replace(project, **{key: value for key, value in given.items() if value not in (None, ())})

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers
 from kws.training.fit.architectures import build_logits_model
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
-from kws.training.fit.speech_trunk import ROW_FRAMES, STEM_FRAMES, Trunk, TrunkConfig, build, normalised
+from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, TrunkConfig, build, normalised
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import WindowShape
 from kws.training.wakeword.speech import SpeechBank, word_durations_s
@@ -64,7 +64,7 @@ def model_config(trunk: TrunkConfig, window_frames: int) -> ModelConfig:
     return ModelConfig(
         stem=StemConfig(
             filters=trunk.channels,
-            kernel=(STEM_FRAMES, trunk.features.num_features),
+            kernel=(trunk.stem_frames, trunk.features.num_features),
             strides=(ROW_FRAMES, 1),
             frequency_padding="valid",
         ),

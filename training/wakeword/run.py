@@ -75,7 +75,7 @@ def execute(
     given = read_given(
         project.recordings, project.heard, project.labels[1:], project.ambient, project.negatives, console
     )
-    trunk = load(project.trunk)
+    trunk = load(project.trunk_file)
     bank = _speak(project, script, engine, out, console)
     learned = _learn(project, engine.name, bank, given, trunk, out, console)
     console.print(str(learned))
@@ -153,7 +153,7 @@ def _learn(
         masks=project.masks,
         optimizer=project.optimizer,
         num_representative=project.quantize.representative_clips,
-        folder=work.place(out, "train", *depends_on, taught, _sha256(project.trunk)),
+        folder=work.place(out, "train", *depends_on, taught, _sha256(project.trunk_file)),
     )
 
 
@@ -182,7 +182,7 @@ def _provenance(learned: Learned, project: WordProject, given: Given) -> dict[st
     return {
         "name": project.name,
         "project": project.without_places(),
-        "trunk": {"sha256": _sha256(project.trunk)},
+        "trunk": {"sha256": _sha256(project.trunk_file)},
         **given.to_dict(),
         "learned": {
             "validation_accuracy": learned.validation_accuracy,
