@@ -57,6 +57,7 @@ def sources(*suffixes: str) -> tuple[str, ...]:
     return tuple(path for path in found if path.endswith(suffixes) and (ROOT / path).is_file())
 
 
+@cache
 def room_of(path: str) -> Room:
     (room,) = [room for room in rooms() if room.holds(path)]
     return room
@@ -119,13 +120,10 @@ def included(path: str) -> tuple[str, ...]:
     return tuple(headers)
 
 
-def arrows() -> Iterator[tuple[str, str]]:
-    for path in sources(".py"):
-        for target in imported(path, at_run_time=False):
-            yield path, target
-    for path in sources(".c", ".h"):
-        for target in included(path):
-            yield path, target
+@cache
+def arrows() -> tuple[tuple[str, str], ...]:
+    imports = [(path, target) for path in sources(".py") for target in imported(path, at_run_time=False)]
+    return (*imports, *((path, target) for path in sources(".c", ".h") for target in included(path)))
 
 
 def circle_in(graph: dict[str, set[str]]) -> list[str]:
