@@ -30,6 +30,30 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if shift < -31 else (multiplier, shift)
 
 
+def quantize_multiplier_16(real: float) -> tuple[int, int]:
+    """Return ``(m, shift)`` with ``real`` close to ``m / 2**15 * 2**shift`` (``DownScaleInt32ToInt16Multiplier``)."""
+    multiplier, shift = quantize_multiplier(real)
+    return min(multiplier + (1 << 15) >> 16, (1 << 15) - 1), shift
+
+
+def high_mul_16(values: Int64Array, multiplier: int) -> Int64Array:
+    """Multiply Q15 numbers, rounded, halves upwards (gemmlowp's ``SaturatingRoundingDoublingHighMul`` of int16)."""
+    products = values * multiplier
+    nudged = products + np.where(products >= 0, 1 << 14, 1 - (1 << 14))
+    return saturate_16(np.sign(nudged) * (np.abs(nudged) >> 15))
+
+
+def saturate_16(values: Int64Array) -> Int64Array:
+    """Clamp to int16."""
+    return np.clip(values, -(1 << 15), (1 << 15) - 1)
+
+
+def rounding_shift(values: Int64Array, shift: int) -> Int64Array:
+    """Divide by a power of two to the nearest, halves away from zero (gemmlowp's ``RoundingDivideByPOT``)."""
+    mask = (1 << shift) - 1
+    return (values >> shift) + ((values & mask) > (mask >> 1) + (values < 0))
+
+
 def conv_multipliers(
     input_scale: np.float32, filter_scales: npt.NDArray[np.float32], output_scale: np.float32
 ) -> list[tuple[int, int]]:
@@ -90,9 +114,7 @@ def softmax_constants(input_scale: float, beta: float) -> tuple[int, int, int]:
 def requantize_twice(values: Int64Array, multiplier: int, shift: int) -> Int64Array:
     """Scale the accumulators of a convolution (``MultiplyByQuantizedMultiplier``): two roundings; ``shift <= 0``."""
     high = values * multiplier + (1 << 30) >> 31
-    mask = (1 << -shift) - 1
-    threshold = (mask >> 1) + (high < 0)
-    return (high >> -shift) + ((high & mask) > threshold)
+    return rounding_shift(high, -shift)
 
 
 def requantize_once(values: Int64Array, multiplier: int, shift: int) -> Int64Array:

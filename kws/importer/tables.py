@@ -58,6 +58,24 @@ def _leaky(source: Quantization, target: Quantization, alpha: float) -> Int64Arr
     return np.where(source.zero_point <= INPUTS, _rescaled(source, target), below)
 
 
+def _hard_swish(source: Quantization, target: Quantization) -> Int64Array:
+    """HARD_SWISH: x relu6(x + 3) / 6, in the 16-bit fixed point of TFLite (``reference_ops::HardSwish``)."""
+    hires = np.float32(source.scale) * np.float32(1 / 128)
+    multiplier, exponent = arithmetic.quantize_multiplier_16(float(hires / np.float32(target.scale)))
+    ramp_multiplier, ramp_exponent = arithmetic.quantize_multiplier_16(float(hires / np.float32(3 / 32768)))
+    if exponent > 0:
+        raise ImportModelError(f"HARD_SWISH from scale {source.scale:g} to the finer {target.scale:g} is not usable")
+    values = (INPUTS - source.zero_point) << 7
+    ramp = values if ramp_exponent <= 0 else arithmetic.saturate_16(values << min(ramp_exponent - 1, 16))
+    ramp = arithmetic.high_mul_16(ramp, ramp_multiplier)
+    if ramp_exponent > 0:
+        ramp = arithmetic.saturate_16(ramp << 1)
+    ramp = arithmetic.rounding_shift(ramp, max(-ramp_exponent, 0)) + (1 << 15) >> 1
+    product = ramp * arithmetic.high_mul_16(values, multiplier)
+    towards_zero = np.sign(product) * (np.abs(product) >> 15)
+    return arithmetic.rounding_shift(towards_zero, -exponent) + target.zero_point
+
+
 def _clamped(name: str) -> Callable[[Quantization, Quantization], Int64Array]:
     def table(source: Quantization, target: Quantization) -> Int64Array:
         clipped: Int64Array = np.clip(_rescaled(source, target), *arithmetic.activation_clamp(name, target))
@@ -69,6 +87,7 @@ def _clamped(name: str) -> Callable[[Quantization, Quantization], Int64Array]:
 FUNCTIONS: dict[str, Callable[[Quantization, Quantization], Int64Array]] = {
     "LOGISTIC": sigmoid,
     "TANH": _tanh,
+    "HARD_SWISH": _hard_swish,
     "QUANTIZE": _rescaled,
     "RELU": _clamped("RELU"),
     "RELU6": _clamped("RELU6"),

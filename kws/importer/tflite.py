@@ -43,7 +43,6 @@ ADVICE = {
     "MUL": "only with a constant; fold batch normalisation into the convolution before it",
     "SUB": "only with a constant",
     "DEQUANTIZE": "a part of the model is float: quantise all of it (TFLITE_BUILTINS_INT8)",
-    "HARD_SWISH": "use ReLU or ReLU6",
     "TRANSPOSE": "feed time first, or tell which axis is time with --time-axis 2",
     "TRANSPOSE_CONV": "only layers that keep or shrink the time axis run row by row",
     "RESIZE_NEAREST_NEIGHBOR": "only layers that keep or shrink the time axis run row by row",

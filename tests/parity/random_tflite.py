@@ -7,6 +7,7 @@ import numpy as np
 from tflite_writer import Value, Writer
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6")
+ARITHMETIC = ("ADD", "SUB", "MUL")
 
 
 def _size(rng: np.random.Generator, cells: int, most: int) -> int:
@@ -67,10 +68,10 @@ def _residual(writer: Writer, source: Value) -> Value:
 
 def _function(writer: Writer, source: Value) -> Value:
     rng = writer.rng
-    name = str(rng.choice(["LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU", "QUANTIZE", "ADD", "SUB", "MUL"]))
+    name = str(rng.choice(["LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU", "HARD_SWISH", "QUANTIZE", *ARITHMETIC]))
     if name == "LEAKY_RELU":
         return writer.leaky_relu(source, float(rng.uniform(0.01, 0.6)))
-    if name in ("ADD", "SUB", "MUL"):
+    if name in ARITHMETIC:
         shape = [(1,), (1, 1, 1, source.shape[3]), (1, 1, *source.shape[2:])][int(rng.integers(3))]
         pair = [source, writer.parameter(shape)]
         operands = pair if rng.random() < 0.7 else pair[::-1]

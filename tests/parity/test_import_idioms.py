@@ -86,6 +86,9 @@ KERAS: dict[str, Callable[[], bytes]] = {
     "leaky": lambda: keras_file(
         (20, 10, 1), [layers.Conv2D(4, 3), layers.LeakyReLU(negative_slope=0.2), layers.Flatten(), head()]
     ),
+    "hard_swish": lambda: keras_file(
+        (20, 10, 1), [layers.Conv2D(4, 3), layers.Activation("hard_swish"), layers.Flatten(), head()]
+    ),
     "dilated2d": lambda: keras_file(
         (20, 10, 1), [layers.Conv2D(4, 3, dilation_rate=(3, 2), activation="relu"), layers.Flatten(), head()]
     ),
