@@ -52,7 +52,7 @@ BUILDS = [
     ("gcc", "host", "-O0"),
     ("gcc", "host", "-O3 -fno-omit-frame-pointer"),
     ("clang", "host", "-O2"),
-    *(("gcc", "m4", options) for options in ("-O0", "-O3", "-Os", "-O2 -fno-omit-frame-pointer", "-O1 -DKWS_PLAIN")),
+    *(("gcc", "m4", options) for options in ("-O0", "-O2 -fno-omit-frame-pointer", "-O1 -DKWS_PLAIN")),
     ("gcc", "m7", "-O1"),
     *(("clang", "m4", level) for level in ("-O0", "-O3")),
     ("gcc", "m0", "-O2"),
@@ -61,7 +61,7 @@ BUILDS = [
 ]
 """Family, processor, options: every compiler, level, mode and instruction set once. What `make test` builds."""
 MORE_BUILDS = [
-    *(("gcc", "m4", level) for level in ("-O1", "-O2")),
+    *(("gcc", "m4", level) for level in ("-O1", "-O2", "-O3", "-Os")),
     ("gcc", "m4", "-O2 -DKWS_PLAIN"),
     *(("clang", "m4", level) for level in ("-O2", "-Os")),
     *(("gcc", name, "-O2") for name in ("m3", "m7", "m33", "thumb of armv7-a")),
