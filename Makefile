@@ -46,7 +46,7 @@ $(VENV)/.core: $(CORE_SOURCES) | $(VENV)/.installed
 
 core: $(VENV)/.core ## Rebuild the C core that Python calls, when its sources changed
 
-demo: core ## Make a keyword spotter for a made-up word and prove it on an emulated Cortex-M4 (8 minutes)
+demo: core ## Make a keyword spotter for a made-up word and prove it on an emulated Cortex-M4 (2 to 8 minutes)
 	@$(BIN)/kws demo
 
 test: core ## Everything that proves the code right, on all cores
