@@ -128,6 +128,21 @@ def test_impossible_proportions_are_refused(data: dict[str, object], says: str) 
         settings.parse(RunConfig, {"name": "x", "data": data}, where="t")
 
 
+def test_a_word_may_have_thresholds_of_its_own() -> None:
+    written = {"name": "x", "decision": {"thresholds": [180, 215, 240], "words": {"up": [200, 220, 250]}}}
+    decision = settings.parse(RunConfig, written, where="t").decision
+    points = decision.for_labels(("silence", "up", "on")).operating_points
+    assert [point.thresholds for point in points] == [(0, 200, 180), (0, 220, 215), (0, 250, 240)]
+    with pytest.raises(ConfigError, match="up not among the labels silence, on"):
+        decision.for_labels(("silence", "on"))
+
+
+@pytest.mark.parametrize("words", [{"up": [200]}, {"silence": [1, 2, 3]}])
+def test_thresholds_of_a_word_that_do_not_go_with_the_others_are_refused(words: dict[str, list[int]]) -> None:
+    with pytest.raises(ConfigError, match="expected 3 thresholds, one per operating point, of a label that may fire"):
+        settings.parse(RunConfig, {"name": "x", "decision": {"words": words}}, where="t")
+
+
 def test_the_gate_of_a_run_goes_into_its_bundle() -> None:
     run = load_run(CONFIGS[0].with_name("speech_commands_12.toml"))
     gate = settings.parse(GateConfig, {"open_margin_db": 7, "preroll_frames": 5}, where="t")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training may start from a finished network: it then says at once what that network says."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from kws.training.clips.config import load_run
@@ -52,6 +54,30 @@ def test_a_fresh_network_takes_over_what_a_finished_one_says(tmp_path: Path) -> 
         start_from(wider, path, real)
     with pytest.raises(TrainingError, match=r"nowhere\.tflite"):
         start_from(fresh, tmp_path / "nowhere.tflite", real)
+
+
+def test_a_network_with_more_channels_starts_by_saying_the_same(tmp_path: Path) -> None:
+    features = TINY_RUN.features
+    clips = np.random.default_rng(1).integers(-100, 60, (24, *SHAPE[:2])).astype(np.int8)
+    real = features.dequantize(clips)[..., None]
+    finished = build_logits_model(MODEL, input_shape=SHAPE, num_labels=3, seed=1)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(quantize(finished, clips, features))
+    same = build_logits_model(MODEL, input_shape=SHAPE, num_labels=3, seed=2)
+    start_from(same, path, real)
+    blocks = (replace(MODEL.blocks[0], filters=16), replace(MODEL.blocks[1], filters=20))
+    wide = replace(MODEL, stem=replace(MODEL.stem, filters=12), blocks=blocks)
+    grown = build_logits_model(wide, input_shape=SHAPE, num_labels=3, seed=4)
+    start_from(grown, path, real)
+    assert np.abs(np.asarray(grown(real, training=False)) - np.asarray(same(real, training=False))).max() < 1e-3
+    # what is new is alive, and training can let it in
+    hidden = keras.Model(grown.input, grown.get_layer("pool").input)(real, training=False)
+    assert (np.asarray(hidden)[..., MODEL.blocks[-1].filters :].max(axis=(0, 1, 2)) > 0.0).all()
+    with pytest.raises(TrainingError, match="grown cannot be averaged"):
+        average_with_start(grown, path, 0.5)
+    narrow = replace(MODEL, stem=replace(MODEL.stem, filters=4))
+    with pytest.raises(TrainingError, match="not a network of this shape"):
+        start_from(build_logits_model(narrow, input_shape=SHAPE, num_labels=3, seed=1), path, real)
 
 
 def test_the_start_is_looked_for_beside_the_run_and_recorded_without_its_folder(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from kws.training.fit import settings
 from kws.training.fit.config import ModelConfig, OptimizerConfig, QuantizeConfig
 
 from kws.decision import DecisionConfig, OperatingPoint
+from kws.errors import ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
 
@@ -54,12 +55,32 @@ class DecisionSettings:
     """One operating point each, the same for every label that fires; 255 = 1.0."""
     default_operating_point: int = 1
     never_fire: tuple[str, ...] = ("silence", "unknown")
+    words: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Labels with thresholds of their own, one per operating point."""
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds of words that do not go with those of the others."""
+        for word, row in self.words.items():
+            if len(row) != len(self.thresholds) or word in self.never_fire:
+                raise ValueError(
+                    f"words: expected {len(self.thresholds)} thresholds, one per operating point, of a label that may "
+                    f"fire, got {word} = {list(row)}"
+                )
 
     def for_labels(self, labels: tuple[str, ...]) -> DecisionConfig:
-        """Spread one threshold per operating point over all labels that fire."""
+        """Spread the thresholds over all labels that fire.
+
+        Raises
+        ------
+        ConfigError
+            If a word with thresholds of its own is no label.
+        """
+        if stray := sorted(set(self.words) - set(labels)):
+            raise ConfigError(f"decision.words: {', '.join(stray)} not among the labels {', '.join(labels)}; remove it")
+        rows = [self.words.get(label, self.thresholds) if label not in self.never_fire else () for label in labels]
         points = tuple(
-            OperatingPoint(thresholds=tuple(0 if label in self.never_fire else threshold for label in labels))
-            for threshold in self.thresholds
+            OperatingPoint(thresholds=tuple(row[number] if row else 0 for row in rows))
+            for number in range(len(self.thresholds))
         )
         return DecisionConfig(
             operating_points=points,

@@ -3,6 +3,13 @@
 
 A finished network has its batch norms folded into its convolutions. Here they come back: the statistics of some
 features pass through layer by layer, and every norm gets the scale and offset that leave those features as they were.
+
+A network may have more channels than the one it starts from: it then says the same at first. What is new keeps the
+weights it was drawn with and counts for nothing in the channels that were there; training lets it in.
+
+References
+----------
+T. Chen, I. Goodfellow, J. Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", arXiv:1511.05641.
 """
 
 from __future__ import annotations
@@ -57,7 +64,7 @@ def read_weights(path: Path) -> list[Weights]:
 
 
 def start_from(model: keras.Model, path: Path, examples: NDArray[np.float32]) -> None:
-    """Give a fresh network the weights of a finished one of the same shape.
+    """Give a fresh network the weights of a finished one, which may have had fewer channels.
 
     Parameters
     ----------
@@ -71,26 +78,29 @@ def start_from(model: keras.Model, path: Path, examples: NDArray[np.float32]) ->
     Raises
     ------
     TrainingError
-        If the shapes differ.
+        If the layers or their kernels differ, or a layer has fewer channels than there were.
     """
     finished = read_weights(path)
     weighted = [layer for layer in model.layers if isinstance(layer, _WEIGHTED)]
-    shapes = [_as_keras(layer, kernel).shape for layer, (kernel, _) in zip(weighted, finished, strict=False)]
-    if len(weighted) != len(finished) or shapes != [tuple(layer.kernel.shape) for layer in weighted]:
+    old = [_as_keras(layer, kernel) for layer, (kernel, _) in zip(weighted, finished, strict=False)]
+    fit = all(_grows(layer, kernel) for layer, kernel in zip(weighted, old, strict=False))
+    if len(weighted) != len(finished) or not fit:
         raise TrainingError(f"{path}: not a network of this shape; train from the start, or match [model] to it")
-    pending = iter(zip(weighted, finished, strict=True))
+    pending = iter(zip(old, finished, strict=True))
     values = tf.constant(examples)
     bias: NDArray[np.float32] | None = None
     for layer in model.layers[1:]:
         if isinstance(layer, _WEIGHTED):
-            _, (kernel, bias) = next(pending)
-            layer.kernel.assign(_as_keras(layer, kernel))
+            kernel, (_, bias) = next(pending)
+            layer.kernel.assign(_grown(layer, kernel))
             if layer.use_bias:
                 layer.bias.assign(np.broadcast_to(bias, layer.bias.shape))
         elif isinstance(layer, layers.BatchNormalization):
             assert bias is not None
             mean, variance = (moment.numpy() for moment in tf.nn.moments(values, [0, 1, 2]))
-            layer.set_weights([np.sqrt(variance + layer.epsilon), bias + mean, mean, variance])
+            offset = np.zeros_like(mean)  # new channels are centred
+            offset[: bias.size] = bias + mean[: bias.size]
+            layer.set_weights([np.sqrt(variance + layer.epsilon), offset, mean, variance])
         values = layer(values, training=False)
 
 
@@ -108,6 +118,11 @@ def average_with_start(model: keras.Model, path: Path, share: float) -> None:
     share : float
         Of the start; 0 leaves the network as it is.
 
+    Raises
+    ------
+    TrainingError
+        If the network has more channels than the one it started from.
+
     References
     ----------
     M. Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903.
@@ -118,6 +133,8 @@ def average_with_start(model: keras.Model, path: Path, share: float) -> None:
             continue
         kernel, bias = next(started)
         kernel = _as_keras(layer, kernel)
+        if kernel.shape != tuple(layer.kernel.shape):
+            raise TrainingError(f"{path}: a network that has grown cannot be averaged with it; leave out start_share")
         if isinstance(norm, layers.BatchNormalization):
             gamma, beta, mean, variance = norm.get_weights()
             deviation = np.sqrt(variance + norm.epsilon)
@@ -129,6 +146,26 @@ def average_with_start(model: keras.Model, path: Path, share: float) -> None:
         else:
             layer.kernel.assign(share * kernel + (1.0 - share) * layer.kernel.numpy())
             layer.bias.assign(share * bias + (1.0 - share) * layer.bias.numpy())
+
+
+def _grows(layer: layers.Layer, kernel: NDArray[np.float32]) -> bool:
+    """Whether a layer has room for a kernel: only channels may be more, and not labels."""
+    new = tuple(layer.kernel.shape)
+    if kernel.ndim != len(new) or kernel.shape[:-2] != new[:-2]:
+        return False
+    if isinstance(layer, layers.Dense) and kernel.shape[-1] != new[-1]:
+        return False
+    return all(before <= now for before, now in zip(kernel.shape[-2:], new[-2:], strict=True))
+
+
+def _grown(layer: layers.Layer, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the kernel of a layer that has the old one's channels first; new inputs say nothing to old outputs."""
+    inputs, outputs = kernel.shape[-2:]
+    whole = layer.kernel.numpy()
+    if not isinstance(layer, layers.DepthwiseConv2D):
+        whole[..., :outputs] = 0.0
+    whole[..., :inputs, :outputs] = kernel
+    return whole
 
 
 def _as_keras(layer: layers.Layer, kernel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -107,8 +107,8 @@ class RecipeConfig:
 
     clips_per_epoch: int = 25_600
     start: Path | None = None
-    """TFLite file of a finished network of this shape whose weights training starts from; a relative path is taken from
-    the folder of the TOML file. Without it, from chance."""
+    """TFLite file of a finished network of this shape, or with fewer channels, whose weights training starts from; a
+    relative path is taken from the folder of the TOML file. Without it, from chance."""
     start_share: float = 0.0
     """At the end the weights are averaged with those of ``start``, which count so much."""
     variants: int = 12
