@@ -12,18 +12,19 @@
 
 enum {
     KWS_PDM_WORDS_PER_SAMPLE = 8,
-    KWS_PDM_PIECE_WORDS = 64, /* worked through at once: eight samples */
-    KWS_PDM_FIRST_STEP = 4,
-    KWS_PDM_SECOND_STEP = 2,
+    KWS_PDM_PIECE_WORDS = 256, /* worked through at once: two milliseconds */
+    KWS_PDM_PIECES = 2,        /* before what the last filter looks back on is moved */
     KWS_PDM_MAX_GAIN_SHIFT = 8
 };
 
 typedef struct {
-    uint32_t next;       /* of the first stage: what is there of the sum that the next word completes */
-    uint32_t last;       /* and of the one after it */
+    uint32_t before; /* of the first stage: the parts of the last word, and what is there of the next sum */
+    uint32_t next;
     uint32_t gain_shift; /* amplifies by 2^gain_shift; what is too loud then is cut off at full scale */
     int16_t first[KWS_PDM_FIRST_TAPS + KWS_PDM_PIECE_WORDS]; /* even numbers: pairs lie at words */
-    int16_t second[KWS_PDM_SECOND_TAPS + KWS_PDM_PIECE_WORDS / KWS_PDM_FIRST_STEP];
+    uint32_t piece; /* 0 .. KWS_PDM_PIECES - 1: where its outputs go */
+    int16_t
+        second[4 * (KWS_PDM_FAR_TAPS - 1 + KWS_PDM_PIECES * KWS_PDM_PIECE_WORDS / KWS_PDM_WORDS_PER_SAMPLE)];
 } kws_pdm_t;
 
 /* gain_shift: 0 .. KWS_PDM_MAX_GAIN_SHIFT; with 0, all ones would be full scale. */

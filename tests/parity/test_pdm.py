@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pdm_emulator
 import pytest
-from pdm_design import BITS_TAPS, response
+from pdm_design import BITS_TAPS, response, whole_second
 
 from kws.core import ffi, lib
 
@@ -29,7 +32,8 @@ def decimated(words: np.ndarray, gain_shift: int = 0, pieces: int = 1) -> np.nda
     decimator, out = ffi.new("kws_pdm_t *"), np.empty(words.size // 8, np.int16)
     lib.kws_pdm_init(decimator, gain_shift)
     target, at = ffi.cast("int16_t *", ffi.from_buffer(out)), 0
-    for part in np.split(words, [words.size // pieces // 64 * 64 * i for i in range(1, pieces)]):
+    piece = words.size // pieces // lib.KWS_PDM_PIECE_WORDS * lib.KWS_PDM_PIECE_WORDS
+    for part in np.split(words, [piece * i for i in range(1, pieces)]):
         lib.kws_pdm_step(decimator, ffi.from_buffer("uint16_t[]", np.ascontiguousarray(part)), part.size, target + at)
         at += part.size // 8
     return out
@@ -51,7 +55,9 @@ def tone(hz: float, level_db: float, seconds: float = 0.25) -> np.ndarray:
 
 
 def taps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return BITS_TAPS, np.array(list(lib.KWS_PDM_FIRST), float), np.array(list(lib.KWS_PDM_SECOND), float)
+    half, second = list(lib.KWS_PDM_FIRST), list(lib.KWS_PDM_SECOND)
+    far, near = second[: lib.KWS_PDM_FAR_TAPS], second[lib.KWS_PDM_FAR_TAPS : -1]
+    return BITS_TAPS, np.array(half + half[::-1], float), whole_second(far, near)
 
 
 def test_passband_is_flat_to_7_khz_within_a_tenth_of_a_decibel() -> None:
@@ -88,5 +94,18 @@ def test_too_loud_is_cut_off_at_full_scale() -> None:
 
 
 def test_cutting_into_pieces_changes_nothing() -> None:
-    words = np.random.default_rng(1).integers(0, 65536, 64 * 48, dtype=np.uint16)
+    words = np.random.default_rng(1).integers(0, 65536, lib.KWS_PDM_PIECE_WORDS * 48, dtype=np.uint16)
     np.testing.assert_array_equal(decimated(words, 3, pieces=11), decimated(words, 3))
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["armv7e-m", "plain"])
+def test_the_board_has_the_bits_of_the_host_in_two_and_a_half_million_cycles_a_second(
+    plain: bool, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(3).integers(0, 65536, 256 * 16, dtype=np.uint16)
+    extremes = np.repeat(np.array([0xFFFF, 0, 0xFFFF, 0x5555], np.uint16), 256 * 2)
+    words = np.concatenate([modulated(tone(900, -14, 0.1)), noise, extremes])
+    words = words[: words.size // 256 * 256]
+    hash_on_board, cycles = pdm_emulator.run(words, tmp_path, plain=plain)
+    assert hash_on_board == pdm_emulator.hash_of(decimated(words, pdm_emulator.GAIN_SHIFT))
+    assert plain or cycles * BITS_HZ / (16 * words.size) <= 2.5e6

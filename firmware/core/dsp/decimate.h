@@ -3,12 +3,16 @@
 #ifndef KWS_DSP_DECIMATE_H
 #define KWS_DSP_DECIMATE_H
 
-#include <stdint.h>
+#include "kws_dsp.h"
 
-/* Half a step of the output, for rounding. */
-static inline int32_t kws_dsp_half(uint32_t shift)
-{
-    return (shift > 0u) ? (int32_t)1 << (shift - 1u) : 0;
-}
+/* What a word adds to the last of its sums: this times the low half of its parts, less the high half. */
+#define KWS_DSP_REST 4095
+
+/* Of the sums of kws_dsp_decimate_by_2. */
+#define KWS_DSP_BY_2_SHIFT 14
+
+/* An output's near taps begin this many fours behind its far ones. */
+#define KWS_DSP_NEAR_BEGIN 11
+_Static_assert(KWS_DSP_NEAR_BEGIN == KWS_DSP_FAR_TAPS / 2 - KWS_DSP_NEAR_TAPS / 2, "in the middle");
 
 #endif

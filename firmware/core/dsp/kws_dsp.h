@@ -85,20 +85,41 @@ void kws_dsp_log_features(int8_t *features, const uint64_t *bands, uint32_t num_
 void kws_dsp_project(int8_t *features, uint32_t num_features, const int16_t *logs_q10, uint32_t row_length,
                      const int16_t *weights, const int32_t *offsets, uint32_t shift);
 
-/* FIR filters that keep every step'th output: saturate((start + sum of values[step * i + k] * weights[k]) / 2^shift),
- * rounded, halves upwards. Sums fit 32 bits. values and weights: aligned to 4 bytes */
+/* The steps of kws_pdm.h. Weights, values and phases are aligned to 4 bytes. */
 enum {
-    KWS_DSP_SHORT_TAPS = 12,
-    KWS_DSP_SHORT_STEP = 4,
-    KWS_DSP_LONG_TAPS = 8, /* num_taps: a multiple of it */
-    KWS_DSP_LONG_STEP = 2
+    KWS_DSP_BITS_GROUP = 8,  /* kws_dsp_sum_bits: words at once */
+    KWS_DSP_FIRST_TAPS = 12, /* kws_dsp_decimate_by_4 */
+    KWS_DSP_FAR_TAPS = 30,   /* kws_dsp_decimate_by_2 */
+    KWS_DSP_NEAR_TAPS = 9,
+    KWS_DSP_PHASES = 4,                           /* numbers for two values */
+    KWS_DSP_PHASES_BEFORE = KWS_DSP_FAR_TAPS - 1, /* fours that an output looks back on */
+    KWS_DSP_OUTPUTS_GROUP = 8
 };
 
-void kws_dsp_decimate_short(const int16_t *values, const int16_t *weights, int32_t start, uint32_t shift,
-                            int16_t *outputs, uint32_t num_outputs);
+/* Sixteen bits -> one of three sums that they are part of; what a byte adds to them stands in tables
+ * (tests/parity/pdm_design.py). */
+typedef struct {
+    const uint32_t *earlier; /* 256 entries, of a word's upper byte */
+    const uint32_t *later;   /* and of its lower one */
+    uint32_t before;         /* their sum for the word before */
+    uint32_t next;           /* low half: the next sum but for what the next word adds */
+} kws_dsp_bits_t;
 
-/* start: 0; num_outputs: a multiple of 4 */
-void kws_dsp_decimate_long(const int16_t *values, const int16_t *weights, uint32_t num_taps, uint32_t shift,
-                           int16_t *outputs, uint32_t num_outputs);
+/* num_words: a multiple of KWS_DSP_BITS_GROUP. */
+void kws_dsp_sum_bits(kws_dsp_bits_t *self, const uint16_t *words, uint32_t num_words, int16_t *sums);
+
+/* FIR filters: saturate(sum of values * weights / 2^shift), rounded, halves upwards; the sums fit 32 bits.
+ *
+ * num_outputs: a multiple of KWS_DSP_OUTPUTS_GROUP. By 4: from KWS_DSP_FIRST_TAPS + 4 * (num_outputs - 1) values;
+ * weights are one half, the other is its mirror image; shift: 1 .. 30. By 2: FAR weights for every other value, then NEAR
+ * ones for the values between them in the middle, and a zero; shift: 14.
+ *
+ * Between them two values b, a (a first) lie as KWS_DSP_PHASES numbers: b and the b after it, a and the a after it.
+ * So the pairs that an output wants lie at words, wherever it begins. By 4 takes the place of the first of
+ * its outputs; by 2 takes that of the first one looked back on. */
+void kws_dsp_decimate_by_4(const int16_t *values, const int16_t *weights, uint32_t shift, int16_t *phases,
+                           uint32_t num_outputs);
+void kws_dsp_decimate_by_2(const int16_t *phases, const int16_t *weights, int16_t *outputs,
+                           uint32_t num_outputs);
 
 #endif
