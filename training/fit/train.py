@@ -182,7 +182,7 @@ def _compile(model: keras.Model, config: OptimizerConfig, steps_per_epoch: int, 
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    metrics = [] if loss else ["accuracy"]
+    metrics = [] if loss else [keras.metrics.CategoricalAccuracy("accuracy")]
     loss = loss or keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
     model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
-    optimizer.build(model.trainable_variables)
+    optimizer.build(model.trainable_variables)  # variables born within the first step would have it traced twice

@@ -127,6 +127,7 @@ def distil(
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     pupil.compile(optimizer, loss=None, jit_compile=keras.backend.backend() == "jax")
+    optimizer.build(pupil.trainable_variables)  # variables born within the first step would have it traced twice
     progress = RichProgress(run.epochs, run.steps_per_epoch, 0)
     try:
         pupil.fit(_Places(lessons, run, clock, seed), epochs=run.epochs, callbacks=[progress], shuffle=False, verbose=0)

@@ -177,7 +177,9 @@ def _head(heard: Embeddings, said: NDArray[np.float32], config: ListenerConfig, 
     batch = 256
     steps = config.epochs * max(1, len(heard) // batch)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-    head.compile(keras.optimizers.AdamW(schedule, weight_decay=0.01), keras.losses.CategoricalCrossentropy())
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.01)
+    head.compile(optimizer, keras.losses.CategoricalCrossentropy())
+    optimizer.build(head.trainable_variables)  # variables born within the first step would have it traced twice
     keras.utils.set_random_seed(seed)  # of the order of the clips
     head.fit(heard, said, batch, config.epochs, verbose=0)
     return head
