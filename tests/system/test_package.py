@@ -25,6 +25,7 @@ STAND_IN = {
 """A package with the name of Hugging Face's, whose users are ours."""
 
 SMALL_WORD = """
+size = "micro"
 name = "hey_nova"
 words = [{ label = "hey nova" }]
 [speech]
