@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from random_bundles import random_bundle, speech_like
-from replay_fixtures import LISTENING, Scripted, event, write_clips
+from replay_fixtures import LISTENING, Scripted, event
 from rich.console import Console
 
 from kws.audio import write_wav
@@ -28,22 +28,6 @@ from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.pipeline import Pipeline
 from kws.report.terminal import print_replay
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> Path:
-    return write_clips(tmp_path)
-
-
-@pytest.fixture
-def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
-    streaming_bundle.save(tmp_path / "random.kws")
-    return tmp_path / "random.kws"
-
-
-@pytest.fixture
-def result(clips: Path, bundle_path: Path) -> ReplayResult:
-    return run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, verify=True))
 
 
 def clip_of(tmp_path: Path, seconds: float, expected: str | None) -> Recording:

@@ -7,10 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 from random_bundles import speech_like
-from replay_fixtures import LISTENING, Scripted, event, result_of, write_clips
+from replay_fixtures import LISTENING, Scripted, event, result_of
 
 from kws.audio import write_wav
-from kws.bundle import Bundle
 from kws.errors import EvaluationError
 from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Window
@@ -22,22 +21,6 @@ from kws.pipeline import Detection
 from kws.report.junit import junit_xml
 from kws.suite.gates import Gates
 from kws.suite.judge import judge
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> Path:
-    return write_clips(tmp_path)
-
-
-@pytest.fixture
-def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
-    streaming_bundle.save(tmp_path / "random.kws")
-    return tmp_path / "random.kws"
-
-
-@pytest.fixture
-def result(clips: Path, bundle_path: Path) -> ReplayResult:
-    return run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, verify=True))
 
 
 def test_a_recording_that_is_not_the_same_any_more_is_said(result: ReplayResult) -> None:

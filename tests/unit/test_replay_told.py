@@ -6,39 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
 from random_bundles import speech_like
-from replay_fixtures import LISTENING, Scripted, event, result_of, write_clips
+from replay_fixtures import LISTENING, Scripted, event, result_of
 from rich.console import Console
 
 from kws.audio import write_wav
-from kws.bundle import Bundle
 from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Window
 from kws.harness.baseline import compare
 from kws.harness.mistakes import mistakes
 from kws.harness.replay import replay
 from kws.harness.result import ReplayResult
-from kws.harness.run import ReplayRequest, run_replay
 from kws.harness.verdict import Gate, Verdict
 from kws.report.junit import junit_xml
 from kws.report.terminal import column_heads, print_replay
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> Path:
-    return write_clips(tmp_path)
-
-
-@pytest.fixture
-def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
-    streaming_bundle.save(tmp_path / "random.kws")
-    return tmp_path / "random.kws"
-
-
-@pytest.fixture
-def result(clips: Path, bundle_path: Path) -> ReplayResult:
-    return run_replay(ReplayRequest(paths=(clips,), bundle=bundle_path, verify=True))
 
 
 def test_junit_fails_where_the_command_does_and_tells_the_rest(result: ReplayResult) -> None:
