@@ -44,7 +44,7 @@ uint32_t board_cycles(void);
 /* Starts the clock behind board_microseconds; it wakes the core now and then, so only who needs it does. */
 void board_start_clock(void);
 
-/* Wraps at 2^32. */
+/* Wraps at 2^32; also counts while the board rests. */
 uint32_t board_microseconds(void);
 
 /* Sleeps until an interrupt has come since the call before; returns at once when one already has. May return

@@ -8,7 +8,7 @@
 #define SIZE_IS(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " has padding")
 
 SIZE_IS(kws_message_hello_t, 4);
-SIZE_IS(kws_message_info_t, 84);
+SIZE_IS(kws_message_info_t, 108);
 SIZE_IS(kws_message_label_t, 4);
 SIZE_IS(kws_message_label_text_t, 68);
 SIZE_IS(kws_message_reset_t, 8);

@@ -18,7 +18,7 @@ extern "C" {
 
 enum {
     KWS_SERIAL_BAUD = 921600,
-    KWS_PROTOCOL_VERSION = 4, /* boards and hosts of different versions refuse to work together */
+    KWS_PROTOCOL_VERSION = 5, /* boards and hosts of different versions refuse to work together */
     KWS_AUDIO_PACKET_SAMPLES =
         56, /* most samples in one AUDIO message: few, so that a small buffer holds several */
     KWS_PROTOCOL_MAX_LABELS =
@@ -26,6 +26,7 @@ enum {
     KWS_PROTOCOL_MAX_FEATURES = 240, /* values of one FEATURES message */
     KWS_SETTLING_MS = 500, /* a microphone's first sound is not sound: thrown away after every start */
     KWS_BOARD_NAME_BYTES = 24,
+    KWS_FIRMWARE_VERSION_BYTES = 16,
     KWS_LABEL_BYTES = 64, /* longest label on the line, its NUL included; longer ones are cut */
     KWS_PROTOCOL_NUM_STAGES = 5,
     KWS_UPDATE_SIGNED = 0x3155574B, /* "KWU1" */
@@ -92,6 +93,12 @@ typedef struct {
     uint32_t lr;
 } kws_message_fault_t;
 
+/* Bits of kws_message_info_t.features. */
+enum {
+    KWS_BOARD_WANTS_SIGNATURES =
+        1 /* it takes no bundle over its line that is not signed with the key it was built with */
+};
+
 typedef struct {
     uint16_t version; /* stays first in every version */
     uint16_t reserved;
@@ -106,9 +113,12 @@ typedef struct {
     uint16_t hop_samples;
     uint16_t num_features;
     uint16_t num_labels;
-    char board[KWS_BOARD_NAME_BYTES]; /* NUL-terminated */
-    uint32_t reset;                   /* kws_reset_t of this start */
-    kws_message_fault_t fault;        /* what ended the run before; exception 0 = none */
+    char board[KWS_BOARD_NAME_BYTES];          /* NUL-terminated */
+    uint32_t reset;                            /* kws_reset_t of this start */
+    kws_message_fault_t fault;                 /* what ended the run before; exception 0 = none */
+    uint32_t uptime_s;                         /* since this start */
+    uint32_t features;                         /* KWS_BOARD_... */
+    char firmware[KWS_FIRMWARE_VERSION_BYTES]; /* its version, NUL-terminated */
 } kws_message_info_t;
 
 typedef struct {

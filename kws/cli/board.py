@@ -42,7 +42,7 @@ def info(
     bundle: Annotated[Path | None, typer.Option(help="Bundle NAME.kws that an emulated board runs.")] = None,
     timeout_s: Annotated[float, typer.Option("--timeout", help="Give up when the board is silent for so long.")] = 3.0,
 ) -> None:
-    """Ask a board for its bundle, memory, slots, and why it started."""
+    """Ask a board for its firmware, bundle, memory, slots, how long it runs and why it started."""
     from kws.device.about import ask_about
     from kws.device.boards import open_link
 

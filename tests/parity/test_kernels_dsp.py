@@ -42,3 +42,8 @@ def test_kernels_agree_on_the_emulated_cortex_m4(tmp_path: Path, optimisation: s
 
 def test_sums_agree_on_the_emulated_cortex_m4(tmp_path: Path) -> None:
     assert "sums agree" in run_emulated("sums_agree", sorted(CORE.glob("dsp/sums*.c")), "-O2", tmp_path)
+
+
+def test_copies_of_memory_agree_on_the_emulated_cortex_m4(tmp_path: Path) -> None:
+    memory = ROOT / "firmware" / "mcu" / "armv7em" / "memory.c"
+    assert "memory agrees" in run_emulated("memory_agrees", [memory], "-O2", tmp_path)

@@ -5,19 +5,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from random_bundles import random_bundle
 
 from kws import places
+from kws.audio import write_wav
 from kws.bundle import Bundle
+from kws.core import lib
+from kws.device import open_board
 from kws.device.about import ask_about, shipped_name
 from kws.device.boards import open_link
 from kws.device.build import board_names
 from kws.device.update import UpdateSteps
 from kws.flash import found
+from kws.version import VERSION
 
 OLD, NEW = random_bundle(seed=1), random_bundle(seed=3)
 
@@ -34,9 +40,30 @@ def test_a_board_tells_its_bundle_memory_slots_and_start(tmp_path: Path) -> None
     told = dict(line.split(None, 1) for line in done.stdout.splitlines() if not line.startswith(("started", "last")))
     assert told["board"] == "native, 1000 MHz"
     assert told["bundle"] == f"CRC {OLD.crc32:08x}, {len(OLD.labels)} labels"
+    assert told["firmware"] == f"{VERSION}, protocol {lib.KWS_PROTOCOL_VERSION}, that of this computer"
+    assert told["running"].endswith(" s")
     assert told["RAM"] == f"arena {OLD.arena_bytes:,} of 4,194,304 bytes"
     assert told["updates"] == "two slots, bundles of up to 1,048,512 bytes ('kws update')"
     assert "started by unknown\nlast fault none\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (7500, "2 h 5 min"), (86400 * 3 + 3600, "3 d 1 h")],
+)
+def test_how_long_a_board_runs_is_told_as_people_say_it(seconds: int, told: str) -> None:
+    with open_link("native") as link:
+        about = replace(ask_about(link), uptime_s=seconds)
+    assert dict(about.lines())["running"] == told
+
+
+def test_a_chip_counts_its_seconds_while_it_listens(tmp_path: Path) -> None:
+    OLD.save(tmp_path / "old.kws")
+    write_wav(tmp_path / "sound.wav", np.zeros(4 * 16000, np.int16))
+    with open_board("nrf52840dk", bundle=tmp_path / "old.kws", sound=tmp_path / "sound.wav") as board:
+        before_s = board._link.greet().uptime_s
+        board.listen(2 * 16000 + 800)
+        assert 2 <= board._link.greet().uptime_s - before_s <= 4
 
 
 def test_a_bundle_on_trial_and_none_at_all_are_told(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from random_bundles import random_bundle
 
 from kws.core import lib
+from kws.device.about import ask_about
 from kws.device.boards import open_port
 from kws.device.build import build_firmware
 from kws.device.launch import start_native
@@ -55,6 +56,12 @@ def board(program: Path, tmp_path: Path) -> Iterator[Link]:
 def running(link: Link) -> int:
     link.begin_session(pack("reset", operating_point=-1, wanted=0))  # gives up an update that was refused
     return int(link.greet().bundle_crc32)
+
+
+def test_a_board_says_that_it_wants_signatures(board: Link) -> None:
+    about = ask_about(board)
+    assert about.wants_signatures
+    assert dict(about.lines())["updates"].endswith(", signed ones only ('kws sign')")
 
 
 def test_signed_bundles_are_taken_and_none_of_a_lower_version_afterwards(board: Link, keys: Path) -> None:

@@ -7,6 +7,7 @@
 #include "update.h"
 
 enum {
+    US_PER_S = 1000000,
     SLICE_SAMPLES = 320 /* worth a call of the pipeline, when they do not complete a window */
 };
 
@@ -141,7 +142,15 @@ void app_init(app_t *self)
     kws_link_init(&self->link, self->outbox, BOARD_OUTBOX_BYTES);
     self->reset = board_take_reset_reason();
     self->has_fault = board_take_fault(&self->fault);
+    self->told_us = board_microseconds();
     app_open(self);
+}
+
+void app_keep_time(app_t *self)
+{
+    const uint32_t seconds = (board_microseconds() - self->told_us) / US_PER_S;
+    self->uptime_s += seconds;
+    self->told_us += seconds * US_PER_S;
 }
 
 /* It completes at most one frame, that at most one decision, and that at most one event; and a DRAINED behind them. */

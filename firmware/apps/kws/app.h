@@ -39,6 +39,8 @@ typedef struct {
     bool event_due;       /* to be shown by who fed the pipeline */
     bool waits_for_sound; /* the microphone is off until there is some */
     board_reset_t reset;  /* why the board started */
+    uint32_t uptime_s;    /* since then */
+    uint32_t told_us;     /* time of the board's clock when the last of those seconds was full */
     board_fault_t fault;  /* what ended the run before, while has_fault */
     bool has_fault;
     uint32_t signal_left; /* samples until the event is no longer shown */
@@ -60,6 +62,9 @@ typedef struct {
 
 /* Opens the bundle; what goes wrong is told to the host when it asks. */
 void app_init(app_t *self);
+
+/* Counts the time that has gone by; at least once an hour, as the board's clock wraps. */
+void app_keep_time(app_t *self);
 
 /* Opens the bundle to run, or the one before it when that cannot be started. */
 void app_open(app_t *self);

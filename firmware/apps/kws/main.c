@@ -20,6 +20,7 @@ void board_on_fault(const board_fault_t *fault)
 int main(int argc, char **argv)
 {
     board_init(KWS_SERIAL_BAUD, argc, argv);
+    board_start_clock();
     app_init(&app);
     listen_alone(&app);
     board_watchdog_start(WATCHDOG_MS);

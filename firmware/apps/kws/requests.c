@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "board.h"
+#include "kws.h"
 #include "listen.h"
+#include "trust.h"
 #include "update.h"
 
 enum {
@@ -81,7 +83,9 @@ static void serve_hello(app_t *self, const request_t *request)
                                   .arena_bytes = board_arena().size_bytes,
                                   .arena_needed_bytes = self->arena_needed_bytes,
                                   .static_bytes = board_static_bytes(),
-                                  .reset = (uint32_t)self->reset};
+                                  .reset = (uint32_t)self->reset,
+                                  .uptime_s = self->uptime_s,
+                                  .features = trust_wants_signatures() ? KWS_BOARD_WANTS_SIGNATURES : 0u};
     if (self->has_fault) {
         message.fault = (kws_message_fault_t){.exception = self->fault.exception,
                                               .status = self->fault.status,
@@ -89,6 +93,7 @@ static void serve_hello(app_t *self, const request_t *request)
                                               .lr = self->fault.lr};
     }
     copy_text(message.board, board_name(), sizeof message.board);
+    copy_text(message.firmware, KWS_VERSION, sizeof message.firmware);
     if (self->status == KWS_OK) {
         message.sample_rate_hz = self->cascade.pipeline.features_config.sample_rate_hz;
         message.window_samples = self->cascade.pipeline.features_config.window_samples;

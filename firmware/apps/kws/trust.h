@@ -9,6 +9,9 @@
 
 #include "kws_update.h"
 
+/* Whether it takes signed ones only. */
+bool trust_wants_signatures(void);
+
 /* Whether a bundle may be written at all. */
 kws_update_error_t trust_begin(const kws_update_t *update);
 

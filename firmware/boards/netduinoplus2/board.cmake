@@ -6,6 +6,7 @@ set(KWS_BOARD_SOURCES
     boards/netduinoplus2/board.c
     mcu/armv7em/board_cortex_m.c
     mcu/armv7em/cortex_m.c
+    mcu/armv7em/memory.c
     mcu/armv7em/startup.c
     mcu/stm32f4/board_stm32f4.c
     mcu/stm32f4/clock.c

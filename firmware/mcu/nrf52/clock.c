@@ -8,8 +8,11 @@ enum {
     US_PER_S = 1000000,
     PRESCALER_1_MHZ = 4,   /* 16 MHz / 2^4 */
     PRESCALER_8_HZ = 4095, /* 32768 Hz / 2^12 */
-    REST_TICKS = 16        /* 2 s */
+    REST_TICKS = 16,       /* 2 s */
+    US_PER_TICK = 125000
 };
+
+static volatile uint32_t before_us; /* what had gone by when TIMER0 started, and since while it is off */
 
 void nrf52_clock_start_crystal(void)
 {
@@ -41,13 +44,16 @@ void nrf52_clock_rest(void)
     RTC0_TASKS_CLEAR = 1;
     RTC0_TASKS_START = 1;
     cortex_m_enable_interrupt(RTC0_IRQ);
+    before_us = nrf52_clock_microseconds();
     TIMER0_TASKS_SHUTDOWN = 1; /* after a mere STOP it goes on to draw current (erratum 78) */
+    TIMER0_TASKS_CLEAR = 1;
     CLOCK_TASKS_HFCLKSTOP = 1;
 }
 
 void nrf52_clock_resume(void)
 {
     RTC0_TASKS_STOP = 1;
+    before_us += RTC0_COUNTER * US_PER_TICK;
     nrf52_clock_start();
 }
 
@@ -56,6 +62,7 @@ void RTC0_IRQHandler(void)
 {
     RTC0_EVENTS_COMPARE(0) = 0;
     RTC0_TASKS_CLEAR = 1;
+    before_us += REST_TICKS * US_PER_TICK;
     (void)RTC0_EVENTS_COMPARE(0); /* the clearing has arrived before the return */
     cortex_m_wake();
 }
@@ -72,5 +79,5 @@ void TIMER0_IRQHandler(void)
 uint32_t nrf52_clock_microseconds(void)
 {
     TIMER0_TASKS_CAPTURE(0) = 1;
-    return TIMER0_CC(0);
+    return before_us + TIMER0_CC(0);
 }

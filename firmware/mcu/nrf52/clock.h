@@ -13,7 +13,7 @@ void nrf52_clock_start(void);
 uint32_t nrf52_clock_microseconds(void);
 
 /* Crystal and clock off, for as long as nothing needs them: the oscillator of the watchdog wakes the core every two seconds
- * instead. Resumed, microseconds count from 0. */
+ * instead; microseconds count on, two seconds at a time. */
 void nrf52_clock_rest(void);
 void nrf52_clock_resume(void);
 

@@ -3,6 +3,7 @@
 set(KWS_BOARD_SOURCES
     mcu/armv7em/board_cortex_m.c
     mcu/armv7em/cortex_m.c
+    mcu/armv7em/memory.c
     mcu/armv7em/startup.c
     mcu/nrf52/board_nrf52.c
     mcu/nrf52/clock.c

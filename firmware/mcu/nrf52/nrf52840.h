@@ -102,6 +102,7 @@ enum {
 
 /* TIMER0: the clock. TIMER1 counts received bytes, TIMER2 tells of a quiet line, TIMER3 counts buffers of sound. */
 #define TIMER0_TASKS_START               NRF_REGISTER(0x40008000u)
+#define TIMER0_TASKS_CLEAR               NRF_REGISTER(0x4000800Cu)
 #define TIMER0_TASKS_SHUTDOWN            NRF_REGISTER(0x40008010u)
 #define TIMER0_TASKS_CAPTURE(n)          NRF_REGISTER(0x40008040u + 4u * (n))
 #define TIMER0_EVENTS_COMPARE(n)         NRF_REGISTER(0x40008140u + 4u * (n))
@@ -150,6 +151,7 @@ enum {
 #define RTC0_EVENTS_COMPARE(n) NRF_REGISTER(0x4000B140u + 4u * (n))
 #define RTC0_INTENSET          NRF_REGISTER(0x4000B304u)
 #define RTC0_INTENSET_COMPARE0 (1u << 16)
+#define RTC0_COUNTER           NRF_REGISTER(0x4000B504u)
 #define RTC0_PRESCALER         NRF_REGISTER(0x4000B508u)
 #define RTC0_CC(n)             NRF_REGISTER(0x4000B540u + 4u * (n))
 
