@@ -95,7 +95,7 @@ class ExamplesConfig(SurroundingsConfig):
 class WordDecisionConfig:
     """How posteriors become events."""
 
-    smoothing_decisions: int = 3
+    smoothing_decisions: int = 6
     refractory_frames: int = 50
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
     """One operating point for each, as far as the negative audio can support it."""
