@@ -181,12 +181,12 @@ def operating_point(folder: Path) -> None:
 
 HARMS = (
     Harm(
-        name="threshold of one word 0.55 -> 0.90",
-        do=bundle_harm(lambda b: thresholds(b, lambda label, limit: 230 if label == "stop" else limit)),
+        name="threshold of one word 0.87 -> 0.98",
+        do=bundle_harm(lambda b: thresholds(b, lambda label, limit: 250 if label == "stop" else limit)),
         named_by="bundle",
     ),
     Harm(
-        name="all thresholds 0.55 -> 0.45",
+        name="all thresholds down to 0.45",
         do=bundle_harm(lambda b: thresholds(b, lambda label, limit: min(limit, 115))),
         named_by="bundle",
     ),

@@ -135,7 +135,7 @@ class Spotter:
         >>> import kws
         >>> spotter = kws.load("models/speech_commands_12.kws")
         >>> spotter.listen("examples/stream.flac")
-        [Detection('stop' at 1.55 s, score 212 of 255), Detection('no' at 4.31 s, score 216 of 255)]
+        [Detection('stop' at 1.59 s, score 236 of 255), Detection('no' at 4.31 s, score 216 of 255)]
 
         Arrays of another rate are heard when the rate is given:
 
