@@ -42,15 +42,16 @@ void kws_pdm_init(kws_pdm_t *self, uint32_t gain_shift)
 void kws_pdm_step(kws_pdm_t *self, const uint16_t *words, uint32_t num_words, int16_t *samples)
 {
     const uint32_t shift = FIRST_SHIFT - self->gain_shift;
+    _Alignas(uint32_t) int16_t first[KWS_PDM_FIRST_TAPS + KWS_PDM_PIECE_WORDS]; /* half a kilobyte of stack */
     for (const uint16_t *end = words + num_words; words != end; words += KWS_PDM_PIECE_WORDS) {
         int16_t *second = self->second + self->piece * PIECE_PHASES;
-        sum_bits(self, words, KWS_PDM_PIECE_WORDS, self->first + KWS_PDM_FIRST_TAPS);
-        kws_dsp_decimate_by_4(self->first + FIRST_STEP, KWS_PDM_FIRST, shift, second + LOOKED_BACK,
-                              FIRST_OUT);
+        memcpy(first, self->first, sizeof self->first);
+        sum_bits(self, words, KWS_PDM_PIECE_WORDS, first + KWS_PDM_FIRST_TAPS);
+        kws_dsp_decimate_by_4(first + FIRST_STEP, KWS_PDM_FIRST, shift, second + LOOKED_BACK, FIRST_OUT);
         kws_dsp_decimate_by_2(second, KWS_PDM_SECOND, samples, SECOND_OUT);
         samples += SECOND_OUT;
         /* What the next outputs look back on. */
-        memcpy(self->first, self->first + KWS_PDM_PIECE_WORDS, KWS_PDM_FIRST_TAPS * sizeof *self->first);
+        memcpy(self->first, first + KWS_PDM_PIECE_WORDS, sizeof self->first);
         if (++self->piece == KWS_PDM_PIECES) {
             self->piece = 0u;
             memcpy(self->second, self->second + KWS_PDM_PIECES * PIECE_PHASES,

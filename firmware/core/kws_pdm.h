@@ -21,8 +21,8 @@ typedef struct {
     uint32_t before; /* of the first stage: the parts of the last word, and what is there of the next sum */
     uint32_t next;
     uint32_t gain_shift; /* amplifies by 2^gain_shift; what is too loud then is cut off at full scale */
-    int16_t first[KWS_PDM_FIRST_TAPS + KWS_PDM_PIECE_WORDS]; /* even numbers: pairs lie at words */
-    uint32_t piece; /* 0 .. KWS_PDM_PIECES - 1: where its outputs go */
+    int16_t first[KWS_PDM_FIRST_TAPS]; /* what it gave last */
+    uint32_t piece;                    /* 0 .. KWS_PDM_PIECES - 1: where its outputs go */
     int16_t
         second[4 * (KWS_PDM_FAR_TAPS - 1 + KWS_PDM_PIECES * KWS_PDM_PIECE_WORDS / KWS_PDM_WORDS_PER_SAMPLE)];
 } kws_pdm_t;

@@ -48,21 +48,23 @@ def test_image_has_no_heap_and_no_stdio(program: Path) -> None:
     assert not names & {"malloc", "_malloc_r", "free", "_sbrk", "printf", "_printf_r", "puts"}
 
 
-def test_a_program_takes_under_51_kib_flash_and_7_kib_ram_and_leaves_100_kib_for_the_arena(program: Path) -> None:
+def test_a_program_takes_under_51_kib_flash_and_7500_bytes_of_ram_and_leaves_100_kib_for_the_arena(
+    program: Path,
+) -> None:
     sizes = firmware_sizes(program)
     assert sizes.flash_bytes < 51 * KIB
-    assert sizes.static_bytes <= 7 * KIB
+    assert sizes.static_bytes <= 7500
     assert sizes.arena_bytes > 100 * KIB
     assert all(frame < 1024 for _, frame in sizes.deepest_frames)
 
 
 @pytest.mark.parametrize("board", MICROPHONE_BOARDS)
-def test_a_product_with_microphone_and_twelve_words_takes_24_kib_ram_and_86_kib_flash(board: str) -> None:
+def test_a_product_with_microphone_and_twelve_words_takes_24_kib_ram_and_85_and_a_half_kib_flash(board: str) -> None:
     sizes = firmware_sizes(build_firmware(board, target="kws") / "kws.elf")
     bundle = Bundle.load(places.models() / "speech_commands_12.kws")
     ram_bytes = sizes.static_bytes + sizes.reserved_stack_bytes + Pipeline(bundle).arena_bytes
     assert ram_bytes <= 24 * KIB
-    assert sizes.flash_bytes + len(bundle.data) <= 86 * KIB
+    assert sizes.flash_bytes + len(bundle.data) <= 85.5 * KIB
 
 
 def test_sizes_are_told_in_one_paragraph(program: Path) -> None:

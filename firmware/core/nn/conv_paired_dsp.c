@@ -37,9 +37,9 @@ static inline void widen_rows(const int8_t *const *rows, const int8_t *const *en
     } while (++rows != end_of_rows);
 }
 
-/* Inputs gathered one column after the other. What few layers need is kept small: "cold". */
-__attribute__((cold)) static void widen_gathered(const kws_nn_layer_t *layer, const int8_t *const *rows,
-                                                 uint32_t x, uint32_t columns, int16x2_t *pairs)
+/* Inputs gathered one column after the other. */
+static void widen_gathered(const kws_nn_layer_t *layer, const int8_t *const *rows, uint32_t x,
+                           uint32_t columns, int16x2_t *pairs)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     int8_t *room = (int8_t *)pairs + columns * inputs * sizeof(int16_t);
@@ -73,8 +73,8 @@ static void widen_tile(const kws_nn_layer_t *layer, const int8_t *const *rows, u
 }
 
 /* A block of one column from its raw sums: even and both, twice. */
-__attribute__((cold)) static void finish_block(const kws_nn_layer_t *layer, const uint32_t *raw,
-                                               const kws_nn_paired_end_t *ends, uint32_t oc, int8_t *output)
+static void finish_block(const kws_nn_layer_t *layer, const uint32_t *raw, const kws_nn_paired_end_t *ends,
+                         uint32_t oc, int8_t *output)
 {
     for (uint32_t i = 0u; i < KWS_NN_PAIRED_CHANNELS && oc + i < layer->output_channels; ++i) {
         const kws_nn_paired_end_t *end = &ends[i / 2u];
@@ -88,8 +88,7 @@ __attribute__((cold)) static void finish_block(const kws_nn_layer_t *layer, cons
 }
 
 /* The blocks of one column from channel `oc` on: those finished by the channel table, or of fewer channels. */
-__attribute__((cold)) static void run_general(const kws_nn_layer_t *layer, kws_nn_tile_t *tile, uint32_t oc,
-                                              int8_t *output)
+static void run_general(const kws_nn_layer_t *layer, kws_nn_tile_t *tile, uint32_t oc, int8_t *output)
 {
     const uint32_t inputs = kws_nn_paired_inputs(layer);
     uint32_t raw[KWS_NN_PAIRED_CHANNELS];
