@@ -40,9 +40,10 @@ void stm32f4_usart_init(stm32f4_usart_t which, uint32_t baud)
     cortex_m_enable_interrupt(first ? USART1_IRQ : USART2_IRQ);
 }
 
-static void receive_pending(void)
+static bool receive_pending(void)
 {
     uint32_t status = usart[SR];
+    const bool received = (status & (USART1_SR_RXNE | USART1_SR_ORE)) != 0u;
     while ((status & (USART1_SR_RXNE | USART1_SR_ORE)) != 0u) {
         const uint8_t byte = (uint8_t)usart[DR]; /* reading SR, then DR, clears both flags */
         const uint32_t stored =
@@ -50,6 +51,7 @@ static void receive_pending(void)
         overruns += (status & USART1_SR_ORE) != 0u || stored == 0u;
         status = usart[SR];
     }
+    return received;
 }
 
 static void transmit_pending(void)
@@ -70,11 +72,16 @@ void USART2_IRQHandler(void);
 
 static void serve(void)
 {
-    receive_pending();
+    bool wakes = receive_pending();
     if ((usart[CR1] & USART1_CR1_TXEIE) != 0u) {
         transmit_pending();
+        const uint32_t left = kws_byte_ring_available(&transmit_ring);
+        wakes = wakes || left == 0u ||
+                left == STM32F4_USART_TRANSMIT_BYTES / 2u; /* room for more: not for every byte */
     }
-    cortex_m_wake();
+    if (wakes) {
+        cortex_m_wake();
+    }
 }
 
 void USART1_IRQHandler(void)
