@@ -135,7 +135,7 @@ class Spotter:
         >>> import kws
         >>> spotter = kws.load("models/speech_commands_12.kws")
         >>> spotter.listen("examples/stream.flac")
-        [Detection('stop' at 1.59 s, score 236 of 255), Detection('no' at 4.31 s, score 216 of 255)]
+        [Detection('stop' at 1.59 s, score 234 of 255), Detection('no' at 4.27 s, score 189 of 255)]
 
         Arrays of another rate are heard when the rate is given:
 
@@ -190,7 +190,7 @@ class Spotter:
         >>> import kws
         >>> verdict = kws.load("models/speech_commands_12.kws").classify("examples/clips/stop/slt.flac")
         >>> verdict.label, round(verdict.posterior, 2)
-        ('stop', 0.97)
+        ('stop', 0.96)
         """
         samples, window = self._samples(clip, rate), self.listening.window_samples
         if samples.size > LONGEST_CLIP_WINDOWS * window:
