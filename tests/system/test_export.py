@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import yaml
@@ -19,6 +20,7 @@ from kws.bundle import Bundle
 from kws.device.build import find_tool
 from kws.errors import ConfigError
 from kws.export import FORMATS, export
+from kws.pipeline import Pipeline
 from kws.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +119,10 @@ def run_for(processor: str, place: Path, name: str, include: list[Path], sources
 def test_the_c_program_hears(library: tuple[str, list[Path]], place: Path) -> None:
     folder = place / "c"
     printed = run_for(library[0], place, "c", [folder / "kws"], [folder / "main.c"], library[1])
-    assert printed == "stop at sample 24800\nno at sample 68960\n"
+    samples = np.frombuffer((place / "samples.raw").read_bytes(), np.int16)
+    events = Pipeline(Bundle.load(MODEL)).feed(samples)
+    assert [event.label for event in events] == ["stop", "no"]
+    assert printed == "".join(f"{event.label} at sample {event.sample_index}\n" for event in events)
 
 
 def test_the_arduino_sketch_hears(library: tuple[str, list[Path]], place: Path) -> None:
