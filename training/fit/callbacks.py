@@ -101,9 +101,10 @@ class Checkpoint(keras.callbacks.Callback):
 class RichProgress(keras.callbacks.Callback):
     """One line for the whole run: epoch, loss, accuracies, time left."""
 
-    def __init__(self, epochs: int, steps_per_epoch: int, first_epoch: int) -> None:
+    def __init__(self, epochs: int, steps_per_epoch: int, first_epoch: int, name: str = "") -> None:
         super().__init__()
         self._epochs, self._steps, self._first = epochs, steps_per_epoch, first_epoch
+        self._name = name
         self._figures: dict[str, float] = {}
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -121,7 +122,7 @@ class RichProgress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Name the epoch."""
-        self._bar.update(self._task, description=f"epoch {epoch + 1}/{self._epochs}")
+        self._bar.update(self._task, description=f"{self._name}epoch {epoch + 1}/{self._epochs}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Advance by one step."""

@@ -73,6 +73,7 @@ def train(
     loss: Loss | None = None,
     after_epoch: Callable[[int, keras.Model], None] | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    name: str = "",
 ) -> TrainedModel:
     """Train a network, or finish training it.
 
@@ -96,6 +97,8 @@ def train(
         next one on and not before.
     strategy : tf.distribute.Strategy, optional
         Of the processors that train together, see ``kws.training.fit.together``.
+    name : str
+        Shown before the number of the epoch.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def train(
         done = checkpoint.load(path, state_of(model, averaged), digest)
     saver = Checkpoint(path, averaged, digest, done.history)
     if done.epochs_done < optimizer.epochs:
-        _fit(model, averaged, batches, optimizer, saver, after_epoch, strategy)
+        _fit(model, averaged, batches, optimizer, saver, after_epoch, strategy, name)
     if len(saver.history) < optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
@@ -138,10 +141,11 @@ def _fit(
     saver: Checkpoint,
     after_epoch: Callable[[int, keras.Model], None] | None,
     strategy: tf.distribute.Strategy | None,
+    name: str,
 ) -> None:
     """Go on after the epochs ``saver`` has on record."""
     first_epoch = len(saver.history)
-    progress = RichProgress(config.epochs, batches.steps_per_epoch, first_epoch)
+    progress = RichProgress(config.epochs, batches.steps_per_epoch, first_epoch, name)
     # In this order: figures must be complete before they are saved, shown and logged.
     callbacks = [
         keras.callbacks.TerminateOnNaN(),

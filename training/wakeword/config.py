@@ -147,6 +147,8 @@ class WordProject:
             ema_decay=0.9993,
         )
     )
+    trainings: int = 2
+    """The network is the mean of so many, trained from the same start on other batches."""
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
     gate: GateConfig | None = field(default_factory=GateConfig)
@@ -160,6 +162,8 @@ class WordProject:
         check_distinct(labels)
         if quiet := [label for label in labels if is_quiet(label)]:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
+        if self.trainings < 1:
+            raise ValueError(f"trainings: expected 1 or more, got {self.trainings}")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from kws.features import FeaturesConfig
 _HEARD_SHARE = 0.05
 """Of the scenes, beside all others, once there are recordings that it woke at and should not have."""
 _RECOGNISED_AT = 0.5
+_SEEDS_APART = 1000
 _HARDEST = 3
 """Decisions of a scene that count as much as all its others together: what would wake in a stream is a peak."""
 
@@ -60,10 +62,11 @@ def learn(
     examples: ExamplesConfig,
     masks: MaskConfig,
     optimizer: OptimizerConfig,
+    trainings: int,
     num_representative: int,
     folder: Path,
 ) -> Learned:
-    """Train; what an interrupted training left in the folder is gone on from.
+    """Train, more than once; what an interrupted training left in the folder is gone on from.
 
     Parameters
     ----------
@@ -75,19 +78,58 @@ def learn(
         What batches are made of.
     masks : MaskConfig
     optimizer : OptimizerConfig
+    trainings : int
+        From the same start, on other batches; the network is the mean of all.
     num_representative : int
         Windows that set the ranges of the int8 network.
     folder : Path
         Named by all of that.
     """
+    models = []
+    for number in range(trainings):
+        place = folder / f"{number + 1}"
+        place.mkdir(exist_ok=True)
+        batches, mining = _batches(
+            data, network, shape, examples, masks, optimizer, seed=network.seed + _SEEDS_APART * number, folder=place
+        )
+        trained = train(
+            batches,
+            network.of_scenes,
+            optimizer,
+            seed=network.seed,
+            digest=f"{folder.name}-{number + 1}",
+            folder=place,
+            loss=partial(scene_loss, smoothing=optimizer.label_smoothing),
+            after_epoch=mining.after_epoch,
+            name=f"training {number + 1} of {trainings}, " if trainings > 1 else "",
+        )
+        models.append(trained.model)
+    model = mean_of(models)
+    positions = choose_representative(len(data.training), num_representative, network.seed)
+    return Learned(
+        model=network.of_window(model),
+        validation_accuracy=_accuracy(model, *batches.validation()),
+        held_out_recognised=recognised(model, data.held_out, network.features),
+        representative=batches.plain_features(positions),
+    )
+
+
+def _batches(
+    data: WordData,
+    network: WordNetwork,
+    shape: WindowShape,
+    examples: ExamplesConfig,
+    masks: MaskConfig,
+    optimizer: OptimizerConfig,
+    *,
+    seed: int,
+    folder: Path,
+) -> tuple[WordBatches, Mining]:
+    """Batches of a training, and what finds their worst moments."""
     training, mix = _batch_mix(data, examples)
+    rounds = examples.mining_rounds if examples.per_epoch // optimizer.batch_clips > LOOKAHEAD_STEPS else ()
     mining = Mining(
-        data.negatives,
-        network.features,
-        shape,
-        rounds=examples.mining_rounds if examples.per_epoch // optimizer.batch_clips > LOOKAHEAD_STEPS else (),
-        moments=examples.mined_moments,
-        folder=folder,
+        data.negatives, network.features, shape, rounds=rounds, moments=examples.mined_moments, folder=folder
     )
     batches = WordBatches(
         training,
@@ -101,26 +143,28 @@ def learn(
         mix=mix,
         num_labels=network.num_labels,
         batch_clips=optimizer.batch_clips,
-        seed=network.seed,
+        seed=seed,
         mining=mining,
     )
-    trained = train(
-        batches,
-        network.of_scenes,
-        optimizer,
-        seed=network.seed,
-        digest=folder.name,
-        folder=folder,
-        loss=partial(scene_loss, smoothing=optimizer.label_smoothing),
-        after_epoch=mining.after_epoch,
-    )
-    positions = choose_representative(len(data.training), num_representative, network.seed)
-    return Learned(
-        model=network.of_window(trained.model),
-        validation_accuracy=trained.history[-1]["val_accuracy"],
-        held_out_recognised=recognised(trained.model, data.held_out, network.features),
-        representative=batches.plain_features(positions),
-    )
+    return batches, mining
+
+
+def mean_of(models: Sequence[keras.Model]) -> keras.Model:
+    """Give the first of some networks the mean of the weights of all, and return it.
+
+    Trained from one start on other batches they are good at different mistakes, and their mean at most of them.
+
+    References
+    ----------
+    Wortsman et al., "Model soups", arXiv:2203.05482.
+    """
+    weights = zip(*(model.get_weights() for model in models), strict=True)
+    models[0].set_weights([np.mean(same, axis=0, dtype=np.float64) for same in weights])
+    return models[0]
+
+
+def _accuracy(model: keras.Model, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    return float((predict(model, inputs).reshape(len(labels), -1).argmax(axis=1) == labels).mean())
 
 
 def scene_loss(targets: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
