@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 from eval_speech_commands_streams import keyword_tracks
-from kws.datasets import negatives
-from kws.datasets.speech_commands import open_folder
-from kws.training.clips.config import DataConfig
-from kws.training.clips.dataset import from_corpus, split_noise
 
 from kws.audio import read_audio
 from kws.bundle import Bundle
+from kws.datasets import negatives
+from kws.datasets.speech_commands import open_folder
 from kws.evaluation.det import score_tracks
 from kws.evaluation.run import keywords_of
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.pipeline import Pipeline
+from kws.training.clips.config import DataConfig
+from kws.training.clips.dataset import from_corpus, split_noise
 
 SNRS_DB = (10.0, 20.0)
 LEFT_OUT = "letters"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from kws.datasets.speech_commands import open_folder
 
 from kws.audio import read_audio
+from kws.datasets.speech_commands import open_folder
 from kws.features import Features, FeaturesConfig
 from kws.reference.features import quantized_features
 

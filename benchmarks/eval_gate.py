@@ -20,10 +20,10 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.speech_commands import open_folder
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
 from kws.bundle import Bundle
+from kws.datasets.speech_commands import open_folder
 from kws.endpoints import speech_bounds
 from kws.errors import DatasetError
 from kws.evaluation.events import Matching, match_events

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from kws.datasets.speech_commands import open_folder
-from kws.training.augment.features import Levels, powers_per_unit
-from kws.training.fit.speech_trunk import TrunkConfig
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
+from kws.datasets.speech_commands import open_folder
 from kws.features import Features, FeaturesConfig
 from kws.levels import active_rms, rms
+from kws.training.augment.features import Levels, powers_per_unit
+from kws.training.fit.speech_trunk import TrunkConfig
 
 EVERY = 3
 P56_MARGIN_DB, P56_TIME_S, P56_HANGOVER_S = 15.9, 0.03, 0.2

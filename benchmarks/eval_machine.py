@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from kws.datasets.machines import FAULTS, MACHINES, machine_sound
 
 from kws.audio import to_int16
 from kws.bench.measure import measure
 from kws.bundle import Bundle
+from kws.datasets.machines import FAULTS, MACHINES, machine_sound
 from kws.features import Features
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite

@@ -19,10 +19,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.speech_commands import open_folder
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio, write_wav
 from kws.bundle import Bundle
+from kws.datasets.speech_commands import open_folder
 from kws.device import Board, open_board
 from kws.device.boards import DEFAULT_BAUD, open_port
 from kws.device.chips import ChipReport, run_chip, start_chip

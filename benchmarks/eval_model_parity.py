@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from kws.datasets.speech_commands import open_folder
 
 from kws.audio import read_audio
 from kws.bundle import Bundle
+from kws.datasets.speech_commands import open_folder
 from kws.evaluation.clips import fit_clip
 from kws.features import Features, FeaturesConfig
 from kws.importer.network import Layer, Network, Op

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from kws.bundle import Bundle
 from kws.datasets import speech_commands
 from kws.datasets.corpus import Corpus
+from kws.evaluation.clips import ClipScore, evaluate_clips
+from kws.features import Features
 from kws.training.clips.config import LABELS_12, DataConfig
 from kws.training.clips.dataset import ClipSet, from_corpus, official_test
 from kws.training.fit.quiet import load_tensorflow
-
-from kws.bundle import Bundle
-from kws.evaluation.clips import ClipScore, evaluate_clips
-from kws.features import Features
 
 MODELS = Path(__file__).parents[1] / "models"
 REQUIRED = 0.95

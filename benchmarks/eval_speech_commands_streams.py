@@ -19,14 +19,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from kws.datasets import negatives
-from kws.datasets.speech_commands import open_folder
-from kws.training.clips.config import DataConfig
-from kws.training.clips.dataset import ClipSet, from_corpus, split_noise
-from kws.training.clips.recipe.sources import continuous_speech
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
+from kws.datasets import negatives
+from kws.datasets.speech_commands import open_folder
 from kws.endpoints import speech_bounds
 from kws.evaluation.det import score_tracks
 from kws.evaluation.intervals import binomial_interval
@@ -36,6 +33,9 @@ from kws.evaluation.truth import Window
 from kws.labels import SILENCE, UNKNOWN
 from kws.levels import active_rms, background_gain, rms
 from kws.pipeline import Pipeline
+from kws.training.clips.config import DataConfig
+from kws.training.clips.dataset import ClipSet, from_corpus, split_noise
+from kws.training.clips.recipe.sources import continuous_speech
 
 MODEL = Path(__file__).parent.parent / "models" / "speech_commands_12.kws"
 REQUIRED_HEARD = 0.85

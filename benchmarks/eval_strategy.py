@@ -77,8 +77,9 @@ def work(folder: Path) -> None:
     from dataclasses import replace
 
     import numpy as np
-    from kws.training.clips.run import learn_clips
     from training_bytes import tone_data, tone_run
+
+    from kws.training.clips.run import learn_clips
 
     run = tone_run("strategy", recipe=None)
     run = replace(run, optimizer=replace(run.optimizer, epochs=EPOCHS))

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kws.datasets.speech_commands import open_folder
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio, write_wav
 from kws.bundle import Bundle
+from kws.datasets.speech_commands import open_folder
 from kws.errors import KwsWarning
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.truth_files import write_truth

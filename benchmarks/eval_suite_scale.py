@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from kws.datasets.speech_commands import open_folder
-
 from kws.evaluation.intervals import binomial_interval, poisson_interval
 from kws.labels import Labels
 

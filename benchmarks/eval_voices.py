@@ -18,12 +18,12 @@ from typing import Any
 
 import librosa
 import numpy as np
-from kws.datasets.synthetic import SpeechEngine, place_in_window, vary
-from kws.datasets.synthetic_choir import ENGINES, open_engines
-from kws.training.augment.sounds import coloured_noise
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
+from kws.datasets.synthetic import SpeechEngine, place_in_window, vary
+from kws.datasets.synthetic_choir import ENGINES, open_engines
+from kws.training.augment.sounds import coloured_noise
 
 WORDS = ("computer", "jarvis")
 NUM_TAKES, NUM_VOICES, NUM_RECORDINGS = 60, 200, 30

@@ -18,12 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kws.audio import read_audio
+from kws.bundle import Bundle
 from kws.datasets.copies import find_takes
 from kws.datasets.recordings import trim
 from kws.datasets.speech_commands import speaker_of
-
-from kws.audio import read_audio
-from kws.bundle import Bundle
 from kws.errors import DatasetError
 from kws.evaluation.det import DetPoint, det_curve
 from kws.evaluation.recordings import Recording

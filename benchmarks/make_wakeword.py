@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eval_wakeword import drawn, report, split_data
+
 from kws.training.wakeword.config import make_project
 from kws.training.wakeword.run import DEFAULT_OUT, execute
 

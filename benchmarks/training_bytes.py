@@ -20,6 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
+
+from kws.audio import write_wav
+from kws.bundle import Bundle
+from kws.features import FeaturesConfig
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.config import DataConfig, RunConfig
@@ -36,11 +41,6 @@ from kws.training.trunk import distil
 from kws.training.trunk.lessons import Lessons
 from kws.training.wakeword import run as word_run
 from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
-from rich.console import Console
-
-from kws.audio import write_wav
-from kws.bundle import Bundle
-from kws.features import FeaturesConfig
 
 THREADS = 2
 TONE_LABELS = ("silence", "unknown", "low", "high")

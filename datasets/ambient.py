@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.speech_commands import which_set
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.audio_files import find_audio
+from kws.datasets.speech_commands import which_set
 
 _GAP_SAMPLES = SAMPLE_RATE_HZ // 10
 _LONG_RECORDING_S = 60.0

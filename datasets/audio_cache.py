@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.corpus import Corpus
 from numpy.typing import NDArray
 
 from kws import places
 from kws.audio import read_audio
+from kws.datasets.corpus import Corpus
 from kws.errors import DatasetError
 from kws.progress import track
 

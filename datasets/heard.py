@@ -13,10 +13,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from kws.datasets.recordings import Take, as_takes
-
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.audio_files import audio_in
+from kws.datasets.recordings import Take, as_takes
 from kws.errors import DatasetError, note
 from kws.labels import NEAR_MISSES, UNKNOWN, fold
 from kws.phrases import counted

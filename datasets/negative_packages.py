@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kws.datasets.negative_pieces import Part, is_there, write_part
-
 from kws.errors import DatasetError
 
 OnPart = Callable[[str], None]

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from kws.datasets.negative_pieces import MANIFEST, Side
 from numpy.typing import NDArray
 
 from kws import places
 from kws.audio import SAMPLE_RATE_HZ
+from kws.datasets.negative_pieces import MANIFEST, Side
 from kws.errors import DatasetError
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from kws.datasets import recordings
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, write_wav
+from kws.datasets import recordings
 from kws.errors import DatasetError
 from kws.labels import folder_name
 from kws.levels import peak_dbfs

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.copies import find_takes
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.audio_files import audio_in
+from kws.datasets.copies import find_takes
 from kws.endpoints import speech_bounds
 from kws.errors import DatasetError, note
 from kws.labels import fold, folder_name

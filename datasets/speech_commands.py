@@ -18,10 +18,9 @@ import re
 from pathlib import Path
 from typing import cast, get_args
 
+from kws.audio_files import audio_in, is_hidden
 from kws.datasets.corpus import Clip, Corpus, Split
 from kws.datasets.download import Archive, download, extract
-
-from kws.audio_files import audio_in, is_hidden
 from kws.errors import DatasetError
 
 TARGET_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")

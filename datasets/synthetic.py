@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from kws.datasets.corpus import Split
-from kws.datasets.speech_commands import which_set
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, write_wav
+from kws.datasets.corpus import Split
+from kws.datasets.speech_commands import which_set
 from kws.errors import AudioError, DatasetError, SpeechEngineError
 
 _PITCHES = (20, 81)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from kws.datasets.synthetic import Pronunciation, SpeechEngine, Utterance, Voice
 from kws.datasets.synthetic_crowd import Crowd
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.datasets.synthetic_flite import FliteEngine
 from kws.datasets.synthetic_hibari import HibariEngine
 from kws.datasets.synthetic_piper import PiperEngine
-from numpy.typing import NDArray
-
 from kws.errors import ConfigError
 
 ENGINES = ("espeak-ng", "hibari", "piper", "flite")

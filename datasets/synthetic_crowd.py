@@ -19,6 +19,10 @@ from types import ModuleType
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
+
+from kws import extras
+from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.datasets.synthetic import (
     CAST,
     Pronunciation,
@@ -30,10 +34,6 @@ from kws.datasets.synthetic import (
     usual_tract,
 )
 from kws.datasets.synthetic_espeak import REFERENCE_ACCENT
-from numpy.typing import NDArray
-
-from kws import extras
-from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.errors import SpeechEngineError
 
 _FRAME_MS = 5.0

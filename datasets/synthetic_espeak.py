@@ -18,10 +18,10 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.synthetic import CAST, Pronunciation, Utterance, Voice, draw_person, trim_silence
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
+from kws.datasets.synthetic import CAST, Pronunciation, Utterance, Voice, draw_person, trim_silence
 from kws.errors import SpeechEngineError, ToolMissingError
 
 REFERENCE_ACCENT = "en-us"

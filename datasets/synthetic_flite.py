@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from numpy.typing import NDArray
 
 from kws.audio import read_audio
+from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
+from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from kws.errors import SpeechEngineError, ToolMissingError
 
 _VOICES = ("awb", "rms", "slt")

@@ -14,12 +14,12 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
-from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from numpy.typing import NDArray
 
 from kws import extras
 from kws.audio import SAMPLE_RATE_HZ, resample, to_int16
+from kws.datasets.synthetic import Pronunciation, Utterance, Voice, trim_silence
+from kws.datasets.synthetic_espeak import REFERENCE_ACCENT, EspeakEngine, american_letters, draw_readings
 from kws.errors import SpeechEngineError
 
 _VOICE = "heart"

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
+
 from kws.datasets.synthetic import SpeechEngine, Utterance, Voice
 from kws.datasets.synthetic_flite import FliteEngine
 from kws.datasets.synthetic_hibari import HibariEngine
-from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent
 RATE_HZ = 16_000

@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from kws.training.clips.config import load_run
-from kws.training.fit import architectures
-from kws.training.fit.quantize import quantize, run_tflite
 
 from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.model import Model
+from kws.training.clips.config import load_run
+from kws.training.fit import architectures
+from kws.training.fit.quantize import quantize, run_tflite
 
 CONFIGS = Path(architectures.__file__).parents[1] / "configs"
 

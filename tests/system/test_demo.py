@@ -6,12 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
-from kws.training.demo.data import DemoSize, make_demo_data
-from kws.training.demo.run import Demo, demo_config
 from rich.console import Console
 
 from kws.bundle import Bundle
 from kws.errors import ConfigError, SpeechEngineError
+from kws.training.demo.data import DemoSize, make_demo_data
+from kws.training.demo.run import Demo, demo_config
 
 SMALL = DemoSize(
     voices=24, phrase_clips=100, other_clips=2, near_words=4, near_mutations=3, noise_recordings=4, held_out=(2, 2, 1)

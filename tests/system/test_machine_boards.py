@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from kws.datasets.machines import MACHINES, machine_sound
 
 from kws.audio import to_int16
+from kws.datasets.machines import MACHINES, machine_sound
 from kws.machine.learn import MachineSettings, learn_signals
 from kws.machine.score import score
 from kws.machine.signals import Signal

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.datasets.recordings import read_recordings
 from random_bundles import speech_like
 from typer.testing import CliRunner
 
@@ -19,6 +18,7 @@ from kws.bundle import Bundle
 from kws.cli import build_app
 from kws.cli.listen import board_blocks
 from kws.core import lib
+from kws.datasets.recordings import read_recordings
 from kws.device import Board, open_board
 from kws.device.chips import start_chip
 from kws.device.monitor import BoardTakes

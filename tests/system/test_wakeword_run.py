@@ -7,12 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training.augment.acoustics import AcousticsConfig
-from kws.training.fit import speech_trunk
-from kws.training.fit.config import OptimizerConfig, QuantizeConfig
-from kws.training.fit.speech_trunk import TrunkConfig
-from kws.training.wakeword import run as word_run
-from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 from rich.console import Console
 
 from kws.audio import write_wav
@@ -20,6 +14,12 @@ from kws.bundle import Bundle
 from kws.errors import TrainingError
 from kws.features import features_section
 from kws.pipeline import Pipeline
+from kws.training.augment.acoustics import AcousticsConfig
+from kws.training.fit import speech_trunk
+from kws.training.fit.config import OptimizerConfig, QuantizeConfig
+from kws.training.fit.speech_trunk import TrunkConfig
+from kws.training.wakeword import run as word_run
+from kws.training.wakeword.config import ExamplesConfig, SpeechConfig, WordConfig, WordProject
 
 TINY = WordProject(
     name="hey_nova",

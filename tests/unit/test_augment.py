@@ -3,12 +3,12 @@
 
 import numpy as np
 import pytest
-from kws.datasets.synthetic import place_in_window
-from kws.training.augment.acoustics import Acoustics, AcousticsConfig, draw_room, resize
-from kws.training.augment.features import Levels, MaskConfig, draw_masks, powers_per_unit, with_background
 
+from kws.datasets.synthetic import place_in_window
 from kws.features import Features, FeaturesConfig
 from kws.levels import active_rms, rms
+from kws.training.augment.acoustics import Acoustics, AcousticsConfig, draw_room, resize
+from kws.training.augment.features import Levels, MaskConfig, draw_masks, powers_per_unit, with_background
 
 PLAIN = AcousticsConfig(
     speed_probability=0.0,

@@ -12,14 +12,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from kws.datasets.synthetic import Pronunciation
-from kws.training.wakeword.config import WordConfig
-from kws.training.wakeword.show import show_pronunciation
 from rich.console import Console
 from typer.testing import CliRunner
 
 from kws.audio import write_wav
 from kws.cli import VERBS, build_app, main
+from kws.datasets.synthetic import Pronunciation
+from kws.training.wakeword.config import WordConfig
+from kws.training.wakeword.show import show_pronunciation
 
 
 def test_the_version_is_that_of_the_package() -> None:

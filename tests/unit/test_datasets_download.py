@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from kws.datasets.download import Archive, download, extract
 
+from kws.datasets.download import Archive, download, extract
 from kws.errors import DatasetError
 
 CONTENT = bytes(range(256)) * 64

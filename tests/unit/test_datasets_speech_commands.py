@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.datasets import audio_cache, speech_commands
-from kws.datasets.speech_commands import speaker_of, which_set
 
 from kws.audio import write_wav
+from kws.datasets import audio_cache, speech_commands
+from kws.datasets.speech_commands import speaker_of, which_set
 from kws.errors import DatasetError
 
 # Lines of the published lists of v0.02; those marked training are in neither.

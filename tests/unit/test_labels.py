@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kws.training.wakeword.config import make_project
 
 from kws.errors import ConfigError, KwsWarning
 from kws.importer.bundle import default_decision
 from kws.labels import Labels, check_distinct, fold, folder_name, is_quiet, read_labels, role_of
+from kws.training.wakeword.config import make_project
 
 PHRASES = st.text(min_size=1, max_size=12).filter(lambda text: any(character.isalnum() for character in text))
 

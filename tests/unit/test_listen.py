@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from kws.datasets.recorder import MicrophoneTakes
 from random_bundles import speech_like
 
 import kws
@@ -18,6 +17,7 @@ from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.captures import Captures
 from kws.cli.listen import listen
+from kws.datasets.recorder import MicrophoneTakes
 from kws.errors import AudioError, ConfigError, ToolMissingError
 from kws.microphone import Microphone
 from kws.pipeline import Detection, Scores

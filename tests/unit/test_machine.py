@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from kws.datasets.machines import FAULTS, MACHINES, machine_sound
 from typer.testing import CliRunner
 
 from kws.audio import read_channels, to_int16
 from kws.bundle import Bundle
 from kws.cli import build_app
+from kws.datasets.machines import FAULTS, MACHINES, machine_sound
 from kws.errors import AudioError, BundleError, ConfigError, EvaluationError
 from kws.evaluation.listening import listening_of
 from kws.evaluation.metrics import Rate

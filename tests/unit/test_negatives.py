@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from kws.datasets import negatives
 from kws.datasets.download import Archive
 from kws.datasets.negative_corpora import CORPORA, Published, fetch_corpora
 from kws.datasets.negative_packages import fetch_packages
 from kws.datasets.negative_pieces import MANIFEST, Part
-from kws.training.wakeword.data import negative_features
-
 from kws.errors import DatasetError
 from kws.features import Features, FeaturesConfig
+from kws.training.wakeword.data import negative_features
 
 RATE_HZ = 16000
 FILM = Part(name="film", side="training", kind="acted speech", language="cs", licence="CC0")

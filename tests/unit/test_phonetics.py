@@ -3,9 +3,9 @@
 
 import numpy as np
 import pytest
+
 from kws.datasets import phonetics
 from kws.datasets.synthetic_espeak import EspeakEngine
-
 from kws.errors import SpeechEngineError
 
 COMPUTER = ["k", "@", "m", "p", "j", "'u:", "t#", "3"]

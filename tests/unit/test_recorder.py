@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.datasets import recorder
-from kws.datasets.recordings import read_recordings
 from typer.testing import CliRunner
 
 from kws.cli import build_app
+from kws.datasets import recorder
+from kws.datasets.recordings import read_recordings
 from kws.errors import DatasetError, KwsError, KwsWarning
 from kws.levels import peak_dbfs
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.datasets import recorder
 from random_bundles import speech_like
 
 from kws.audio import write_wav
 from kws.bundle import Bundle
+from kws.datasets import recorder
 from kws.errors import ConfigError, EvaluationError, KwsWarning
 from kws.evaluation.listening import Listening
 from kws.evaluation.recordings import Recording, find_recordings

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kws.training.sweep.config import Range, SweepConfig, load_sweep
-from kws.training.sweep.run import Material, sweep
 from rich.console import Console
 from training_fixtures import TINY_RUN, tiny_data
 
 from kws.errors import ConfigError
+from kws.training.sweep.config import Range, SweepConfig, load_sweep
+from kws.training.sweep.run import Material, sweep
 
 SHIPPED = Path(__file__).parents[2] / "training" / "sweep" / "speech_commands_12.toml"
 TINY = SweepConfig(

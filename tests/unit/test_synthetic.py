@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from kws.datasets import speech_commands
 from kws.datasets.synthetic import (
     Pronunciation,
@@ -21,7 +22,6 @@ from kws.datasets.synthetic import (
 )
 from kws.datasets.synthetic_choir import Choir
 from kws.datasets.synthetic_espeak import EspeakEngine, draw_voice_definition
-
 from kws.errors import DatasetError, SpeechEngineError, ToolMissingError
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyworld
+
+from kws.audio import SAMPLE_RATE_HZ
 from kws.datasets.phonetics import english_words
 from kws.datasets.synthetic import SpeechEngine, Utterance, Voice, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import ENGINES, open_engines
@@ -18,8 +20,6 @@ from kws.datasets.synthetic_espeak import EspeakEngine, american_letters
 from kws.datasets.synthetic_flite import FliteEngine, flite_phonemes
 from kws.datasets.synthetic_hibari import HibariEngine, kokoro_symbols
 from kws.datasets.synthetic_piper import PiperEngine
-
-from kws.audio import SAMPLE_RATE_HZ
 from kws.errors import ConfigError, SpeechEngineError, ToolMissingError
 
 pytestmark = pytest.mark.slow

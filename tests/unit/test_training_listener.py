@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 import numpy as np
+
 from kws.training.clips.recipe.config import ListenerConfig
 from kws.training.clips.recipe.features import Variants
 from kws.training.clips.recipe.listener import cross_fit, without_keywords

@@ -3,11 +3,11 @@
 
 import numpy as np
 import pytest
+
+from kws.levels import active_rms
 from kws.training.augment import mixing
 from kws.training.augment.features import mask_features
 from kws.training.augment.mixing import AugmentConfig
-
-from kws.levels import active_rms
 
 PLAIN = AugmentConfig(
     time_shift_ms=0,

@@ -7,15 +7,15 @@ from typing import cast
 
 import numpy as np
 import pytest
+from training_fixtures import LABELS, TINY_RUN, tiny_batches, tiny_data, tones
+
 from kws.datasets.corpus import Clip, Corpus, Split
+from kws.errors import DatasetError
+from kws.features import Features, FeaturesConfig
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.batches import ClipBatches, compute_features
 from kws.training.clips.dataset import from_corpus, split_noise, with_silence
 from kws.training.fit.train import dataset
-from training_fixtures import LABELS, TINY_RUN, tiny_batches, tiny_data, tones
-
-from kws.errors import DatasetError
-from kws.features import Features, FeaturesConfig
 
 UNTOUCHED = AugmentConfig(time_shift_ms=0, noise_probability=0.0, gain_db=(0.0, 0.0), time_masks=0, feature_masks=0)
 

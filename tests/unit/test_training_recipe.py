@@ -7,6 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from training_fixtures import LABELS, TINY_RUN, tiny_data
+
+from kws.audio import write_wav
+from kws.errors import ConfigError, DatasetError
 from kws.training.augment.clips import ClipAcoustics, ClipAcousticsConfig
 from kws.training.clips.batches import compute_features
 from kws.training.clips.config import RunConfig
@@ -33,10 +37,6 @@ from kws.training.fit import settings
 from kws.training.fit.architectures import build_logits_model
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
 from kws.training.fit.train import TrainedModel
-from training_fixtures import LABELS, TINY_RUN, tiny_data
-
-from kws.audio import write_wav
-from kws.errors import ConfigError, DatasetError
 
 QUIET = ClipAcousticsConfig(
     speed_spread=0.0, shift_ms=0.0, reverberation_probability=0.0, gain_spread_db=0.0, noise_probability=0.0

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
+from training_fixtures import TINY_RUN, tiny_batches, tiny_data
+
+from kws.bundle import Bundle
+from kws.errors import ConfigError, TrainingError
+from kws.model import Model
 from kws.training.clips import run as run_module
 from kws.training.clips.config import load_run
 from kws.training.clips.run import RunResult, learn_clips, train_and_export
@@ -18,12 +24,6 @@ from kws.training.fit.callbacks import RichProgress
 from kws.training.fit.config import BlockConfig, ModelConfig
 from kws.training.fit.quantize import choose_representative
 from kws.training.fit.train import CHECKPOINT_NAME
-from rich.console import Console
-from training_fixtures import TINY_RUN, tiny_batches, tiny_data
-
-from kws.bundle import Bundle
-from kws.errors import ConfigError, TrainingError
-from kws.model import Model
 
 CONFIGS = Path(run_module.__file__).parents[1] / "configs"
 

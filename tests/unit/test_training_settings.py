@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from kws.training.clips.config import RunConfig, load_run
-from kws.training.fit import settings
-from kws.training.fit.export import export_bundle
 
 from kws.bundle import Bundle
 from kws.errors import ConfigError
 from kws.gate import GateConfig
+from kws.training.clips.config import RunConfig, load_run
+from kws.training.fit import settings
+from kws.training.fit.export import export_bundle
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from training_fixtures import TINY_RUN
+
+from kws.errors import TrainingError
 from kws.training.clips.config import load_run
 from kws.training.clips.run import as_written
 from kws.training.fit.architectures import build_logits_model, with_softmax
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
 from kws.training.fit.quantize import quantize, run_tflite
 from kws.training.fit.start import average_with_start, start_from
-from training_fixtures import TINY_RUN
-
-from kws.errors import TrainingError
 
 MODEL = ModelConfig(
     stem=StemConfig(filters=8, kernel=(4, 4), strides=(2, 2)),

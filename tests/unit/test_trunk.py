@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from kws.errors import ToolMissingError, TrainingError
+from kws.features import Features
 from kws.training.fit.config import TRUNK_FILES
 from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, load, save
 from kws.training.trunk import teacher
@@ -15,9 +18,6 @@ from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, exp
 from kws.training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
 from kws.training.trunk.narrow import Elder, rhythm_of
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
-
-from kws.errors import ToolMissingError, TrainingError
-from kws.features import Features
 
 TINY = TrunkConfig(channels=16, kernel_frames=(3, 3))
 FRAMES, PIECES = 160, 120

@@ -7,8 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from word_fixtures import SHAPE, SMALL, TRUNK, a_network
+
 from kws.datasets.synthetic import Utterance
 from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.errors import ConfigError, SpeechEngineError
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import settings
 from kws.training.fit.speech_trunk import ROW_FRAMES
@@ -23,9 +26,6 @@ from kws.training.wakeword.config import (
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, make_examples, plan
 from kws.training.wakeword.learn import mean_of, recognised, scene_loss
-from word_fixtures import SHAPE, SMALL, TRUNK, a_network
-
-from kws.errors import ConfigError, SpeechEngineError
 
 
 @pytest.fixture(scope="module")

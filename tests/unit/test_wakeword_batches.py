@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from word_fixtures import SHAPE, SMALL, TRUNK, a_network
+
+from kws.evaluation.streams import Word
+from kws.features import Features, FeaturesConfig
 from kws.training.augment import sounds
 from kws.training.augment.features import Surroundings, SurroundingsConfig
 from kws.training.wakeword import calibration, mining
@@ -13,10 +17,6 @@ from kws.training.wakeword.babble import make_babble
 from kws.training.wakeword.batches import WordBatches
 from kws.training.wakeword.examples import Examples
 from kws.training.wakeword.mining import Mining
-from word_fixtures import SHAPE, SMALL, TRUNK, a_network
-
-from kws.evaluation.streams import Word
-from kws.features import Features, FeaturesConfig
 
 
 def examples(counts: dict[str, int]) -> Examples:

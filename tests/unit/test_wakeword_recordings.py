@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from kws.audio import write_wav
 from kws.datasets import recordings
 from kws.datasets.ambient import read_ambient
 from kws.datasets.copies import find_takes
 from kws.datasets.heard import read_heard
-from kws.training.wakeword import examples as example_scenes
-
-from kws.audio import write_wav
 from kws.errors import AudioError, DatasetError, KwsWarning
+from kws.training.wakeword import examples as example_scenes
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:

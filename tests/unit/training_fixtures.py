@@ -4,13 +4,13 @@
 import hashlib
 
 import numpy as np
+
+from kws.features import FeaturesConfig
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.batches import ClipBatches
 from kws.training.clips.config import DataConfig, RunConfig
 from kws.training.clips.dataset import ClipSet, TrainingData, clip_set
 from kws.training.fit.config import BlockConfig, ModelConfig, OptimizerConfig, StemConfig
-
-from kws.features import FeaturesConfig
 
 LABELS = ("silence", "unknown", "low", "high")
 FREQUENCY_HZ = {"low": 400.0, "high": 1900.0, "chirp": 900.0, "buzz": 3000.0}

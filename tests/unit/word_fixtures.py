@@ -2,6 +2,7 @@
 """A small word project, its windows, and networks to hear them."""
 
 import numpy as np
+
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit.speech_trunk import Trunk, TrunkConfig, build
 from kws.training.wakeword import network

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kws.training.augment.features import MaskConfig
 from numpy.typing import NDArray
 
 from kws.levels import active_rms, background_gain, ratio, rms
+from kws.training.augment.features import MaskConfig
 
 _SPEECH_SAMPLES_PER_MS = 16
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import numpy as np
-from kws.training.augment.acoustics import Waveform
 
 from kws.audio import SAMPLE_RATE_HZ
+from kws.training.augment.acoustics import Waveform
 
 _SEMITONE = 2.0 ** (1.0 / 12.0)
 _SCALE = (0, 2, 4, 5, 7, 9, 11, 12)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from kws.training.augment import mixing
-from kws.training.augment.features import mask_features
-from kws.training.augment.mixing import AugmentConfig
-from kws.training.clips.dataset import ClipSet, TrainingData
 from numpy.typing import NDArray
 
 from kws.features import Features, FeaturesConfig
 from kws.labels import SILENCE
+from kws.training.augment import mixing
+from kws.training.augment.features import mask_features
+from kws.training.augment.mixing import AugmentConfig
+from kws.training.clips.dataset import ClipSet, TrainingData
 
 _FEATURE_CHUNK = 256
 _AUDIO, _SHUFFLE, _MASK = 1, 2, 3

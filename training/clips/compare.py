@@ -9,16 +9,16 @@ from typing import Any
 
 import keras
 import numpy as np
-from kws.training.clips.batches import compute_features
-from kws.training.clips.dataset import ClipSet
-from kws.training.fit.callbacks import predict
-from kws.training.fit.quantize import run_tflite
 from numpy.typing import NDArray
 from rich.table import Table
 
 from kws.bundle import Bundle
 from kws.evaluation.clips import ClipScore, evaluate_clips
 from kws.features import FeaturesConfig
+from kws.training.clips.batches import compute_features
+from kws.training.clips.dataset import ClipSet
+from kws.training.fit.callbacks import predict
+from kws.training.fit.quantize import run_tflite
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kws.datasets.corpus import SILENCE_SHARE
-from kws.training.augment.mixing import AugmentConfig
-from kws.training.clips.recipe.config import RecipeConfig
-from kws.training.fit import settings
-from kws.training.fit.config import ModelConfig, OptimizerConfig, QuantizeConfig
-
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
+from kws.training.augment.mixing import AugmentConfig
+from kws.training.clips.recipe.config import RecipeConfig
+from kws.training.fit import settings
+from kws.training.fit.config import ModelConfig, OptimizerConfig, QuantizeConfig
 
 LABELS_12 = ("silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """Labels of the Speech Commands task, in the order of the shipped model."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.datasets import audio_cache
-from kws.datasets.corpus import NOISE_FOR_TRAINING, Corpus, Split
-from kws.training.clips.config import DataConfig
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, read_audio
+from kws.datasets import audio_cache
+from kws.datasets.corpus import NOISE_FOR_TRAINING, Corpus, Split
 from kws.errors import DatasetError
 from kws.labels import SILENCE, UNKNOWN
+from kws.training.clips.config import DataConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+from rich.console import Console
+
+from kws.bundle import Bundle
 from kws.datasets import speech_commands
+from kws.features import Features
 from kws.training.clips.batches import ClipBatches
 from kws.training.clips.compare import Comparison, compare, plot_confusion
 from kws.training.clips.config import RunConfig, load_run
@@ -26,11 +31,6 @@ from kws.training.fit.export import export_bundle
 from kws.training.fit.quantize import choose_representative, quantize
 from kws.training.fit.together import open_strategy
 from kws.training.fit.train import TrainedModel, train
-from numpy.typing import NDArray
-from rich.console import Console
-
-from kws.bundle import Bundle
-from kws.features import Features
 
 DEFAULT_RUNS = Path("build") / "runs"
 

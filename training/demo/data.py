@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
 from kws.datasets import phonetics
 from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
 from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.labels import SILENCE, UNKNOWN
 from kws.training.augment.mixing import AugmentConfig, augment_speech
 from kws.training.augment.sounds import draw_sound
 from kws.training.clips.config import RunConfig
@@ -22,10 +26,6 @@ from kws.training.clips.dataset import (
     split_noise,
     with_silence,
 )
-from numpy.typing import NDArray
-
-from kws.audio import SAMPLE_RATE_HZ, to_int16, write_wav
-from kws.labels import SILENCE, UNKNOWN
 
 COMMON_PHRASES = (
     "hello", "hey", "hey you", "good morning", "what time is it", "never mind", "no", "over", "lights on",

@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kws.training.clips.config import RunConfig, load_run
-from kws.training.clips.run import RunResult, train_and_export
-from kws.training.demo.data import DemoData, DemoSize, make_demo_data, write_held_out
 from rich.console import Console
 from rich.panel import Panel
 
@@ -23,6 +20,9 @@ from kws.harness.run import ReplayRequest, run_replay
 from kws.progress import one_bar
 from kws.report.page import replay_page, write_page
 from kws.report.terminal import print_replay
+from kws.training.clips.config import RunConfig, load_run
+from kws.training.clips.run import RunResult, train_and_export
+from kws.training.demo.data import DemoData, DemoSize, make_demo_data, write_held_out
 
 CONFIG = Path(__file__).parents[1] / "configs" / "demo.toml"
 DEFAULT_FOLDER = Path("build") / "demo"

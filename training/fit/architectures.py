@@ -20,9 +20,9 @@ import math
 
 import keras
 from keras import layers
-from kws.training.fit.config import BlockConfig, ModelConfig
 
 from kws.errors import ConfigError
+from kws.training.fit.config import BlockConfig, ModelConfig
 
 _MAX_SEEDS = 1000
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from kws.training.fit import checkpoint
 from numpy.typing import NDArray
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from kws.progress import Progress
+from kws.training.fit import checkpoint
 
 _PREDICT_CLIPS = 256
 

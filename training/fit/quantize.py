@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 import tensorflow as tf
-from kws.training.fit.architectures import with_softmax
-from kws.training.fit.quiet import quiet_tensorflow
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
+from kws.training.fit.architectures import with_softmax
+from kws.training.fit.quiet import quiet_tensorflow
 
 _SEED = 0xCA
 

@@ -16,11 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
-from kws.training.fit import settings
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
+from kws.training.fit import settings
 
 ROW_FRAMES = 2
 """Frames per row."""

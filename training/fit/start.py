@@ -20,10 +20,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from kws.training.fit.quiet import quiet_tensorflow
 from numpy.typing import NDArray
 
 from kws.errors import TrainingError
+from kws.training.fit.quiet import quiet_tensorflow
 
 _WEIGHTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 _OPERATIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})

@@ -12,14 +12,14 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+
+from kws.errors import TrainingError
 from kws.training.fit import checkpoint
 from kws.training.fit.callbacks import AfterEpoch, Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.seeding import make_deterministic
 from kws.training.fit.together import fit_together
-from numpy.typing import NDArray
-
-from kws.errors import TrainingError
 
 CHECKPOINT_NAME = "checkpoint.npz"
 _PARALLEL, _PREFETCHED = 2, 4

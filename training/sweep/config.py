@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from kws.errors import ConfigError
 from kws.training.clips.config import RunConfig, load_run
 from kws.training.fit import settings
-
-from kws.errors import ConfigError
 
 Scalar = bool | int | float | str
 

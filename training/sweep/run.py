@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from kws import extras
+from kws.bench.measure import measure
+from kws.bundle import Bundle
 from kws.datasets import speech_commands
+from kws.errors import KwsError
 from kws.training.clips.config import RunConfig
 from kws.training.clips.dataset import TrainingData, from_corpus
 from kws.training.clips.recipe.sources import continuous_speech, negative_recordings
@@ -18,13 +25,6 @@ from kws.training.clips.run import finish, learn_clips
 from kws.training.fit import work
 from kws.training.sweep.config import SweepConfig, load_sweep
 from kws.training.sweep.show import show
-from numpy.typing import NDArray
-from rich.console import Console
-
-from kws import extras
-from kws.bench.measure import measure
-from kws.bundle import Bundle
-from kws.errors import KwsError
 
 if TYPE_CHECKING:
     import optuna

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from kws.datasets.ambient import read_ambient
-from kws.training.fit import settings, work
-from kws.training.fit.quiet import load_tensorflow
 from rich.console import Console
 
 from kws.audio import Samples
+from kws.datasets.ambient import read_ambient
 from kws.errors import KwsError
 from kws.features import FeaturesConfig
 from kws.progress import task_progress
+from kws.training.fit import settings, work
+from kws.training.fit.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from kws.training.trunk.lessons import Lessons

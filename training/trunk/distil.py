@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
+
+from kws.features import FeaturesConfig
 from kws.training.augment.features import (
     ColourConfig,
     Levels,
@@ -26,9 +29,6 @@ from kws.training.fit.seeding import make_deterministic
 from kws.training.fit.speech_trunk import ROW_FRAMES, TrunkConfig, build
 from kws.training.trunk.lessons import Lessons
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
-from numpy.typing import NDArray
-
-from kws.features import FeaturesConfig
 
 TEACHERS_RHYTHM = (STEP_SAMPLES, WINDOW_SAMPLES)
 _INAUDIBLE_DB = 1000.0

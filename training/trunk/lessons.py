@@ -13,16 +13,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.phonetics import english_words
-from kws.datasets.synthetic import synthesize_utterances, vary
-from kws.datasets.synthetic_choir import open_engines
-from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform, resize
-from kws.training.augment.sounds import draw_sound
-from kws.training.trunk.teacher import SpeechEmbedding
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
+from kws.datasets.phonetics import english_words
+from kws.datasets.synthetic import synthesize_utterances, vary
+from kws.datasets.synthetic_choir import open_engines
 from kws.features import Features, FeaturesConfig
+from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform, resize
+from kws.training.augment.sounds import draw_sound
+from kws.training.trunk.teacher import SpeechEmbedding
 
 PIECE_SAMPLES = 12 * SAMPLE_RATE_HZ
 ENGINES = {"espeak-ng": 0.25, "hibari": 0.25, "piper": 0.25, "flite": 0.25}

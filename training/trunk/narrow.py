@@ -14,7 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import to_int16
 from kws.datasets.ambient import read_ambient
+from kws.errors import KwsError
+from kws.features import Features
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig
 from kws.training.fit import speech_trunk
 from kws.training.fit.config import TRUNK_FILES
@@ -22,11 +27,6 @@ from kws.training.fit.quiet import load_tensorflow
 from kws.training.fit.speech_trunk import ROW_FRAMES, SIZES, Trunk, TrunkConfig
 from kws.training.trunk.distil import DistilConfig, distil, explained, scale_of
 from kws.training.trunk.lessons import Lessons, Samples, noises, real_pieces
-from numpy.typing import NDArray
-
-from kws.audio import to_int16
-from kws.errors import KwsError
-from kws.features import Features
 
 _ELSEWHERE = 0.5
 """Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from kws.training.fit.speech_trunk import EMBEDDING_SIZE
 from numpy.typing import NDArray
 
 from kws import extras
+from kws.training.fit.speech_trunk import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from kws.training.augment.acoustics import Waveform
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.levels import active_rms, ratio
+from kws.training.augment.acoustics import Waveform
 
 CROWD_S = 10.0
 _SPEAKERS = (3, 8)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
+
+from kws.features import FeaturesConfig
 from kws.training.augment.features import MaskConfig, Surroundings, cut_windows, mask_features
 from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, WindowShape
 from kws.training.wakeword.mining import Mining, draw_starts
-from numpy.typing import NDArray
-
-from kws.features import FeaturesConfig
 
 AMBIENT = "ambient"
 _BATCH = 21

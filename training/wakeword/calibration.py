@@ -13,15 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.ambient import in_a_row
-from kws.datasets.negatives import Negatives
-from kws.training.augment.sounds import draw_sound
-from kws.training.wakeword.config import WordDecisionConfig
-from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.bundle import Bundle
+from kws.datasets.ambient import in_a_row
+from kws.datasets.negatives import Negatives
 from kws.decision import DecisionConfig
 from kws.evaluation.calibration import Promise, promise
 from kws.evaluation.det import DetPoint, det_curve, score_tracks
@@ -32,6 +29,9 @@ from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
 from kws.labels import UNKNOWN
 from kws.pipeline import Pipeline
+from kws.training.augment.sounds import draw_sound
+from kws.training.wakeword.config import WordDecisionConfig
+from kws.training.wakeword.speech import SpeechBank
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 BABBLE_SNRS_DB = (10.0, 5.0, 0.0)

@@ -7,10 +7,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from kws.training.wakeword.calibration import CARD_SNR_DB, YOUR_RECORDINGS, CalibrationReport, PointReport
-from kws.training.wakeword.config import WordProject
-from kws.training.wakeword.learn import Learned
-from kws.training.wakeword.speech import Script, SpeechBank
 from rich.table import Table
 
 from kws.audio import SAMPLE_RATE_HZ
@@ -20,6 +16,10 @@ from kws.model import Model
 from kws.pipeline import Pipeline
 from kws.report.figures import det_figure, latency_histogram, trade_offs
 from kws.report.page import Tile, render, trusted, write_page
+from kws.training.wakeword.calibration import CARD_SNR_DB, YOUR_RECORDINGS, CalibrationReport, PointReport
+from kws.training.wakeword.config import WordProject
+from kws.training.wakeword.learn import Learned
+from kws.training.wakeword.speech import Script, SpeechBank
 
 _NEAREST_SHOWN = 24
 

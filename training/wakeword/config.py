@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kws.errors import ConfigError
+from kws.gate import GateConfig
+from kws.labels import UNKNOWN, check_distinct, is_quiet
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
-
-from kws.errors import ConfigError
-from kws.gate import GateConfig
-from kws.labels import UNKNOWN, check_distinct, is_quiet
 
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from kws import places
+from kws.audio import read_audio
 from kws.datasets.ambient import in_a_row
 from kws.datasets.negatives import Negatives, training_files
+from kws.features import Features, FeaturesConfig, features_section
+from kws.progress import one_bar
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import work
 from kws.training.wakeword.babble import make_babble
@@ -18,13 +25,6 @@ from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
 from kws.training.wakeword.given import Given
 from kws.training.wakeword.speech import SpeechBank
-from numpy.typing import NDArray
-from rich.console import Console
-
-from kws import places
-from kws.audio import read_audio
-from kws.features import Features, FeaturesConfig, features_section
-from kws.progress import one_bar
 
 _RECORDINGS_FROM = 10_000_000
 """Example numbers of the user's own takes start here, so that they never share random numbers with others."""

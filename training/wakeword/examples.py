@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform
-from kws.training.augment.sounds import draw_sound
-from kws.training.wakeword.config import ExamplesConfig
-from kws.training.wakeword.speech import SpeechBank
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
 from kws.features import Features, FeaturesConfig
+from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform
+from kws.training.augment.sounds import draw_sound
+from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.speech import SpeechBank
 
 Source = Literal["word", "recording", "heard", "near", "other", "noise"]
 Progress = Callable[[int, int], None]

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
 from kws.datasets import heard, recordings
 from kws.datasets.ambient import Ambient, in_a_row, read_ambient
 from kws.datasets.negatives import Negatives, draw_pieces, spoken_files, training_files
 from kws.datasets.negatives import find as find_negatives
 from kws.training.wakeword.babble import CROWD_S
-from numpy.typing import NDArray
-from rich.console import Console
 
 _BACKGROUND_PIECES, _BACKGROUND_S = 120, 10.0
 """Of the fetched negatives, to be heard behind words."""

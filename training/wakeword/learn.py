@@ -11,6 +11,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+
+from kws.features import FeaturesConfig
 from kws.training.augment.features import MaskConfig
 from kws.training.fit.callbacks import predict
 from kws.training.fit.config import OptimizerConfig
@@ -22,9 +25,6 @@ from kws.training.wakeword.data import WordData
 from kws.training.wakeword.examples import Examples, WindowShape
 from kws.training.wakeword.mining import Mining
 from kws.training.wakeword.network import WordNetwork
-from numpy.typing import NDArray
-
-from kws.features import FeaturesConfig
 
 _HEARD_SHARE = 0.05
 """Of the scenes, beside all others, once there are recordings that it woke at and should not have."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from kws.training.fit.mining import Rounds, draw, worst
-from kws.training.fit.speech_trunk import ROW_FRAMES
-from kws.training.wakeword.examples import WindowShape
 from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
+from kws.training.fit.mining import Rounds, draw, worst
+from kws.training.fit.speech_trunk import ROW_FRAMES
+from kws.training.wakeword.examples import WindowShape
 
 _CHUNK_FRAMES, _CHUNKS = 3000, 8
 """Heard at once: the network is fastest so."""

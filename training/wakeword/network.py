@@ -15,15 +15,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+
+from kws.audio import SAMPLE_RATE_HZ
+from kws.features import FeaturesConfig
 from kws.training.fit.architectures import build_logits_model
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
 from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, TrunkConfig, build, normalised
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import WindowShape
 from kws.training.wakeword.speech import SpeechBank, word_durations_s
-
-from kws.audio import SAMPLE_RATE_HZ
-from kws.features import FeaturesConfig
 
 LONGEST_WORD_S = 2.0
 """A longer phrase would need a window, and so a delay and memory, that a small board does not have."""

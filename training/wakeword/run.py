@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from kws.bench.measure import measure
+from kws.bench.result import BenchResult
+from kws.bundle import Bundle
 from kws.datasets.synthetic import SpeechEngine
+from kws.decision import DecisionConfig, OperatingPoint
+from kws.errors import KwsError
+from kws.progress import one_bar, task_progress
 from kws.training.fit import settings, work
 from kws.training.fit.architectures import count_macs
 from kws.training.fit.export import export_bundle
@@ -24,14 +32,6 @@ from kws.training.wakeword.data import DataMaker
 from kws.training.wakeword.given import Given, read_given
 from kws.training.wakeword.learn import Learned, learn
 from kws.training.wakeword.show import show_pronunciation
-from rich.console import Console
-
-from kws.bench.measure import measure
-from kws.bench.result import BenchResult
-from kws.bundle import Bundle
-from kws.decision import DecisionConfig, OperatingPoint
-from kws.errors import KwsError
-from kws.progress import one_bar, task_progress
 
 DEFAULT_OUT = Path("build") / "words"
 

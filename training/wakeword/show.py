@@ -6,11 +6,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from rich.console import Console
+from rich.table import Table
+
 from kws.datasets.synthetic import SpeechEngine
 from kws.training.wakeword import speech
 from kws.training.wakeword.config import WordConfig, WordProject
-from rich.console import Console
-from rich.table import Table
 
 _SHOWN = 40
 

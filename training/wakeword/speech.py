@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
 from kws.datasets import phonetics
 from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
 from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.errors import SpeechEngineError
 from kws.training.fit import work
 from kws.training.wakeword.config import SpeechConfig, WordConfig
-from numpy.typing import NDArray
-
-from kws.errors import SpeechEngineError
 
 Kind = Literal["word", "near", "other"]
 Progress = Callable[[int, int], None]

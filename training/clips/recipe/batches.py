@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+
+from kws.features import FeaturesConfig
 from kws.training.augment.features import colour_curves, draw_colour, draw_masks, powers_per_unit
 from kws.training.clips.batches import compute_features
 from kws.training.clips.dataset import ClipSet
 from kws.training.clips.recipe.config import MaskingConfig
 from kws.training.clips.recipe.features import Variants
 from kws.training.clips.recipe.mining import Mined
-from numpy.typing import NDArray
-
-from kws.features import FeaturesConfig
 
 _BATCH = 0xBA
 """Which random stream a generator feeds; part of its seed."""

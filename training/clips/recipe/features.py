@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.training.augment.clips import ClipAcoustics
-from kws.training.clips.recipe.sources import Source
 from numpy.typing import NDArray
 
 from kws.features import Features, FeaturesConfig
 from kws.progress import track
+from kws.training.augment.clips import ClipAcoustics
+from kws.training.clips.recipe.sources import Source
 
 _CHUNK_CLIPS = 256
 _WORKERS = 2

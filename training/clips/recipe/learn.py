@@ -12,6 +12,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+
+from kws import extras
+from kws.errors import TrainingError
+from kws.features import FeaturesConfig
+from kws.labels import SILENCE, UNKNOWN
 from kws.training.augment.clips import ClipAcoustics
 from kws.training.clips.dataset import TrainingData
 from kws.training.clips.recipe import listener, mining, teacher
@@ -26,12 +32,6 @@ from kws.training.fit.config import ModelConfig, OptimizerConfig
 from kws.training.fit.mining import Rounds, worst
 from kws.training.fit.start import average_with_start, start_from
 from kws.training.fit.train import TrainedModel, train
-from numpy.typing import NDArray
-
-from kws import extras
-from kws.errors import TrainingError
-from kws.features import FeaturesConfig
-from kws.labels import SILENCE, UNKNOWN
 
 _SPARE = 1.5
 """Times as many moments are looked at as are wanted: in some a keyword is said."""

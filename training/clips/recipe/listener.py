@@ -16,6 +16,10 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
+
+from kws.labels import SILENCE, UNKNOWN
+from kws.progress import track
 from kws.training.clips.dataset import TrainingData
 from kws.training.clips.recipe.batches import RecipeBatches
 from kws.training.clips.recipe.config import ListenerConfig, RecipeConfig
@@ -23,10 +27,6 @@ from kws.training.clips.recipe.features import Variants
 from kws.training.clips.recipe.sources import gather
 from kws.training.fit.seeding import make_deterministic
 from kws.training.trunk.teacher import SpeechEmbedding
-from numpy.typing import NDArray
-
-from kws.labels import SILENCE, UNKNOWN
-from kws.progress import track
 
 _REAL = ("keywords", "unknown", "negatives")
 """Sources with the voices of people: of the others, the labels are known for certain."""

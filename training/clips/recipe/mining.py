@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
-from kws.training.augment.features import cut_windows
-from kws.training.fit.mining import Rounds, draw
 from numpy.typing import NDArray
 
 from kws.features import Features, FeaturesConfig
+from kws.training.augment.features import cut_windows
+from kws.training.fit.mining import Rounds, draw
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 _CHUNK_FRAMES, _CHUNKS = 3000, 8

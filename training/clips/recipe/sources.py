@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kws.training.clips.dataset import ClipSet, TrainingData
-from kws.training.clips.recipe import chimeras, synthetic
-from kws.training.clips.recipe.config import RecipeConfig
 from numpy.typing import NDArray
 
 from kws.audio import read_audio
 from kws.audio_files import audio_in, find_audio
 from kws.errors import DatasetError
 from kws.labels import SILENCE, UNKNOWN
+from kws.training.clips.dataset import ClipSet, TrainingData
+from kws.training.clips.recipe import chimeras, synthetic
+from kws.training.clips.recipe.config import RecipeConfig
 
 _EVALUATION_STRIDE = 5
 """Every fifth file of continuous speech is never trained on."""

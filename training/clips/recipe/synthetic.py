@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
-from kws.datasets.synthetic_espeak import EspeakEngine
-from kws.training.clips.recipe.config import SyntheticConfig
 from numpy.typing import NDArray
 
+from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
+from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError
+from kws.training.clips.recipe.config import SyntheticConfig
 
 WORDS_FILE = Path(__file__).with_name("words.txt")
 

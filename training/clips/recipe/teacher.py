@@ -22,12 +22,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from numpy.typing import NDArray
+
 from kws.training.clips.recipe.batches import RecipeBatches
 from kws.training.clips.recipe.config import TeacherConfig
 from kws.training.fit.callbacks import predict
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.train import train
-from numpy.typing import NDArray
 
 _SEEDS = 5_000_000
 _DROPOUT = 0.3
