@@ -17,7 +17,6 @@ import soundfile
 from random_bundles import speech_like
 
 from kws.audio import write_wav
-from kws.bundle import Bundle
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.report.page import replay_page
@@ -30,12 +29,6 @@ def clips(tmp_path: Path) -> Path:
         (tmp_path / "clips" / word).mkdir(parents=True)
         write_wav(tmp_path / "clips" / word / "one.wav", speech_like(1.0, seed=len(word)))
     return tmp_path / "clips"
-
-
-@pytest.fixture
-def bundle_path(tmp_path: Path, streaming_bundle: Bundle) -> Path:
-    streaming_bundle.save(tmp_path / "random.kws")
-    return tmp_path / "random.kws"
 
 
 @pytest.fixture
