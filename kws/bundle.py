@@ -54,7 +54,7 @@ class Bundle:
     >>> import kws
     >>> bundle = kws.Bundle.load("models/wake_computer_50.kws")
     >>> bundle
-    Bundle('models/wake_computer_50.kws', 2 labels, 110,560 bytes, CRC 6761c3e3)
+    Bundle('models/wake_computer_50.kws', 2 labels, 109,408 bytes, CRC e6b68d56)
     >>> bundle.labels
     ('unknown', 'computer')
     """

@@ -14,7 +14,7 @@ than constants that are wrong once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,10 @@ STEPS = np.arange(-127, 128, dtype=np.int64)
 INT32 = np.iinfo(np.int32)
 WILD_BIAS = 1 << 22
 FAR = np.int64(1) << 60
+STEEPEST = 2.0 ** (31 - SHIFT) * ONE
+"""Outputs per accumulator that no int32 multiplier reaches."""
+LIKELY = 8
+"""Candidates that are tried before all others: one of them does for nearly every channel."""
 
 
 def rescaling_constants(layer: Layer) -> npt.NDArray[np.int32] | None:
@@ -47,21 +51,28 @@ def rescaling_constants(layer: Layer) -> npt.NDArray[np.int32] | None:
     array, or None
         None when a channel has no constants that reproduce TFLite for every accumulator.
     """
-    assert layer.channels is not None
-    lowest, highest = accumulator_range(layer)
     pairs = []
-    for (bias, multiplier, shift), low, high in zip(layer.channels.tolist(), lowest, highest, strict=True):
-        if layer.op is not Op.DENSE and shift > 0:
-            return None  # TFLite shifts such accumulators to the left and lets them wrap: no steps that rise
-        step = _output(layer, multiplier, shift)
-        pair = find_constants(step, multiplier * 2.0 ** (shift - 31), int(low), int(high))
+    for pair in channel_constants(layer):
         if pair is None:
             return None
-        pairs.append((pair[0] + ONE * bias, pair[1]))
+        pairs.append(pair)
     constants = np.array(pairs, np.int64)
     if np.abs(constants).max() > INT32.max:
         return None
     return constants.astype(np.int32)
+
+
+def channel_constants(layer: Layer) -> Iterator[tuple[int, int] | None]:
+    """Yield start (with the bias in it) and multiplier of each channel, None where there are none."""
+    assert layer.channels is not None
+    lowest, highest = accumulator_range(layer)
+    for (bias, multiplier, shift), low, high in zip(layer.channels.tolist(), lowest, highest, strict=True):
+        if layer.op is not Op.DENSE and shift > 0:
+            yield None  # TFLite shifts such accumulators to the left and lets them wrap: no steps that rise
+            continue
+        step = _output(layer, multiplier, shift)
+        pair = find_constants(step, multiplier * 2.0 ** (shift - 31), int(low), int(high))
+        yield pair and (pair[0] + ONE * bias, pair[1])
 
 
 def settle_dead_channels(layer: Layer) -> Layer:
@@ -112,18 +123,19 @@ def find_constants(
         Of the accumulators that can occur, bias included. ``start`` is without it.
     """
     first = _first_at_or_above_each_step(step, lowest, highest)[:, np.newaxis]
-    multipliers = _candidates(slope, lowest, highest)
-    # 256 * accumulator + start must reach these numbers where the output is to reach the step, and no earlier.
-    needed = -((-STEPS[:, np.newaxis] << SHIFT) // multipliers)
-    least = np.where(first <= highest, needed - ONE * first, -FAR).max(axis=0)
-    most = np.where(first > lowest, needed - 1 - ONE * (first - 1), FAR).min(axis=0)
-    least = np.maximum(least, INT32.min - ONE * lowest)
-    most = np.minimum(most, INT32.max - ONE * highest)
-    found = np.flatnonzero(least <= most)
-    if not len(found):
-        return None
-    best = found[0]
-    return int(least[best] + most[best]) // 2, int(multipliers[best])
+    candidates = _candidates(slope, lowest, highest)
+    for multipliers in (candidates[:LIKELY], candidates[LIKELY:]):
+        # 256 * accumulator + start must reach these numbers where the output is to reach the step, and no earlier.
+        needed = -((-STEPS[:, np.newaxis] << SHIFT) // multipliers)
+        least = np.where(first <= highest, needed - ONE * first, -FAR).max(axis=0)
+        most = np.where(first > lowest, needed - 1 - ONE * (first - 1), FAR).min(axis=0)
+        least = np.maximum(least, INT32.min - ONE * lowest)
+        most = np.minimum(most, INT32.max - ONE * highest)
+        found = np.flatnonzero(least <= most)
+        if len(found):
+            best = found[0]
+            return int(least[best] + most[best]) // 2, int(multipliers[best])
+    return None
 
 
 def _first_at_or_above_each_step(step: Callable[[Int64Array], Int64Array], lowest: int, highest: int) -> Int64Array:

@@ -15,6 +15,7 @@ from kws.errors import TrainingError
 from kws.features import FeaturesConfig
 from kws.training.fit.architectures import with_softmax
 from kws.training.fit.quiet import quiet_tensorflow
+from kws.training.fit.settle import settle_scales
 
 _SEED = 0xCA
 
@@ -27,6 +28,8 @@ def choose_representative(num_clips: int, count: int, seed: int) -> NDArray[np.i
 
 def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesConfig) -> bytes:
     """Turn a trained float network into an int8 TFLite one whose input takes the front end's features unchanged.
+
+    The scales of its weights suit the fast kernels (`settle_scales`).
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesCon
         converter.inference_input_type = converter.inference_output_type = tf.int8
         tflite: bytes = converter.convert()
     _check_input(tflite, config)
-    return tflite
+    return settle_scales(tflite)
 
 
 def _freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:
