@@ -26,6 +26,7 @@ STAND_IN = {
 
 SMALL_WORD = """
 size = "micro"
+trainings = 1
 name = "hey_nova"
 words = [{ label = "hey nova" }]
 [speech]
