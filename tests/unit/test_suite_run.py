@@ -58,7 +58,8 @@ def test_a_run_that_is_resumed_hears_only_what_is_left_and_gives_the_same_bytes(
     again = run_suite(suite, RunOptions(log=log, resume=True))
     assert heard == [outcome.recording.name for outcome in whole.outcomes[3:]]
     one, other = again.to_json(), whole.to_json()
-    assert {one.pop("costs")["times_real_time"] > 0, other.pop("costs")["times_real_time"] > 0} == {True}
+    for result in (one, other):
+        assert result.pop("costs")["times_real_time"] > 0  # the clock's, never the same but by chance
     assert json.dumps(one) == json.dumps(other)
     assert log.read_bytes().splitlines()[:4] == [line.rstrip(b"\n") for line in lines[:4]]
 
