@@ -74,7 +74,7 @@ FAULTS = {
     "drop": Faults(drop=1e-4, longest_run_bytes=80),
     "duplicate": Faults(duplicate=2e-4, longest_run_bytes=80),
     "reorder": Faults(reorder=2e-4, longest_run_bytes=80),
-    "delay": Faults(delay=0.1),
+    "delay": Faults(delay=1.0),
     "stall": Faults(stall_after_bytes=20_000, stall_s=0.4),
     "all of them": Faults(corrupt=2e-4, drop=1e-4, duplicate=1e-4, reorder=1e-4, delay=0.02),
 }
