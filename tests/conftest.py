@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from random_bundles import random_bundle
 
@@ -22,6 +23,10 @@ NOT_QUICK = re.compile(
     r"|^pytestmark = pytest\.mark\.slow",
     re.MULTILINE,
 )
+
+
+hypothesis.settings.register_profile("kws", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("kws")  # the same examples everywhere, however busy the machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -33,9 +33,9 @@ class Runner:
 
     def greet(self) -> None:
         """Come to a board that may just be saying hello, or have said it to nobody."""
-        self.ask("name")
-        time.sleep(0.2)
-        self.port.read(4096)
+        lines = self.ask("name")
+        while not any(line.startswith("m-name-") for line in lines):
+            lines = self.read_until_ready()
 
     def read_until_ready(self, timeout_s: float = 30.0) -> list[str]:
         heard, deadline = b"", time.monotonic() + timeout_s

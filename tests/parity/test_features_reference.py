@@ -70,7 +70,7 @@ def test_the_quietest_signals_keep_their_spectrum(name: str) -> None:
     assert np.abs(difference(signals.extremes(4096)[name], MFCC)).max() <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_settings_agree_with_the_reference(data: st.DataObject) -> None:
     fft_length = data.draw(st.sampled_from([128, 256, 512, 1024, 2048]))

@@ -42,7 +42,7 @@ def test_every_logarithm_is_the_published_one(name: str) -> None:
     assert np.array_equal(our_logarithms(samples), published_logarithms(samples))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     peaks=st.lists(st.sampled_from([0, 1, 2, 3, 7, 50, 333, 4000, 20000, 32767]), min_size=1, max_size=5),

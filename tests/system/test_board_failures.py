@@ -71,7 +71,7 @@ def connect(url: str, timeout_s: float = 10.0) -> Board:
 
 FAULTS = {
     "corrupt": Faults(corrupt=2e-4),
-    "drop": Faults(drop=1e-4, longest_run_bytes=80),
+    "drop": Faults(drop=2e-4, longest_run_bytes=80),
     "duplicate": Faults(duplicate=2e-4, longest_run_bytes=80),
     "reorder": Faults(reorder=2e-4, longest_run_bytes=80),
     "delay": Faults(delay=1.0),
@@ -111,20 +111,24 @@ def test_answers_that_come_late_and_twice_name_no_label_wrongly(
         assert connect(line.url).info.labels == streaming_bundle.labels
 
 
-def test_a_hopeless_line_is_reported_and_does_not_hang(native: Child) -> None:
-    with FaultyLine(native.url, Faults(corrupt=0.05)) as line, pytest.raises(DeviceError, match="damaged packets"):
+def test_a_hopeless_line_is_reported_and_does_not_hang(native: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One HELLO of 12 bytes in four arrives whole, one INFO of more than 108 in a hundred thousand."""
+    monkeypatch.setattr("kws.device.link.RETRY_S", 0.05)
+    monkeypatch.setattr("kws.device.link.MAX_RETRY_S", 0.05)
+    with FaultyLine(native.url, Faults(corrupt=0.1)) as line, pytest.raises(DeviceError, match="damaged packets"):
         connect(line.url, timeout_s=4.0)
 
 
 def test_a_board_that_falls_silent_in_the_stream_is_reported_with_its_last_state(child: Child) -> None:
     with FaultyLine(child.url, Faults(stall_after_bytes=20_000, stall_s=float("inf"))) as line:
-        board = connect(line.url, timeout_s=1.0)
+        board = connect(line.url)
+        board._link.timeout_s = 1.0
         started = time.monotonic()
         with pytest.raises(
             BoardTimeoutError, match=r"silent for .* streaming: \d+ of 48000 samples sent, \d+ accepted"
         ):
             board.stream(speech_like(3.0))
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30  # 2 s, on a busy machine more
 
 
 def test_a_board_that_is_unplugged_is_reported_and_hears_rightly_when_it_is_back(
@@ -164,7 +168,8 @@ def test_faults_that_make_no_sense_are_refused(native: Child) -> None:
 
 
 def test_a_board_that_stops_is_reported(native: Child) -> None:
-    board = connect(native.url, timeout_s=0.5)
+    board = connect(native.url)
+    board._link.timeout_s = 0.5
     os.kill(native.process.pid, signal.SIGSTOP)
     try:
         with pytest.raises(BoardTimeoutError, match="0 accepted, 0 heard"):
@@ -174,7 +179,8 @@ def test_a_board_that_stops_is_reported(native: Child) -> None:
 
 
 def test_a_line_that_breaks_is_reported(child: Child) -> None:
-    board = connect(child.url, timeout_s=1.0)
+    board = connect(child.url)
+    board._link.timeout_s = 1.0
     child.stop()
     with pytest.raises(DeviceError, match=r"the line to the board broke|silent"):
         board.stream(speech_like(3.0))

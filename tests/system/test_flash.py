@@ -209,7 +209,7 @@ def bootloader() -> Iterator[Bootloader]:
 def test_pages_of_the_nano_hold_firmware_and_model(bootloader: Bootloader, bundle_path: Path) -> None:
     images = images_for("nano33ble_sense", bundle_path)
     ways.flash("nano33ble_sense", images, port=bootloader.port)
-    bootloader.join(5)
+    bootloader.join(60)
     expected = {at - 0x10000: byte for at, byte in memory_of(images).items()}
     assert {at: bootloader.flash.get(at, 0xFF) for at in expected} == expected
     assert bootloader.restarted

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class Host:
             self.send(lib.KWS_MESSAGE_AUDIO, audio)
             self.sent += STEP
 
+    def acknowledge(self) -> None:
+        self.send(lib.KWS_MESSAGE_ACKNOWLEDGE, number=self.records & 0xFFFF)
+
     def hear(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -51,6 +55,13 @@ class Host:
                 if packet.type == lib.KWS_MESSAGE_STATUS:
                     self.status = packet.read("status")
             time.sleep(0.002)
+
+    def wait_for(self, what: Callable[[], object], turn: Callable[[], None] = lambda: None) -> None:
+        """Hear until it is there, at most so long as a busy machine may need for it."""
+        end = time.monotonic() + 60.0
+        while not what() and time.monotonic() < end:
+            turn()
+            self.hear(0.05)
 
     def fill_outbox(self) -> None:
         """Send audio and acknowledge nothing until the pipeline waits and takes no more."""
@@ -67,16 +78,13 @@ def test_audio_behind_a_flush_does_not_hide_its_drained() -> None:
     try:
         host = Host(open_port(child.url, 921600, 5.0))
         host.send(lib.KWS_MESSAGE_RESET, pack("reset", operating_point=-1, wanted=3))
-        host.hear(0.3)
+        host.wait_for(lambda: host.status is not None)
         host.fill_outbox()
         position = host.sent
         host.send(lib.KWS_MESSAGE_FLUSH, pack("flush", position=position))
         host.send_audio(6)
         host.hear(0.2)
-        deadline = time.monotonic() + 20.0
-        while not host.drained and time.monotonic() < deadline:
-            host.send(lib.KWS_MESSAGE_ACKNOWLEDGE, number=host.records & 0xFFFF)
-            host.hear(0.05)
+        host.wait_for(lambda: host.drained, turn=host.acknowledge)
         host.port.close()
     finally:
         child.stop()

@@ -116,8 +116,11 @@ def test_the_receiver_rests_without_a_host_and_a_host_gets_through(bundle_path: 
     assert counted["cycles"] / counted["clock_hz"] > 6
     child = start_chip("nrf52840dk", bundle_path)
     port = open_port(child.url, DEFAULT_BAUD, 10.0)
-    time.sleep(0.7)  # many seconds for the board
-    with Board(Link(port, "nrf52840dk", 10.0), child.stop) as board:
+    link = Link(port, "nrf52840dk", 30.0)
+    started, deadline = link.greet().uptime_s, time.monotonic() + 120
+    while link.greet().uptime_s < started + 4 and time.monotonic() < deadline:  # it rests two seconds after each
+        time.sleep(3.0)
+    with Board(link, child.stop) as board:
         assert board.stream(speech_like(0.5, seed=1)).samples == 8000
     assert child.report is not None
     assert child.report.receiver_cycles < child.report.cycles

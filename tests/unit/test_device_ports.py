@@ -74,7 +74,11 @@ def test_a_mute_port_says_that_not_a_byte_came(port: Port) -> None:
 
 
 def test_a_board_that_is_unplugged_while_it_is_greeted_is_asked_for(port: Port) -> None:
-    hand = threading.Timer(0.3, port.unplug)
+    def unplug_when_greeted() -> None:
+        os.read(port.far, 1)
+        port.unplug()
+
+    hand = threading.Thread(target=unplug_when_greeted, daemon=True)
     hand.start()
     with pytest.raises(DeviceError, match="still plugged in"):
         open_board(port.name, timeout_s=5.0)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kws.errors import EvaluationError, KwsWarning
@@ -294,7 +294,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, st.sampled_from(",;\t"), st.booleans(), st.sampled_from(["\n", "\r\n"]))
 def test_every_line_of_a_table_counts_as_it_stands_or_the_table_is_refused(
     tmp_path_factory: pytest.TempPathFactory,

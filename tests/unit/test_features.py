@@ -250,7 +250,7 @@ def test_a_projection_that_could_overflow_is_refused() -> None:
         Features(bytes(section))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_altered_sections_are_refused_or_run(data: st.DataObject) -> None:
     section = bytearray(features_section(MFCC))

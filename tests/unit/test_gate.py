@@ -115,7 +115,7 @@ def test_windows_of_the_pre_roll_are_those_of_the_stream_whatever_their_overlap(
     assert_equal(by_the_pipeline(bundle, BLIPS, [])[0], by_its_parts(bundle, BLIPS))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, BLIPS.size), max_size=12))
 def test_results_behind_a_gate_do_not_depend_on_chunks(cuts: list[int]) -> None:
     bundle = random_bundle(seed=1, gate=GATE, causal=True)

@@ -85,7 +85,7 @@ def frames_for(network: Network, count: int, *, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(-128, 128, (count, network.num_features)).astype(np.int8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(networks(), st.booleans())
 def test_every_row_of_a_window_equals_the_reference(network: Network, compact: bool) -> None:
     frames = frames_for(network, network.window_frames)
@@ -97,7 +97,7 @@ def test_every_row_of_a_window_equals_the_reference(network: Network, compact: b
     np.testing.assert_array_equal(model.run(frames).astype(int) - 128, wanted.reshape(-1))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(networks().filter(lambda network: network.can_stream))
 def test_every_streamed_row_equals_the_reference_over_the_whole_recording(network: Network) -> None:
     frames = frames_for(network, 3 * network.window_frames + 5)

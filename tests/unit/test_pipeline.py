@@ -22,7 +22,7 @@ def feed_in_chunks(pipeline: Pipeline, audio: np.ndarray, cuts: list[int]) -> tu
     return events, np.concatenate(scores)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, AUDIO.size), max_size=12))
 def test_results_do_not_depend_on_chunks(cuts: list[int]) -> None:
     whole = Pipeline(random_bundle(seed=1))

@@ -43,7 +43,7 @@ def pointwise(*, zero_point: int = -128, clamp: tuple[int, int] = (-128, 127), s
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.floats(-11.0, -4.1), st.integers(1 << 10, 1 << 18), st.integers(-(1 << 17), 1 << 17))
 def test_constants_equal_two_roundings_at_every_accumulator(exponent: float, spread: int, middle: int) -> None:
     multiplier, shift = quantize_multiplier(2.0**exponent)
@@ -72,7 +72,7 @@ def test_nearly_every_scale_has_constants() -> None:
     assert found >= 0.95 * 400
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(-11.0, -4.1), st.integers(-128, 127))
 def test_constants_equal_one_rounding_whatever_the_zero_point(exponent: float, zero_point: int) -> None:
     multiplier, shift = quantize_multiplier(2.0**exponent)

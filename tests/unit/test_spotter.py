@@ -88,7 +88,7 @@ def test_a_clip_too_long_for_one_decision_is_not_classified(spotter: Spotter) ->
         spotter.classify(speech_like(2.5))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 32000), max_size=6), rate=st.sampled_from([8000, 16000, 44100]))
 def test_blocks_of_any_size_and_rate_are_heard_as_the_whole(cuts: list[int], rate: int) -> None:
     spotter = kws.load(random_bundle(seed=1))
