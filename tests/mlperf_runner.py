@@ -32,9 +32,17 @@ class Runner:
         self.port.close()
 
     def greet(self) -> None:
-        """Come to a board that may just be saying hello, or have said it to nobody."""
-        lines = self.ask("name")
-        while not any(line.startswith("m-name-") for line in lines):
+        """Come to a board that hears nothing yet, that is just saying hello, or that has said it to nobody."""
+        heard, asked_s, deadline = b"", 0.0, time.monotonic() + 60.0
+        while b"m-name-" not in heard:
+            now_s = time.monotonic()
+            assert now_s < deadline, f"no answer to its name, only {heard!r}"
+            if now_s - asked_s > 1.0:
+                self.port.write(b"name%")
+                asked_s = now_s
+            heard += self.port.read(4096)
+        lines = self.ask("timestamp")
+        while not (lines and lines[-1].startswith("m-lap-us-")):
             lines = self.read_until_ready()
 
     def read_until_ready(self, timeout_s: float = 30.0) -> list[str]:
