@@ -257,7 +257,8 @@ def test_a_take_of_a_crowd_depends_on_nothing_said_before(crowd: Crowd) -> None:
 def test_speaking_on_all_cores_changes_nothing() -> None:
     choir = open_engines({"hibari": 1.0, "piper": 1.0, "flite": 1.0})
     utterances = vary(["go", "hey nova"], choir.voices(6, seed=3), 12, np.random.default_rng(1))
-    alone = [open_engines({"hibari": 1.0, "piper": 1.0, "flite": 1.0}).synthesize(u) for u in utterances[:3]]
+    another = open_engines({"hibari": 1.0, "piper": 1.0, "flite": 1.0})
+    alone = [another.synthesize(utterance) for utterance in utterances[:3]]
     together = synthesize_utterances(choir, utterances)
     assert all(np.array_equal(a, b) for a, b in zip(alone, together[:3], strict=True))
 
