@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shipped model as a user meets it, on real recordings: `make eval KWS_DATA=DIR`.
 
-Every validation keyword with a second of background noise on either side through the whole pipeline, the noise as it
+Every validation keyword with background noise before it (4 s, so that the pause with which a stream begins is long
+over) and after it (1 s) through the whole pipeline, the noise as it
 was recorded and 20 and 10 dB below the speech: heard or not, how long after the end of the word, and what else fired;
 and audio without keywords for false accepts, with it the report side of `kws dataset download negatives` where it is
 there (events on it are listed: prompts and films may say a keyword, and `TRUE_WORDS` says where they do). Writes
@@ -50,6 +51,7 @@ TRUE_WORDS = (
 )
 """File of the report side, second, keyword: where one is really said, going by what the prompt is (`parts.csv`)."""
 
+LEAD_SAMPLES, TAIL_SAMPLES = 4 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ
 SNRS_DB = (None, 20.0, 10.0)
 """None: noise as loud as it was recorded."""
 
@@ -57,14 +59,14 @@ Samples = npt.NDArray[np.int16]
 
 
 def between_noise(clip: Samples, noise: list[Samples], rng: np.random.Generator, snr_db: float | None) -> Samples:
-    """Lay a clip over noise that begins a second before it and ends a second after."""
+    """Lay a clip over noise that begins before it and ends after it."""
     recording = noise[int(rng.integers(len(noise)))]
-    length = clip.size + 2 * SAMPLE_RATE_HZ
+    length = LEAD_SAMPLES + clip.size + TAIL_SAMPLES
     start = int(rng.integers(recording.size - length))
     piece = recording[start : start + length]
     gain = 1.0 if snr_db is None else background_gain(active_rms(clip), rms(piece), snr_db)
     mixed = np.rint(piece * gain).astype(np.int32)
-    mixed[SAMPLE_RATE_HZ:-SAMPLE_RATE_HZ] += clip
+    mixed[LEAD_SAMPLES:-TAIL_SAMPLES] += clip
     return np.clip(mixed, -32768, 32767).astype(np.int16)
 
 
@@ -77,7 +79,7 @@ def keyword_tracks(
     for clip, label in zip(clips.clips(), clips.labels, strict=True):
         bounds = speech_bounds(clip)
         if labels[label] not in (SILENCE, UNKNOWN) and bounds is not None:
-            start, end = (SAMPLE_RATE_HZ + bound for bound in bounds)
+            start, end = (LEAD_SAMPLES + bound for bound in bounds)
             window = Window(label=labels[label], start_sample=start, end_sample=end)
             tracks.append(score_recording(pipeline, between_noise(clip, noise, rng, snr_db), [window]))
     return tracks

@@ -15,6 +15,7 @@ from kws.core import lib
 from kws.errors import ConfigError
 
 HEADER = struct.Struct("<H2BH2B")
+PAUSE = struct.Struct("<2BH")
 NOT_MEASURED = 0xFFFFFFFF
 """``milli_fa_per_hour`` of an operating point nobody measured."""
 
@@ -27,6 +28,18 @@ class OperatingPoint:
     """One per label, 0..255 = 0..1; 0 marks a label that never fires (silence, unknown)."""
     false_accepts_per_hour: float | None = None
     """As measured when the point was chosen; None when it was not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """A word is heard only after a pause: whoever talks on, and a film, wakes nothing."""
+
+    label: int
+    """Index of the label that says nobody speaks (silence)."""
+    score: int
+    """What its smoothed posterior must have reached, 1..255 = 0..1 ..."""
+    decisions: int
+    """... at this decision or one of so many before it, 0..65534. A stream begins with a pause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +57,8 @@ class DecisionConfig:
     ``smoothing_decisions``: it is 0 until it is full, and then ``(sum + number) // smoothing_decisions``."""
     refractory_frames: int = 50
     """No second event for this many frames after one (1 frame = 1 hop)."""
+    pause: Pause | None = None
+    """Until there was one, the smoothed posteriors of labels that may fire are 0."""
 
     @property
     def num_labels(self) -> int:
@@ -60,21 +75,22 @@ class DecisionConfig:
         """
         _check(self)
         points = b"".join(_point_bytes(point) for point in self.operating_points)
-        rounding = self.whole_windows_rounding
+        rounding, pause = self.whole_windows_rounding, self.pause
+        averaging = 0 if rounding is None else lib.KWS_DECISION_WHOLE_WINDOWS + rounding
         header = HEADER.pack(
             self.num_labels,
             self.smoothing_decisions,
-            0 if rounding is None else lib.KWS_DECISION_WHOLE_WINDOWS + rounding,
+            averaging + (lib.KWS_DECISION_PAUSE if pause else 0),
             self.refractory_frames,
             len(self.operating_points),
             self.default_operating_point,
         )
-        return header + points
+        return header + points + (PAUSE.pack(pause.label, pause.score, pause.decisions) if pause else b"")
 
     @classmethod
     def from_section(cls, section: bytes) -> DecisionConfig:
         """Return the settings a DECN section holds; the C reader has checked it (``Bundle.verify``)."""
-        num_labels, smoothing, whole, refractory, num_points, default = HEADER.unpack_from(section)
+        num_labels, smoothing, averaging, refractory, num_points, default = HEADER.unpack_from(section)
         points, offset = [], HEADER.size
         for _ in range(num_points):
             (rate,) = struct.unpack_from("<I", section, offset)
@@ -85,12 +101,15 @@ class DecisionConfig:
                 )
             )
             offset += 4 + -(-num_labels // 4) * 4
+        whole = averaging & ~lib.KWS_DECISION_PAUSE
+        pause = PAUSE.unpack_from(section, offset) if averaging & lib.KWS_DECISION_PAUSE else None
         return cls(
             operating_points=tuple(points),
             default_operating_point=default,
             smoothing_decisions=smoothing,
             whole_windows_rounding=whole - lib.KWS_DECISION_WHOLE_WINDOWS if whole else None,
             refractory_frames=refractory,
+            pause=Pause(label=pause[0], score=pause[1], decisions=pause[2]) if pause else None,
         )
 
 
@@ -134,6 +153,12 @@ def _check(config: DecisionConfig) -> None:
         "refractory_frames": (config.refractory_frames, 0, 65535),
         "num_labels": (config.num_labels, 1, lib.KWS_MAX_LABELS),
     }
+    if config.pause is not None:
+        ranges |= {
+            "pause.label": (config.pause.label, 0, config.num_labels - 1),
+            "pause.score": (config.pause.score, 1, 255),
+            "pause.decisions": (config.pause.decisions, 0, 65534),
+        }
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise ConfigError(f"decision: {name} is {value}; expected {low} .. {high}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -107,6 +108,15 @@ def _layer_cells(layer: LayerInfo) -> list[str]:
     ]
 
 
+def _pause_text(pause: dict[str, int] | None, labels: Sequence[str], decisions_per_second: float) -> str:
+    if pause is None:
+        return ""
+    return (
+        f"; only after a pause: {labels[pause['label']]} at {pause['score']} of 255 within the last "
+        f"{pause['decisions'] / decisions_per_second:.2g} s"
+    )
+
+
 def _times(numbers: tuple[int, ...]) -> str:
     return "x".join(str(number) for number in numbers)
 
@@ -126,7 +136,8 @@ def _figures_table(info: dict[str, Any]) -> Table:
         f"bands, {features['num_features']} features",
         "decisions": f"every {model['decision_frames']} frames ({model['decisions_per_second']:.4g} a second), each "
         f"over {model['window_frames']} frames",
-        "detection": f"mean of {smoothing} decisions, {refractory} frames of silence after an event",
+        "detection": f"mean of {smoothing} decisions, {refractory} frames of silence after an event"
+        + _pause_text(info["decision"]["pause"], info["labels"], model["decisions_per_second"]),
         "gate": _gate_text(info["gate"], model["window_frames"], hop_ms),
         "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second while awake",
         "checksum": info["crc32"],

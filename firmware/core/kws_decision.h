@@ -6,12 +6,17 @@
  *        2     1  smoothing_decisions       (moving average over this many posterior vectors, 1 .. 64)
  *        3     1  whole_windows             (0: until the average is full, over what there is; rounded half up. 0x80 + r,
  *                                            r < smoothing_decisions: 0 until it is full; floor((sum + r) / decisions),
- *                                            so that a threshold can lie on any sum)
+ *                                            so that a threshold can lie on any sum. + 0x40: a pause is asked for, below)
  *        4     2  refractory_frames         (no second event for this many frames after one; 1 frame = 1 hop)
  *        6     1  num_operating_points      (1 .. 8)
  *        7     1  default_operating_point   (index)
  *        8   ...  operating points, each: uint32 milli_fa_per_hour (false accepts per 1000 h; UINT32_MAX = not
  *                 measured), then num_labels threshold bytes, padded with zeros to a multiple of 4
+ *      ...     4  only if a pause is asked for: uint8 label of the pause, uint8 score it must reach (1 .. 255), uint16 within
+ *                 how many decisions
+ *
+ * A word is heard only if a pause came before it: if the smoothed posterior of the pause's label reached its score at this
+ * decision or one of the last so many. Whoever talks on wakes nothing. A stream begins with a pause.
  *
  * A threshold of 0 marks a label that never fires (silence, unknown). */
 #ifndef KWS_DECISION_H
@@ -29,6 +34,7 @@ enum {
     KWS_DECISION_HEADER_BYTES = 8,
     KWS_DECISION_MAX_SMOOTHING = 64,
     KWS_DECISION_WHOLE_WINDOWS = 0x80,
+    KWS_DECISION_PAUSE = 0x40,
     KWS_DECISION_MAX_OPERATING_POINTS = 8,
     KWS_MAX_LABELS = 255
 };
@@ -38,6 +44,9 @@ typedef struct {
     uint8_t smoothing_decisions;
     bool whole_windows;
     uint8_t whole_windows_rounding; /* r */
+    uint8_t pause_label;
+    uint8_t pause_score;      /* 0: no pause is asked for */
+    uint16_t pause_decisions; /* a pause so many decisions ago still counts */
     uint16_t refractory_frames;
     uint8_t num_operating_points;
     uint8_t operating_point;    /* the one chosen */

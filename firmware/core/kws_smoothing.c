@@ -26,6 +26,22 @@ void kws_smoothing_reset(kws_smoothing_t *self)
     memset(self->sums, 0, self->config->num_labels * sizeof(uint16_t));
     self->next_row = 0u;
     self->num_rows = 0u;
+    self->since_pause = 0u;
+}
+
+/* Nobody says a command in the middle of a sentence. */
+static void hold_without_pause(kws_smoothing_t *self, uint8_t *smoothed)
+{
+    const kws_decision_config_t *config = self->config;
+    if (smoothed[config->pause_label] >= config->pause_score) {
+        self->since_pause = 0u;
+    } else if (++self->since_pause > config->pause_decisions) {
+        for (uint32_t i = 0u; i < config->num_labels; ++i) {
+            if (config->thresholds[i] != 0u) {
+                smoothed[i] = 0u;
+            }
+        }
+    }
 }
 
 void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed)
@@ -52,6 +68,9 @@ void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_
     }
     if (whole && num_rows < capacity) {
         memset(smoothed, 0, num_labels);
+    }
+    if (self->config->pause_score > 0u) {
+        hold_without_pause(self, smoothed);
     }
     self->next_row = (uint16_t)((self->next_row + 1u == capacity) ? 0u : self->next_row + 1u);
 }

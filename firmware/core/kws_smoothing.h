@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stage 4 of 5: posteriors -> smoothed posteriors, a moving average over the last decisions. */
+/* Stage 4 of 5: posteriors -> smoothed posteriors, a moving average over the last decisions. Where the bundle asks for a
+ * pause before a word, what may fire is held at 0 until there was one. */
 #ifndef KWS_SMOOTHING_H
 #define KWS_SMOOTHING_H
 
@@ -15,7 +16,8 @@ typedef struct {
     uint8_t *ring;  /* smoothing_decisions rows of num_labels posteriors */
     uint16_t *sums; /* num_labels; at most 64 * 255 */
     uint16_t next_row;
-    uint16_t num_rows; /* rows seen since reset, up to smoothing_decisions */
+    uint16_t num_rows;    /* rows seen since reset, up to smoothing_decisions */
+    uint32_t since_pause; /* decisions: 2^32 of 20 ms are 2.7 years */
 } kws_smoothing_t;
 
 kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config_t *config,
@@ -23,7 +25,8 @@ kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config
 void kws_smoothing_reset(kws_smoothing_t *self);
 
 /* posteriors, smoothed: num_labels values, 0..255 = 0..1. Averages over the rows seen so far until the ring is
- * full, rounding half up, or as whole_windows of the config says. */
+ * full, rounding half up, or as whole_windows of the config says; labels
+ * with a threshold are 0 where the pause that is asked for was too long ago. */
 void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed);
 
 #ifdef __cplusplus

@@ -157,6 +157,45 @@ static void smoothing_averages_over_its_ring_and_rounds_half_up(void)
     CHECK(kws_smoothing_init(&smoothing, &config, &arena) == KWS_ERROR_ARENA);
 }
 
+static void a_word_is_held_until_there_was_a_pause(void)
+{
+    uint8_t bytes[28] = {0};
+    memcpy(bytes, decision_section, 24u);
+    bytes[2] = 1u; /* no smoothing */
+    bytes[3] = KWS_DECISION_PAUSE;
+    const uint8_t pause[4] = {0u, 100u, 1u, 0u}; /* label 0 reached 100 now or one decision ago */
+    memcpy(bytes + 24, pause, 4u);
+    kws_decision_config_t config;
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_OK);
+    CHECK_EQUAL(config.pause_score, 100);
+    CHECK_EQUAL(config.pause_decisions, 1);
+    CHECK_EQUAL(config.thresholds[0], 0);
+    CHECK(config.thresholds[1] != 0u);
+    kws_arena_t arena;
+    kws_arena_init(&arena, memory, sizeof memory);
+    kws_smoothing_t smoothing;
+    CHECK(kws_smoothing_init(&smoothing, &config, &arena) == KWS_OK);
+    const uint8_t said[8][2] = {{99, 1}, {0, 0}, {99, 0}, {100, 1}, {0, 1}, {0, 0}, {255, 1}, {0, 1}};
+    uint8_t out
+        [3]; /* each row: posterior of label 0; whether label 1 is let through. A stream begins with a pause. */
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; ++i) {
+        kws_smoothing_step(&smoothing, (const uint8_t[]){said[i][0], 200, 0}, out);
+        CHECK_EQUAL(out[0], said[i][0]); /* never fires, never held */
+        CHECK_EQUAL(out[1], said[i][1] ? 200 : 0);
+    }
+    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 200, 0}, out);
+    CHECK_EQUAL(out[1], 0);
+    kws_smoothing_reset(&smoothing);
+    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 200, 0}, out);
+    CHECK_EQUAL(out[1], 200);
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, 27u}, -1) == KWS_ERROR_BOUNDS);
+    bytes[24] = 3u; /* no such label */
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_ERROR_BOUNDS);
+    bytes[24] = 0u;
+    bytes[25] = 0u; /* always a pause */
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_ERROR_BOUNDS);
+}
+
 static void whole_windows_count_once_they_are_full_and_round_as_they_are_told(void)
 {
     for (uint8_t rounding = 0u; rounding < 2u; ++rounding) {
@@ -224,6 +263,7 @@ int main(void)
     decision_reads_the_chosen_operating_point();
     decision_refuses_what_is_out_of_range();
     smoothing_averages_over_its_ring_and_rounds_half_up();
+    a_word_is_held_until_there_was_a_pause();
     whole_windows_count_once_they_are_full_and_round_as_they_are_told();
     detection_fires_at_the_threshold_and_then_rests();
     detection_takes_the_highest_posterior_only();

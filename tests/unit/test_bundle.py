@@ -14,6 +14,7 @@ import pytest
 from random_bundles import LABELS, random_bundle, random_network
 
 from kws.bundle import Bundle, DecisionConfig, OperatingPoint
+from kws.decision import Pause
 from kws.errors import BundleError, ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
@@ -48,14 +49,16 @@ def test_same_arguments_give_the_same_bytes() -> None:
     assert build().data == build().data
 
 
+@pytest.mark.parametrize("pause", [None, Pause(label=0, score=32, decisions=300)])
 @pytest.mark.parametrize("rounding", [None, 0, 3, 4])
-def test_everything_written_is_read_back(rounding: int | None) -> None:
+def test_everything_written_is_read_back(rounding: int | None, pause: Pause | None) -> None:
     decision = DecisionConfig(
         operating_points=(POINT, OperatingPoint(thresholds=(0, 0, 255, 1), false_accepts_per_hour=0.125)),
         default_operating_point=1,
         smoothing_decisions=5,
         whole_windows_rounding=rounding,
         refractory_frames=40,
+        pause=pause,
     )
     gate = GateConfig()
     bundle = build(decision=decision, gate=gate)
@@ -275,6 +278,9 @@ def test_labels_that_do_not_fit_the_model_are_refused() -> None:
         ({"smoothing_decisions": 0}, "smoothing_decisions is 0"),
         ({"smoothing_decisions": 65}, "smoothing_decisions is 65"),
         ({"smoothing_decisions": 3, "whole_windows_rounding": 3}, "whole_windows_rounding is 3"),
+        ({"pause": Pause(label=4, score=1, decisions=0)}, "pause.label is 4"),
+        ({"pause": Pause(label=0, score=0, decisions=0)}, "pause.score is 0"),
+        ({"pause": Pause(label=0, score=1, decisions=65535)}, "pause.decisions is 65535"),
         ({"refractory_frames": 70000}, "refractory_frames is 70000"),
         ({"operating_points": (POINT, OperatingPoint(thresholds=(1, 2)))}, "2 thresholds; expected 4"),
         ({"operating_points": (OperatingPoint(thresholds=(0, 0, 0, 256)),)}, "0 .. 255"),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kws.datasets.corpus import SILENCE_SHARE
-from kws.decision import DecisionConfig, OperatingPoint
+from kws.decision import DecisionConfig, OperatingPoint, Pause
 from kws.errors import ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
+from kws.labels import SILENCE
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.recipe.config import RecipeConfig
 from kws.training.fit import settings
@@ -56,6 +57,10 @@ class DecisionSettings:
     never_fire: tuple[str, ...] = ("silence", "unknown")
     words: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Labels with thresholds of their own, one per operating point."""
+    pause_score: int = 0
+    """A word is heard only after a pause, in which "silence" reached this score (1..255); 0 asks for none."""
+    pause_decisions: int = 50
+    """A pause that many decisions ago still counts."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds of words that do not go with those of the others."""
@@ -86,7 +91,15 @@ class DecisionSettings:
             default_operating_point=self.default_operating_point,
             smoothing_decisions=self.smoothing_decisions,
             refractory_frames=self.refractory_frames,
+            pause=self._pause(labels) if self.pause_score else None,
         )
+
+    def _pause(self, labels: tuple[str, ...]) -> Pause:
+        if SILENCE not in labels:
+            raise ConfigError(
+                f"decision.pause_score: needs the label {SILENCE}, and the labels are {', '.join(labels)}; set it to 0"
+            )
+        return Pause(label=labels.index(SILENCE), score=self.pause_score, decisions=self.pause_decisions)
 
 
 @dataclass(frozen=True, kw_only=True)
