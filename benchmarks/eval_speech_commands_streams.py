@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shipped model as a user meets it, on real recordings: `make eval KWS_DATA=DIR`.
 
-Every validation keyword with background noise before it (4 s, so that the pause with which a stream begins is long
+Every validation keyword with background noise before it (5 s, so that the pause with which a stream begins is long
 over) and after it (1 s) through the whole pipeline, the noise as it
 was recorded and 20 and 10 dB below the speech: heard or not, how long after the end of the word, and what else fired;
 and audio without keywords for false accepts, with it the report side of `kws dataset download negatives` where it is
@@ -51,7 +51,7 @@ TRUE_WORDS = (
 )
 """File of the report side, second, keyword: where one is really said, going by what the prompt is (`parts.csv`)."""
 
-LEAD_SAMPLES, TAIL_SAMPLES = 4 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ
+LEAD_SAMPLES, TAIL_SAMPLES = 5 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ
 SNRS_DB = (None, 20.0, 10.0)
 """None: noise as loud as it was recorded."""
 

@@ -135,7 +135,7 @@ class Spotter:
         >>> import kws
         >>> spotter = kws.load("models/speech_commands_12.kws")
         >>> spotter.listen("examples/stream.flac")
-        [Detection('stop' at 1.59 s, score 234 of 255), Detection('no' at 4.27 s, score 189 of 255)]
+        [Detection('stop' at 1.55 s, score 210 of 255), Detection('no' at 4.23 s, score 161 of 255)]
 
         Arrays of another rate are heard when the rate is given:
 
@@ -231,7 +231,7 @@ class Spotter:
         ...     for detection in spotter.feed(samples[start : start + 1600]):
         ...         print(f"{detection.time_s:.1f} s: {detection.label}")
         1.6 s: stop
-        4.3 s: no
+        4.2 s: no
         >>> spotter.flush()
         []
         """

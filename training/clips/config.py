@@ -59,7 +59,7 @@ class DecisionSettings:
     """Labels with thresholds of their own, one per operating point."""
     pause_score: int = 0
     """A word is heard only after a pause, in which "silence" reached this score (1..255); 0 asks for none."""
-    pause_decisions: int = 50
+    pause_decisions: int = 75
     """A pause that many decisions ago still counts."""
 
     def __post_init__(self) -> None:
