@@ -39,7 +39,8 @@ class Pause:
     score: int
     """What its smoothed posterior must have reached, 1..255 = 0..1 ..."""
     decisions: int
-    """... at this decision or one of so many before it, 0..65534. A stream begins with a pause."""
+    """... at this decision or one of so many before it, 0..65534. A stream begins with a pause; a closed
+    gate is one."""
 
 
 @dataclass(frozen=True, kw_only=True)

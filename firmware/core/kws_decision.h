@@ -16,7 +16,8 @@
  *                 how many decisions
  *
  * A word is heard only if a pause came before it: if the smoothed posterior of the pause's label reached its score at this
- * decision or one of the last so many. Whoever talks on wakes nothing. A stream begins with a pause.
+ * decision or one of the last so many. Whoever talks on wakes nothing. A stream begins with a pause, and so does
+ * what is heard after the gate was closed.
  *
  * A threshold of 0 marks a label that never fires (silence, unknown). */
 #ifndef KWS_DECISION_H

@@ -187,6 +187,7 @@ static uint32_t frames_to_catch_up(const kws_pipeline_t *self)
 /* The gate has opened: the sound before it. Decisions about the past are smoothed and told to nobody. */
 static void wake(kws_pipeline_t *self)
 {
+    kws_smoothing_pause(&self->smoothing); /* a closed gate is one */
     const uint32_t num_frames = frames_to_catch_up(self);
     for (uint32_t ago = 1u; ago <= num_frames; ++ago) {
         kws_preroll_back(&self->preroll, self->frame_index - ago, self->audio.window);

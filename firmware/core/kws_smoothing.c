@@ -26,6 +26,11 @@ void kws_smoothing_reset(kws_smoothing_t *self)
     memset(self->sums, 0, self->config->num_labels * sizeof(uint16_t));
     self->next_row = 0u;
     self->num_rows = 0u;
+    kws_smoothing_pause(self);
+}
+
+void kws_smoothing_pause(kws_smoothing_t *self)
+{
     self->since_pause = 0u;
 }
 
@@ -34,7 +39,7 @@ static void hold_without_pause(kws_smoothing_t *self, uint8_t *smoothed)
 {
     const kws_decision_config_t *config = self->config;
     if (smoothed[config->pause_label] >= config->pause_score) {
-        self->since_pause = 0u;
+        kws_smoothing_pause(self);
     } else if (++self->since_pause > config->pause_decisions) {
         for (uint32_t i = 0u; i < config->num_labels; ++i) {
             if (config->thresholds[i] != 0u) {

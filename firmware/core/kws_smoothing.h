@@ -24,6 +24,9 @@ kws_status_t kws_smoothing_init(kws_smoothing_t *self, const kws_decision_config
                                 kws_arena_t *arena);
 void kws_smoothing_reset(kws_smoothing_t *self);
 
+/* There was a pause, whatever the posteriors said. */
+void kws_smoothing_pause(kws_smoothing_t *self);
+
 /* posteriors, smoothed: num_labels values, 0..255 = 0..1. Averages over the rows seen so far until the ring is
  * full, rounding half up, or as whole_windows of the config says; labels
  * with a threshold are 0 where the pause that is asked for was too long ago. */

@@ -12,10 +12,17 @@ from random_bundles import random_bundle, speech_like
 from kws.bundle import Bundle
 from kws.decision import OperatingPoint, Pause
 from kws.errors import ConfigError
+from kws.gate import GateConfig
 from kws.pipeline import Pipeline
 from kws.training.clips.config import DecisionSettings
 
 LABELS = ("silence", "unknown", "yes")
+
+
+def ready(bundle: Bundle) -> Bundle:
+    """All labels fire at 90, but for the second."""
+    point = OperatingPoint(thresholds=tuple(0 if label == 1 else 90 for label in range(len(bundle.labels))))
+    return bundle.replace(decision=replace(bundle.decision, operating_points=(point,), default_operating_point=0))
 
 
 def heard(bundle: Bundle, pause: Pause | None) -> np.ndarray:
@@ -27,12 +34,8 @@ def heard(bundle: Bundle, pause: Pause | None) -> np.ndarray:
 
 @pytest.mark.parametrize("decisions", [0, 1, 7])
 def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) -> None:
-    label = 1
-    bundle = random_bundle(seed=1, causal=True)
-    thresholds = np.full(len(bundle.labels), 90)
-    thresholds[label] = 0
-    point = OperatingPoint(thresholds=tuple(thresholds.tolist()))
-    bundle = bundle.replace(decision=replace(bundle.decision, operating_points=(point,), default_operating_point=0))
+    label, bundle = 1, ready(random_bundle(seed=1, causal=True))
+    thresholds = np.array(bundle.decision.operating_points[0].thresholds)
     free = heard(bundle, None)
     score = int(np.quantile(free[:, label], 0.9))
     ago, expected = 0, free.copy()
@@ -42,6 +45,21 @@ def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) ->
     assert (expected != free).any()
     assert (expected[:, thresholds > 0] > 0).any()
     np.testing.assert_array_equal(heard(bundle, Pause(label=label, score=score, decisions=decisions)), expected)
+
+
+def test_a_closed_gate_is_a_pause() -> None:
+    audio = speech_like(6.0, seed=3, silence=(1.5, 4.0))
+    bundle = ready(random_bundle(seed=1, causal=True, gate=GateConfig(hangover_frames=0)))
+    pipeline = Pipeline(bundle.replace(decision=replace(bundle.decision, pause=Pause(label=1, score=255, decisions=5))))
+    pipeline.feed(audio)
+    scores = pipeline.scores
+    assert scores.smoothed[:, 1].max() < 255, "the scores must not know of the pause"
+    passed = np.flatnonzero(np.delete(scores.smoothed, 1, axis=1).any(axis=1))
+    woken = int(np.argmax(np.diff(scores.frame_index))) + 1
+    assert pipeline.gated_frames > 60
+    assert [*passed[:5]] == [0, 1, 2, 3, 4]
+    assert woken <= passed[5] < woken + 5
+    assert passed[-1] < woken + 5
 
 
 def test_the_pause_of_a_run_is_that_of_its_silence() -> None:
