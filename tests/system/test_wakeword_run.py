@@ -124,6 +124,9 @@ def test_recordings_join_in_and_some_are_held_out_and_a_micro_word_is_small(
     micro = Bundle.load(result.bundle_path)
     assert micro.front_end == features_section(speech_trunk.SIZES["micro"].features)
     assert len(micro.data) < 40_000
+    assert (
+        micro.decision.smoothing_decisions == 2 * Bundle.load(finished.bundle_path).decision.smoothing_decisions == 12
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tiny: WordProject, tmp_path: Path) -> None:

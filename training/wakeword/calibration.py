@@ -176,7 +176,7 @@ def calibrate_bundle(
     decision = DecisionConfig(
         operating_points=tuple(report.promise.point for report in points),
         default_operating_point=default,
-        smoothing_decisions=config.smoothing_decisions,
+        smoothing_decisions=bundle.decision.smoothing_decisions,
         refractory_frames=config.refractory_frames,
     )
     source = ", ".join(chosen_on)

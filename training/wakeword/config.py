@@ -16,6 +16,8 @@ from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
 
+_SMOOTHING: dict[Size, int] = {"micro": 12, "full": 6}
+"""A small network is loud for a moment at much that is not the word, and seldom for long."""
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
@@ -94,7 +96,8 @@ class ExamplesConfig(SurroundingsConfig):
 class WordDecisionConfig:
     """How posteriors become events."""
 
-    smoothing_decisions: int = 6
+    smoothing_decisions: int | None = None
+    """How many an event is the mean of; ``"none"``: so many as suit the size."""
     refractory_frames: int = 50
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
     """One operating point for each, as far as the negative audio can support it."""
@@ -170,6 +173,11 @@ class WordProject:
     def trunk_file(self) -> Path:
         """The pretrained layers it starts from."""
         return self.trunk or TRUNK_FILES[self.size]
+
+    @property
+    def smoothing_decisions(self) -> int:
+        """Decisions that an event is the mean of."""
+        return self.decision.smoothing_decisions or _SMOOTHING[self.size]
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def _export(learned: Learned, project: WordProject, trunk: Trunk, given: Given, 
     silent = OperatingPoint(thresholds=(0, *[255] * len(project.words)))
     decision = DecisionConfig(
         operating_points=(silent,),
-        smoothing_decisions=project.decision.smoothing_decisions,
+        smoothing_decisions=project.smoothing_decisions,
         refractory_frames=project.decision.refractory_frames,
     )
     return export_bundle(
