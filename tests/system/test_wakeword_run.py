@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`kws wakeword` from phrase to bundle: the same bytes twice, also when it was interrupted."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> WordProject:
 
 @pytest.fixture(scope="module")
 def finished(tiny: WordProject, tmp_path_factory: pytest.TempPathFactory) -> word_run.WordResult:
-    return word_run.execute(tiny, tmp_path_factory.mktemp("finished"), console=QUIET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "cpu_count", lambda: 2)
+        return word_run.execute(tiny, tmp_path_factory.mktemp("finished"), console=QUIET)
 
 
 def test_a_phrase_becomes_a_bundle_that_listens(finished: word_run.WordResult) -> None:
@@ -89,12 +92,13 @@ def test_the_card_states_hours_intervals_and_near_misses(finished: word_run.Word
     assert "<script" not in card
 
 
-def test_an_interrupted_run_ends_with_the_same_bytes(
+def test_an_interrupted_run_ends_with_the_same_bytes_with_one_core_and_with_two(
     tiny: WordProject, finished: word_run.WordResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def pulled(*_arguments: object, **_options: object) -> None:
         raise PulledPlugError
 
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with monkeypatch.context() as patch:
         patch.setattr("kws.training.wakeword.data.make_examples", pulled)
         with pytest.raises(PulledPlugError):

@@ -25,7 +25,7 @@ from kws.training.wakeword.config import (
     name_of,
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, make_examples, plan
-from kws.training.wakeword.learn import mean_of, recognised, scene_loss
+from kws.training.wakeword.learn import Weights, mean_of, recognised, scene_loss
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +93,10 @@ def test_phrases_or_a_file_but_not_both() -> None:
 def test_the_network_is_the_mean_of_its_trainings() -> None:
     with pytest.raises(ValueError, match="trainings: expected 1 or more, got 0"):
         replace(SMALL, trainings=0)
-    models = [a_network(0.3).of_scenes() for _ in range(3)]
-    for number, model in enumerate(models):
-        model.set_weights([np.full_like(weights, 3.0 * number) for weights in model.get_weights()])
-    mean = mean_of(models)
-    assert all(np.array_equal(weights, np.full_like(weights, 3.0)) for weights in mean.get_weights())
+    shapes = ((3, 2), (4,))
+    networks = [Weights(arrays=tuple(np.full(shape, 3.0 * n, np.float32) for shape in shapes)) for n in range(3)]
+    for mean, shape in zip(mean_of(networks).arrays, shapes, strict=True):
+        np.testing.assert_array_equal(mean, np.full(shape, 3.0, np.float32))
 
 
 def test_the_script_keeps_speakers_apart_and_says_every_kind(bank: speech.SpeechBank) -> None:

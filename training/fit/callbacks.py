@@ -10,10 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 
-from kws.progress import Progress
 from kws.training.fit import checkpoint
+from kws.training.fit.standing import Bars, Show, Standing
 
 _PREDICT_CLIPS = 256
 
@@ -99,44 +98,52 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class RichProgress(keras.callbacks.Callback):
-    """One line for the whole run: epoch, loss, accuracies, time left."""
+    """Shows how far a training is after every step: on a line of its own, or by telling somebody who shows it."""
 
-    def __init__(self, epochs: int, steps_per_epoch: int, first_epoch: int, name: str = "") -> None:
+    def __init__(self, epochs: int, steps_per_epoch: int, first_epoch: int, show: Show | None = None) -> None:
         super().__init__()
-        self._epochs, self._steps, self._first = epochs, steps_per_epoch, first_epoch
-        self._name = name
+        self._epochs, self._steps, self._epoch = epochs, steps_per_epoch, first_epoch
         self._figures: dict[str, float] = {}
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=16),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        )
-        self._task: TaskID
+        self._bars = Bars([""])
+        self._show = show
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Show the bar."""
-        self._bar.start()
-        total, done = self._epochs * self._steps, self._first * self._steps
-        self._task = self._bar.add_task("training", total=total, completed=done, figures="")
+        if self._show is None:
+            self._bars.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Name the epoch."""
-        self._bar.update(self._task, description=f"{self._name}epoch {epoch + 1}/{self._epochs}")
+        self._epoch = epoch
+        self._tell(0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Advance by one step."""
         self._figures |= {key: float((logs or {})[key]) for key in ("loss", "accuracy") if key in (logs or {})}
-        self._bar.update(self._task, advance=1, figures=self._text())
+        self._tell(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show the validation accuracy."""
         self._figures |= {key: float(value) for key, value in (logs or {}).items()}
-        self._bar.update(self._task, figures=self._text())
+        self._tell(self._steps)
 
     def close(self) -> None:
         """Leave the last state on the screen; safe to call twice."""
-        self._bar.stop()
+        if self._show is None:
+            self._bars.close()
+
+    def _tell(self, steps_of_epoch: int) -> None:
+        standing = Standing(
+            epoch=self._epoch + 1,
+            epochs=self._epochs,
+            steps_done=self._epoch * self._steps + steps_of_epoch,
+            steps=self._epochs * self._steps,
+            figures=self._text(),
+        )
+        if self._show is None:
+            self._bars.show(0, standing)
+        else:
+            self._show(standing)
 
     def _text(self) -> str:
         text = f"loss {self._figures.get('loss', 0.0):.3f}"

@@ -34,12 +34,22 @@ def quiet_tensorflow() -> Iterator[None]:
         _restore(kept)
 
 
-def load_tensorflow() -> None:
-    """Import TensorFlow and let it look for devices, without a word; one of several workers must join them first."""
+def load_tensorflow(*, threads: int | None = None) -> None:
+    """Import TensorFlow and let it look for devices, without a word; one of several workers must join them first.
+
+    Parameters
+    ----------
+    threads : int, optional
+        How many compute; as many as there are cores when not given.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several processes may train on one
     with quiet_tensorflow():
         import tensorflow as tf
 
+        if threads is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
         if "TF_CONFIG" not in os.environ:
             tf.config.list_logical_devices()
 

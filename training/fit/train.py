@@ -19,6 +19,7 @@ from kws.training.fit import checkpoint
 from kws.training.fit.callbacks import AfterEpoch, Checkpoint, RichProgress, Validation, WeightAverage, state_of
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.seeding import make_deterministic
+from kws.training.fit.standing import Show
 from kws.training.fit.together import fit_together
 
 CHECKPOINT_NAME = "checkpoint.npz"
@@ -73,7 +74,7 @@ def train(
     loss: Loss | None = None,
     after_epoch: Callable[[int, keras.Model], None] | None = None,
     strategy: tf.distribute.Strategy | None = None,
-    name: str = "",
+    show: Show | None = None,
 ) -> TrainedModel:
     """Train a network, or finish training it.
 
@@ -97,8 +98,8 @@ def train(
         next one on and not before.
     strategy : tf.distribute.Strategy, optional
         Of the processors that train together, see ``kws.training.fit.together``.
-    name : str
-        Shown before the number of the epoch.
+    show : callable, optional
+        Told after every step how far it is; a bar on the screen when not given.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def train(
         done = checkpoint.load(path, state_of(model, averaged), digest)
     saver = Checkpoint(path, averaged, digest, done.history)
     if done.epochs_done < optimizer.epochs:
-        _fit(model, averaged, batches, optimizer, saver, after_epoch, strategy, name)
+        _fit(model, averaged, batches, optimizer, saver, after_epoch, strategy, show)
     if len(saver.history) < optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
@@ -141,11 +142,11 @@ def _fit(
     saver: Checkpoint,
     after_epoch: Callable[[int, keras.Model], None] | None,
     strategy: tf.distribute.Strategy | None,
-    name: str,
+    show: Show | None,
 ) -> None:
     """Go on after the epochs ``saver`` has on record."""
     first_epoch = len(saver.history)
-    progress = RichProgress(config.epochs, batches.steps_per_epoch, first_epoch, name)
+    progress = RichProgress(config.epochs, batches.steps_per_epoch, first_epoch, show)
     # In this order: figures must be complete before they are saved, shown and logged.
     callbacks = [
         keras.callbacks.TerminateOnNaN(),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 
 from kws.features import FeaturesConfig
 from kws.training.augment.features import MaskConfig
+from kws.training.fit import work
 from kws.training.fit.callbacks import predict
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.quantize import choose_representative
+from kws.training.fit.seeding import make_deterministic
+from kws.training.fit.side_by_side import run_side_by_side
+from kws.training.fit.standing import Bars, Show
 from kws.training.fit.train import LOOKAHEAD_STEPS, train
 from kws.training.wakeword.batches import WordBatches
 from kws.training.wakeword.config import ExamplesConfig
@@ -54,6 +58,99 @@ class Learned:
         return text
 
 
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One of the trainings of a word, see `kws.training.fit.side_by_side`; what it averaged ends in a file."""
+
+    number: int
+    """From 0; each draws other batches."""
+    data: WordData
+    network: WordNetwork
+    shape: WindowShape
+    examples: ExamplesConfig
+    masks: MaskConfig
+    optimizer: OptimizerConfig
+    stage: Path
+    """Folder of all trainings, named by everything they depend on."""
+
+    @property
+    def folder(self) -> Path:
+        """Its checkpoint, mined moments and result."""
+        return self.stage / f"{self.number + 1}"
+
+    @property
+    def result(self) -> Path:
+        """Where its `Weights` are, once it has ended."""
+        return self.folder / "weights.npz"
+
+    def __call__(self, show: Show) -> None:
+        """Train, or go on after the last epoch that was finished."""
+        self.folder.mkdir(exist_ok=True)
+        work.once(self.result, Weights, lambda: self._train(show))
+
+    def _train(self, show: Show) -> Weights:
+        batches, mining = self.batches()
+        trained = train(
+            batches,
+            self.network.of_scenes,
+            self.optimizer,
+            seed=self.network.seed,
+            digest=f"{self.stage.name}-{self.number + 1}",
+            folder=self.folder,
+            loss=partial(scene_loss, smoothing=self.optimizer.label_smoothing),
+            after_epoch=mining.after_epoch,
+            show=show,
+        )
+        return Weights(arrays=tuple(trained.model.get_weights()))
+
+    def batches(self) -> tuple[WordBatches, Mining]:
+        """Make its batches, and what finds their worst moments."""
+        data, examples, optimizer = self.data, self.examples, self.optimizer
+        training, mix = _batch_mix(data, examples)
+        rounds = examples.mining_rounds if examples.per_epoch // optimizer.batch_clips > LOOKAHEAD_STEPS else ()
+        mining = Mining(
+            data.negatives,
+            self.network.features,
+            self.shape,
+            rounds=rounds,
+            moments=examples.mined_moments,
+            folder=self.folder,
+        )
+        batches = WordBatches(
+            training,
+            data.validation,
+            data.negatives,
+            data.babble,
+            self.network.features,
+            shape=self.shape,
+            config=examples,
+            masks=self.masks,
+            mix=mix,
+            num_labels=self.network.num_labels,
+            batch_clips=optimizer.batch_clips,
+            seed=self.network.seed + _SEEDS_APART * self.number,
+            mining=mining,
+        )
+        return batches, mining
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Of a network, as `keras.Model.get_weights` gives them."""
+
+    arrays: tuple[NDArray[np.float32], ...]
+
+    def save(self, path: Path) -> None:
+        """Write as ``.npz``."""
+        np.savez(path, *self.arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Weights:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(arrays=tuple(file[name] for name in file.files))
+
+
 def learn(
     data: WordData,
     network: WordNetwork,
@@ -66,7 +163,7 @@ def learn(
     num_representative: int,
     folder: Path,
 ) -> Learned:
-    """Train, more than once; what an interrupted training left in the folder is gone on from.
+    """Train, more than once and side by side; what an interrupted training left in the folder is gone on from.
 
     Parameters
     ----------
@@ -84,27 +181,28 @@ def learn(
         Windows that set the ranges of the int8 network.
     folder : Path
         Named by all of that.
+
+    Raises
+    ------
+    TrainingError
+        If a training fails or its process is ended from outside.
     """
-    models = []
-    for number in range(trainings):
-        place = folder / f"{number + 1}"
-        place.mkdir(exist_ok=True)
-        batches, mining = _batches(
-            data, network, shape, examples, masks, optimizer, seed=network.seed + _SEEDS_APART * number, folder=place
-        )
-        trained = train(
-            batches,
-            network.of_scenes,
-            optimizer,
-            seed=network.seed,
-            digest=f"{folder.name}-{number + 1}",
-            folder=place,
-            loss=partial(scene_loss, smoothing=optimizer.label_smoothing),
-            after_epoch=mining.after_epoch,
-            name=f"training {number + 1} of {trainings}, " if trainings > 1 else "",
-        )
-        models.append(trained.model)
-    model = mean_of(models)
+    first = Training(
+        number=0,
+        data=data,
+        network=network,
+        shape=shape,
+        examples=examples,
+        masks=masks,
+        optimizer=optimizer,
+        stage=folder,
+    )
+    jobs = [replace(first, number=number) for number in range(trainings)]
+    _train_all(jobs)
+    make_deterministic(network.seed)
+    model = network.of_scenes()
+    model.set_weights(mean_of([Weights.load(job.result) for job in jobs]).arrays)
+    batches, _ = first.batches()
     positions = choose_representative(len(data.training), num_representative, network.seed)
     return Learned(
         model=network.of_window(model),
@@ -114,43 +212,15 @@ def learn(
     )
 
 
-def _batches(
-    data: WordData,
-    network: WordNetwork,
-    shape: WindowShape,
-    examples: ExamplesConfig,
-    masks: MaskConfig,
-    optimizer: OptimizerConfig,
-    *,
-    seed: int,
-    folder: Path,
-) -> tuple[WordBatches, Mining]:
-    """Batches of a training, and what finds their worst moments."""
-    training, mix = _batch_mix(data, examples)
-    rounds = examples.mining_rounds if examples.per_epoch // optimizer.batch_clips > LOOKAHEAD_STEPS else ()
-    mining = Mining(
-        data.negatives, network.features, shape, rounds=rounds, moments=examples.mined_moments, folder=folder
-    )
-    batches = WordBatches(
-        training,
-        data.validation,
-        data.negatives,
-        data.babble,
-        network.features,
-        shape=shape,
-        config=examples,
-        masks=masks,
-        mix=mix,
-        num_labels=network.num_labels,
-        batch_clips=optimizer.batch_clips,
-        seed=seed,
-        mining=mining,
-    )
-    return batches, mining
+def _train_all(jobs: Sequence[Training]) -> None:
+    """Let every result lie in its file."""
+    left = [job for job in jobs if not job.result.exists()]
+    with Bars([f"training {job.number + 1} of {len(jobs)}, " if len(jobs) > 1 else "" for job in left]) as bars:
+        run_side_by_side(left, bars.show)
 
 
-def mean_of(models: Sequence[keras.Model]) -> keras.Model:
-    """Give the first of some networks the mean of the weights of all, and return it.
+def mean_of(networks: Sequence[Weights]) -> Weights:
+    """Return the mean of the weights of some networks.
 
     Trained from one start on other batches they are good at different mistakes, and their mean at most of them.
 
@@ -158,9 +228,8 @@ def mean_of(models: Sequence[keras.Model]) -> keras.Model:
     ----------
     Wortsman et al., "Model soups", arXiv:2203.05482.
     """
-    weights = zip(*(model.get_weights() for model in models), strict=True)
-    models[0].set_weights([np.mean(same, axis=0, dtype=np.float64) for same in weights])
-    return models[0]
+    same = zip(*(weights.arrays for weights in networks), strict=True)
+    return Weights(arrays=tuple(np.stack(arrays).mean(axis=0, dtype=np.float64).astype(np.float32) for arrays in same))
 
 
 def _accuracy(model: keras.Model, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
