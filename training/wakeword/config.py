@@ -77,7 +77,7 @@ class ExamplesConfig(SurroundingsConfig):
     """Share of each kind in a training batch; kinds without examples give theirs to the rest."""
     mined_share: float = 0.5
     """Of the long negatives' share, once the network has shown at which of their moments it nearly wakes."""
-    mining_rounds: tuple[int, ...] = (2, 4, 6)
+    mining_rounds: tuple[int, ...] = (2, 4, 6, 8)
     """After so many epochs it listens to all of them; what it finds is drawn from the epoch after the next one on."""
     mined_moments: int = 3000
     """How many moments a round keeps; the worst are drawn most."""
@@ -141,10 +141,10 @@ class WordProject:
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(
-            epochs=9,
+            epochs=12,
             batch_clips=64,
             learning_rate=3e-3,
-            final_learning_rate=1e-3,
+            final_learning_rate=3e-4,
             label_smoothing=0.05,
             ema_decay=0.9993,
         )
