@@ -4,10 +4,10 @@
 Every validation keyword with background noise before it (5 s, so that the pause with which a stream begins is long
 over) and after it (1 s) through the whole pipeline, the noise as it
 was recorded and 20 and 10 dB below the speech: heard or not, how long after the end of the word, and what else fired;
-and audio without keywords for false accepts, with it the report side of `kws dataset download negatives` where it is
-there (events on it are listed: prompts and films may say a keyword, and `TRUE_WORDS` says where they do). Writes
-benchmarks/speech_commands_streams.json. Fails when the default operating point hears fewer words, or later, than
-promised.
+keywords one after another in a quiet room; and audio without keywords for false accepts, with it the report side of
+`kws dataset download negatives` where it is there (events on it are listed: prompts and films may say a keyword, and
+`TRUE_WORDS` says where they do). Writes benchmarks/speech_commands_streams.json. Fails when the default operating point
+hears fewer words, or later, than promised.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ TRUE_WORDS = (
 LEAD_SAMPLES, TAIL_SAMPLES = 5 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ
 SNRS_DB = (None, 20.0, 10.0)
 """None: noise as loud as it was recorded."""
+GAPS_S = (0.25, 0.5, 0.75, 1.0)
+NUM_IN_A_ROW = 300
+QUIET_ROOM_STEPS = 3.0
 
 Samples = npt.NDArray[np.int16]
 
@@ -83,6 +86,23 @@ def keyword_tracks(
             window = Window(label=labels[label], start_sample=start, end_sample=end)
             tracks.append(score_recording(pipeline, between_noise(clip, noise, rng, snr_db), [window]))
     return tracks
+
+
+def in_a_row(pipeline: Pipeline, clips: ClipSet, labels: tuple[str, ...], gap_s: float) -> ScoreTrack:
+    """Keywords that somebody says one after another in a quiet room: from end to start it is ``gap_s``."""
+    keywords = [index for index, label in enumerate(clips.labels) if labels[label] not in (SILENCE, UNKNOWN)]
+    order = np.random.default_rng(0).permutation(keywords)[:NUM_IN_A_ROW]
+    gap = np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.int16)
+    parts, windows, now = [gap], [], gap.size
+    for clip, label in zip(clips.clips(order), clips.labels[order], strict=True):
+        word = clip[slice(*(speech_bounds(clip) or (0, clip.size)))]
+        windows.append(Window(label=labels[label], start_sample=now, end_sample=now + word.size))
+        parts += [word, gap]
+        now += word.size + gap.size
+    parts.append(np.zeros(TAIL_SAMPLES, np.int16))
+    samples = np.concatenate(parts).astype(np.float64)
+    samples += np.random.default_rng(1).normal(0.0, QUIET_ROOM_STEPS, samples.size)
+    return score_recording(pipeline, np.clip(np.rint(samples), -32768, 32767).astype(np.int16), windows)
 
 
 def heard_in(tracks: list[ScoreTrack], thresholds: tuple[int, ...], refractory_frames: int) -> dict[str, Any]:
@@ -160,6 +180,7 @@ def evaluate(bundle: Bundle, data_folder: Path, negatives_folder: Path | None = 
     pipeline = Pipeline(bundle)
     tracks = {name: score_recording(pipeline, samples, name=name) for name, samples in short.items()}
     keywords = {snr_db: keyword_tracks(pipeline, clips, config.labels, noise, snr_db) for snr_db in SNRS_DB}
+    rows = {gap_s: in_a_row(pipeline, clips, config.labels, gap_s) for gap_s in GAPS_S}
     report = report_tracks(bundle, negatives_folder)
     refractory_frames = bundle.decision.refractory_frames
     points = []
@@ -170,6 +191,10 @@ def evaluate(bundle: Bundle, data_folder: Path, negatives_folder: Path | None = 
                 "thresholds": list(point.thresholds),
                 **heard[None],
                 "in_noise": {f"{snr_db:g} dB": figures for snr_db, figures in heard.items() if snr_db is not None},
+                "in_a_row": {
+                    f"{gap_s:g} s": heard_in([track], point.thresholds, refractory_frames)
+                    for gap_s, track in rows.items()
+                },
                 "false_accepts": false_accepts(tracks, point.thresholds, refractory_frames),
                 "report": on_report(report, point.thresholds, refractory_frames),
             }
@@ -195,6 +220,7 @@ def main() -> None:
         print(
             f"thresholds {point['thresholds']}: {point['heard']:.1%} heard, "
             + ", ".join(f"{figures['heard']:.1%} at {snr}" for snr, figures in point["in_noise"].items())
+            + "".join(f", {figures['heard']:.1%} with {gap} between" for gap, figures in point["in_a_row"].items())
             + f", latency in ms {point['latency_ms']}; false accepts per hour: "
             + ", ".join(f"{name} {rate['value']}" for name, rate in (point["false_accepts"] | point["report"]).items())
         )

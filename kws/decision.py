@@ -40,7 +40,8 @@ class Pause:
     """What its smoothed posterior must have reached, 1..255 = 0..1 ..."""
     decisions: int
     """... at this decision or one of so many before it, 0..65534. A stream begins with a pause; a closed
-    gate is one."""
+    gate is one, and so is a word that was let through and reached ``KWS_DECISION_FOLLOWED`` (96): commands may
+    follow each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class DecisionConfig:
     """None: the average is over what there is until it is full, and rounds half up. A number below
     ``smoothing_decisions``: it is 0 until it is full, and then ``(sum + number) // smoothing_decisions``."""
     refractory_frames: int = 50
-    """No second event for this many frames after one (1 frame = 1 hop)."""
+    """No second event of a label for this many frames after one, of another label for half as many; 1 frame = 1 hop."""
     pause: Pause | None = None
     """Until there was one, the smoothed posteriors of labels that may fire are 0."""
 

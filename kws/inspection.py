@@ -112,7 +112,7 @@ def _pause_text(pause: dict[str, int] | None, labels: Sequence[str], decisions_p
     if pause is None:
         return ""
     return (
-        f"; only after a pause: {labels[pause['label']]} at {pause['score']} of 255 within the last "
+        f"; only after a word or a pause: {labels[pause['label']]} at {pause['score']} of 255 within the last "
         f"{pause['decisions'] / decisions_per_second:.2g} s"
     )
 
@@ -136,7 +136,8 @@ def _figures_table(info: dict[str, Any]) -> Table:
         f"bands, {features['num_features']} features",
         "decisions": f"every {model['decision_frames']} frames ({model['decisions_per_second']:.4g} a second), each "
         f"over {model['window_frames']} frames",
-        "detection": f"mean of {smoothing} decisions, {refractory} frames of silence after an event"
+        "detection": f"mean of {smoothing} decisions; after an event {refractory} frames of silence, "
+        f"{refractory // 2} before another label"
         + _pause_text(info["decision"]["pause"], info["labels"], model["decisions_per_second"]),
         "gate": _gate_text(info["gate"], model["window_frames"], hop_ms),
         "MACs": f"{model['macs_per_second'] / 1e6:.3f} million a second while awake",

@@ -7,7 +7,8 @@
  *        3     1  whole_windows             (0: until the average is full, over what there is; rounded half up. 0x80 + r,
  *                                            r < smoothing_decisions: 0 until it is full; floor((sum + r) / decisions),
  *                                            so that a threshold can lie on any sum. + 0x40: a pause is asked for, below)
- *        4     2  refractory_frames         (no second event for this many frames after one; 1 frame = 1 hop)
+ *        4     2  refractory_frames         (no second event of a label for this many frames after one, of another for half as
+ *                                            many, rounded down; 1 frame = 1 hop)
  *        6     1  num_operating_points      (1 .. 8)
  *        7     1  default_operating_point   (index)
  *        8   ...  operating points, each: uint32 milli_fa_per_hour (false accepts per 1000 h; UINT32_MAX = not
@@ -17,7 +18,8 @@
  *
  * A word is heard only if a pause came before it: if the smoothed posterior of the pause's label reached its score at this
  * decision or one of the last so many. Whoever talks on wakes nothing. A stream begins with a pause, and so does
- * what is heard after the gate was closed.
+ * what is heard after the gate was closed. A word that is heard and reaches KWS_DECISION_FOLLOWED counts as one too:
+ * whoever says command after command need not wait between them.
  *
  * A threshold of 0 marks a label that never fires (silence, unknown). */
 #ifndef KWS_DECISION_H
@@ -36,6 +38,7 @@ enum {
     KWS_DECISION_MAX_SMOOTHING = 64,
     KWS_DECISION_WHOLE_WINDOWS = 0x80,
     KWS_DECISION_PAUSE = 0x40,
+    KWS_DECISION_FOLLOWED = 96, /* smoothed posterior of a word behind which the next needs no pause */
     KWS_DECISION_MAX_OPERATING_POINTS = 8,
     KWS_MAX_LABELS = 255
 };

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     const kws_decision_config_t *config;
     uint32_t refractory_left; /* frames */
+    uint32_t last_label;      /* of the last event, while frames are left */
 } kws_detection_t;
 
 void kws_detection_init(kws_detection_t *self, const kws_decision_config_t *config);
@@ -27,7 +28,8 @@ void kws_detection_reset(kws_detection_t *self);
 
 /* One decision. frames: how many frames passed since the decision before (>= 1). smoothed: num_labels values.
  * The highest posterior wins (the lower index on a tie); it fires when it reaches its label's threshold outside
- * the refractory time. True when *event was filled. Call from the main loop, never from an interrupt. */
+ * the refractory time, which is half as long for another label than the one that fired. True when *event was
+ * filled. Call from the main loop, never from an interrupt. */
 bool kws_detection_step(kws_detection_t *self, uint32_t frames, const uint8_t *smoothed,
                         uint64_t sample_index, kws_event_t *event);
 

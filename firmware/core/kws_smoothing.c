@@ -34,17 +34,23 @@ void kws_smoothing_pause(kws_smoothing_t *self)
     self->since_pause = 0u;
 }
 
-/* Nobody says a command in the middle of a sentence. */
+/* Nobody says a command in the middle of a sentence; but commands may follow each other. */
 static void hold_without_pause(kws_smoothing_t *self, uint8_t *smoothed)
 {
     const kws_decision_config_t *config = self->config;
     if (smoothed[config->pause_label] >= config->pause_score) {
         kws_smoothing_pause(self);
-    } else if (++self->since_pause > config->pause_decisions) {
-        for (uint32_t i = 0u; i < config->num_labels; ++i) {
-            if (config->thresholds[i] != 0u) {
-                smoothed[i] = 0u;
-            }
+        return;
+    }
+    const bool held = ++self->since_pause > config->pause_decisions;
+    for (uint32_t i = 0u; i < config->num_labels; ++i) {
+        if (config->thresholds[i] == 0u) {
+            continue;
+        }
+        if (held) {
+            smoothed[i] = 0u;
+        } else if (smoothed[i] >= KWS_DECISION_FOLLOWED) {
+            kws_smoothing_pause(self);
         }
     }
 }

@@ -70,7 +70,7 @@ def detect(track: ScoreTrack, thresholds: Sequence[int], refractory_frames: int)
     thresholds : sequence of int
         One per label, 0..255; 0 never fires.
     refractory_frames : int
-        No second event for this many frames.
+        No second event of a label for this many frames, of another label for half as many.
 
     Returns
     -------

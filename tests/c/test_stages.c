@@ -179,15 +179,26 @@ static void a_word_is_held_until_there_was_a_pause(void)
     uint8_t out
         [3]; /* each row: posterior of label 0; whether label 1 is let through. A stream begins with a pause. */
     for (size_t i = 0; i < sizeof said / sizeof said[0]; ++i) {
-        kws_smoothing_step(&smoothing, (const uint8_t[]){said[i][0], 200, 0}, out);
+        kws_smoothing_step(&smoothing, (const uint8_t[]){said[i][0], 90, 0}, out);
         CHECK_EQUAL(out[0], said[i][0]); /* never fires, never held */
-        CHECK_EQUAL(out[1], said[i][1] ? 200 : 0);
+        CHECK_EQUAL(out[1], said[i][1] ? 90 : 0);
     }
-    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 200, 0}, out);
+    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 90, 0}, out);
     CHECK_EQUAL(out[1], 0);
     kws_smoothing_reset(&smoothing);
-    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 200, 0}, out);
-    CHECK_EQUAL(out[1], 200);
+    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 90, 0}, out);
+    CHECK_EQUAL(out[1], 90);
+    const uint8_t follows[7][2] = {{95, 0}, {96, 0}, {96, 1}, {96, 1}, {96, 1}, {95, 1}, {96, 0}};
+    kws_smoothing_reset(&smoothing);
+    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 95, 0}, out);
+    for (size_t i = 0; i < sizeof follows / sizeof follows[0];
+         ++i) { /* a word behind a word, or one behind nothing */
+        if (i == 2) {
+            kws_smoothing_reset(&smoothing);
+        }
+        kws_smoothing_step(&smoothing, (const uint8_t[]){0, follows[i][0], 0}, out);
+        CHECK_EQUAL(out[1], follows[i][1] ? follows[i][0] : 0);
+    }
     CHECK(kws_decision_read(&config, (kws_span_t){bytes, 27u}, -1) == KWS_ERROR_BOUNDS);
     bytes[24] = 3u; /* no such label */
     CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_ERROR_BOUNDS);
@@ -239,6 +250,24 @@ static void detection_fires_at_the_threshold_and_then_rests(void)
     CHECK(kws_detection_step(&detection, 1u, hit, 0u, &event));
 }
 
+static void another_label_rests_half_as_long(void)
+{
+    kws_decision_config_t config = read_decision(-1);
+    config.refractory_frames = 5u;
+    kws_detection_t detection;
+    kws_event_t event;
+    const uint8_t one[3] = {10, 100, 50};
+    const uint8_t two[3] = {10, 100, 210};
+    kws_detection_init(&detection, &config);
+    CHECK(kws_detection_step(&detection, 1u, one, 0u, &event));
+    CHECK(!kws_detection_step(&detection, 2u, two, 0u, &event)); /* 2 frames later */
+    CHECK(!kws_detection_step(&detection, 1u, one, 0u, &event)); /* 3: the same label */
+    CHECK(kws_detection_step(&detection, 1u, two, 0u, &event));
+    CHECK_EQUAL(event.label, 2);
+    CHECK(!kws_detection_step(&detection, 5u, two, 0u, &event)); /* it rests from its own event on */
+    CHECK(kws_detection_step(&detection, 1u, two, 0u, &event));
+}
+
 static void detection_takes_the_highest_posterior_only(void)
 {
     const kws_decision_config_t config = read_decision(-1);
@@ -266,6 +295,7 @@ int main(void)
     a_word_is_held_until_there_was_a_pause();
     whole_windows_count_once_they_are_full_and_round_as_they_are_told();
     detection_fires_at_the_threshold_and_then_rests();
+    another_label_rests_half_as_long();
     detection_takes_the_highest_posterior_only();
     return 0;
 }

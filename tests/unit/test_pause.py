@@ -4,24 +4,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from random_bundles import random_bundle, speech_like
 
+from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.bundle import Bundle
+from kws.core import lib
 from kws.decision import OperatingPoint, Pause
+from kws.endpoints import speech_bounds
 from kws.errors import ConfigError
 from kws.gate import GateConfig
 from kws.pipeline import Pipeline
 from kws.training.clips.config import DecisionSettings
 
+ROOT = Path(__file__).parents[2]
+CLIPS, MODEL = ROOT / "examples" / "clips", ROOT / "models" / "speech_commands_12.kws"
 LABELS = ("silence", "unknown", "yes")
 
 
-def ready(bundle: Bundle) -> Bundle:
-    """All labels fire at 90, but for the second."""
-    point = OperatingPoint(thresholds=tuple(0 if label == 1 else 90 for label in range(len(bundle.labels))))
+def ready(bundle: Bundle, *fire: int) -> Bundle:
+    """These labels fire at 90."""
+    point = OperatingPoint(thresholds=tuple(90 if label in fire else 0 for label in range(len(bundle.labels))))
     return bundle.replace(decision=replace(bundle.decision, operating_points=(point,), default_operating_point=0))
 
 
@@ -34,7 +40,7 @@ def heard(bundle: Bundle, pause: Pause | None) -> np.ndarray:
 
 @pytest.mark.parametrize("decisions", [0, 1, 7])
 def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) -> None:
-    label, bundle = 1, ready(random_bundle(seed=1, causal=True))
+    label, bundle = 1, ready(random_bundle(seed=1, causal=True), 0, 2)
     thresholds = np.array(bundle.decision.operating_points[0].thresholds)
     free = heard(bundle, None)
     score = int(np.quantile(free[:, label], 0.9))
@@ -42,6 +48,7 @@ def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) ->
     for row, now in zip(expected, free[:, label] >= score, strict=True):
         ago = 0 if now else ago + 1
         row[(thresholds > 0) & (ago > decisions)] = 0
+        ago = 0 if (row[thresholds > 0] >= lib.KWS_DECISION_FOLLOWED).any() else ago
     assert (expected != free).any()
     assert (expected[:, thresholds > 0] > 0).any()
     np.testing.assert_array_equal(heard(bundle, Pause(label=label, score=score, decisions=decisions)), expected)
@@ -49,12 +56,12 @@ def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) ->
 
 def test_a_closed_gate_is_a_pause() -> None:
     audio = speech_like(6.0, seed=3, silence=(1.5, 4.0))
-    bundle = ready(random_bundle(seed=1, causal=True, gate=GateConfig(hangover_frames=0)))
+    bundle = ready(random_bundle(seed=1, causal=True, gate=GateConfig(hangover_frames=0)), 2)
     pipeline = Pipeline(bundle.replace(decision=replace(bundle.decision, pause=Pause(label=1, score=255, decisions=5))))
     pipeline.feed(audio)
     scores = pipeline.scores
     assert scores.smoothed[:, 1].max() < 255, "the scores must not know of the pause"
-    passed = np.flatnonzero(np.delete(scores.smoothed, 1, axis=1).any(axis=1))
+    passed = np.flatnonzero(scores.smoothed[:, 2])
     woken = int(np.argmax(np.diff(scores.frame_index))) + 1
     assert pipeline.gated_frames > 60
     assert [*passed[:5]] == [0, 1, 2, 3, 4]
@@ -68,3 +75,16 @@ def test_the_pause_of_a_run_is_that_of_its_silence() -> None:
     assert asked.pause == Pause(label=2, score=32, decisions=10)
     with pytest.raises(ConfigError, match="needs the label silence"):
         DecisionSettings(pause_score=32).for_labels(("yes", "no"))
+
+
+def test_commands_may_follow_each_other() -> None:
+    clips = [read_audio(CLIPS / name) for name in ("no/heart.flac", "right/heart.flac", "yes/heart.flac")]
+    words = [clip[slice(*bounds)] for clip in clips if (bounds := speech_bounds(clip))]
+    gap = np.zeros(round(0.8 * SAMPLE_RATE_HZ), np.int16)
+    audio = np.concatenate([part for word in words * 4 for part in (word, gap)])
+    room = np.rint(np.random.default_rng(0).normal(0.0, 3.0, audio.size)).astype(np.int16)
+    bundle = Bundle.load(MODEL)
+    assert bundle.decision.pause is not None
+    free = Pipeline(bundle.replace(decision=replace(bundle.decision, pause=None))).feed(audio + room)
+    assert [event.label for event in free] == ["no", "right", "yes"] * 4
+    assert Pipeline(bundle).feed(audio + room) == free
