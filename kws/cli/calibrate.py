@@ -37,11 +37,16 @@ def calibrate(
     negatives: Annotated[
         Path | None, typer.Option(help="Folder of `kws dataset download negatives`; default: where that puts them.")
     ] = None,
+    no_pause: Annotated[
+        bool, typer.Option("--no-pause", help="Ask for no pause before a word: hear it amid speech and music too.")
+    ] = False,
 ) -> None:
     """Choose thresholds on audio without keywords and write them into a new bundle, the first as its default.
 
     What is measured on audio kept aside for it is a figure; everything else is called an estimate.
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from kws.bundle import Bundle
@@ -56,6 +61,8 @@ def calibrate(
     wanted = fa_per_hour or [0.5]
     check_rates(wanted)
     spotter = Bundle.load(bundle)
+    if no_pause:
+        spotter = spotter.replace(decision=replace(spotter.decision, pause=None))
     target = out or bundle.with_stem(f"{bundle.stem}_calibrated")
     prepare_output(target, "--out")
     console = Console()

@@ -16,6 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from kws.audio import write_wav
+from kws.bundle import Bundle
 from kws.cli import VERBS, build_app, main
 from kws.datasets.synthetic import Pronunciation
 from kws.training.wakeword.config import WordConfig
@@ -117,6 +118,21 @@ def test_a_rate_that_no_audio_can_show_is_refused_before_any_is_heard(
         main(["calibrate", str(BUNDLE), str(tmp_path), f"--fa-per-hour={rate}"])
     assert stopped.value.code == 2
     assert "expected more than 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [(), ("--no-pause",)])
+def test_calibrating_keeps_the_pause_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
+    quiet, out = tmp_path / "quiet", tmp_path / "out.kws"
+    quiet.mkdir()
+    write_wav(quiet / "a.wav", np.random.default_rng(1).integers(-300, 300, 32000).astype(np.int16))
+    with pytest.raises(SystemExit) as stopped:
+        main(["calibrate", str(BUNDLE), str(quiet), f"--out={out}", "--fa-per-hour=0.5", *options])
+    assert stopped.value.code == 0
+    assert Bundle.load(BUNDLE).decision.pause is not None
+    assert (Bundle.load(out).decision.pause is None) == bool(options)
 
 
 def test_the_help_of_wakeword_shows_the_brackets_of_phonemes() -> None:
