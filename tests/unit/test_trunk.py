@@ -167,7 +167,7 @@ def test_a_trunk_of_every_size_ships(size: str) -> None:
 
 def test_the_rows_of_a_narrow_trunk_are_those_of_its_lessons() -> None:
     config = SIZES["micro"]
-    clock = Clock(config, 118, 187, rhythm_of(config))
+    clock = Clock(config, 118, 141, rhythm_of(config))
     assert np.array_equal(clock.rows, clock.numbers)
     assert len(clock.rows) == (118 - config.window_frames) // 2 + 1
 
