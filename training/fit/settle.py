@@ -25,7 +25,7 @@ from kws.importer.tflite import import_tflite
 
 STEP = 2.0**-20
 """Of a move, relative; an int8 weight resolves 2**-7."""
-ATTEMPTS = 8
+ATTEMPTS = 32
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _Read = TypeVar("_Read")
 

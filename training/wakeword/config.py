@@ -16,8 +16,10 @@ from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
 from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
 
-_SMOOTHING: dict[Size, int] = {"micro": 12, "full": 6}
+_SMOOTHING: dict[Size, int] = {"micro": 8, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
+_TRAININGS: dict[Size, int] = {"micro": 1, "full": 2}
+"""Small networks go so far apart on their ways that their mean is worse than each."""
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
@@ -149,8 +151,9 @@ class WordProject:
             ema_decay=0.9993,
         )
     )
-    trainings: int = 2
-    """The network is the mean of so many, trained from the same start on other batches."""
+    trainings: int | None = None
+    """The network is the mean of so many, trained from the same start on other batches; ``"none"``: as many as suit
+    the size."""
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
     gate: GateConfig | None = field(default_factory=GateConfig)
@@ -164,7 +167,7 @@ class WordProject:
         check_distinct(labels)
         if quiet := [label for label in labels if is_quiet(label)]:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
-        if self.trainings < 1:
+        if self.trainings is not None and self.trainings < 1:
             raise ValueError(f"trainings: expected 1 or more, got {self.trainings}")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
@@ -178,6 +181,11 @@ class WordProject:
     def smoothing_decisions(self) -> int:
         """Decisions that an event is the mean of."""
         return self.decision.smoothing_decisions or _SMOOTHING[self.size]
+
+    @property
+    def num_trainings(self) -> int:
+        """Trainings that the network is the mean of."""
+        return self.trainings or _TRAININGS[self.size]
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ def _learn(
         seed=project.seed,
     )
     data = maker.make(work.place(out, "scenes", *depends_on), console)
-    taught = [plain[key] for key in ("anchor", "masks", "optimizer", "trainings")]
+    taught = [*(plain[key] for key in ("anchor", "masks", "optimizer")), project.num_trainings]
     return learn(
         data,
         network.WordNetwork(
@@ -152,7 +152,7 @@ def _learn(
         examples=project.examples,
         masks=project.masks,
         optimizer=project.optimizer,
-        trainings=project.trainings,
+        trainings=project.num_trainings,
         num_representative=project.quantize.representative_clips,
         folder=work.place(out, "train", *depends_on, taught, _sha256(project.trunk_file)),
     )
