@@ -19,7 +19,7 @@ from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig
 _SMOOTHING: dict[Size, int] = {"micro": 8, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
 _TRAININGS: dict[Size, int] = {"micro": 1, "full": 2}
-"""Small networks go so far apart on their ways that their mean is worse than each."""
+"""Small networks go so far apart on their ways that their mean is no better than each."""
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
