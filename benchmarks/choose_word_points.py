@@ -36,7 +36,7 @@ THRESHOLDS = range(100, 254, 3)
 PRICES = (0.02, 0.1, 1.0)
 """Keywords that a false accept on the calibration audio may not cost less than; one operating point each."""
 WRONG_WORD = 0.5
-"""Keywords that an event where another word is said counts as; the word that was said is mostly missed, and counted, too."""
+"""Keywords that an event where another word is said counts as; that word, mostly missed, counts by itself."""
 
 
 def worth(
