@@ -117,6 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
     logger = logging.getLogger("kws")
     logger.setLevel(logging.INFO)
     logger.handlers = [_Screen()]
+    logger.propagate = False  # TensorFlow gives the root a handler that would say everything twice
     asked = sys.argv[1:] if arguments is None else arguments
     given = [argument for argument in asked if argument != defects.OPTION]
     wanted = {given[0]: VERBS[given[0]]} if given and given[0] in VERBS else VERBS
