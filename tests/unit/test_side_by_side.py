@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kws.errors import TrainingError
-from kws.training.fit.side_by_side import run_side_by_side
+from kws.training.fit.side_by_side import at_once, run_side_by_side
 from kws.training.fit.standing import Show, Standing
 
 
@@ -87,3 +87,12 @@ def test_an_interrupted_wait_ends_the_trainings(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(partial(go_on_for_ever, tmp_path), show=interrupt)
     assert_ended(tmp_path)
+
+
+@pytest.mark.parametrize(("cores", "gigabytes", "most"), [(16, 8, 3), (2, 32, 2), (4, 3, 1), (1, 64, 1)])
+def test_as_many_train_at_once_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: int, most: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gigabytes << 18}.__getitem__)
+    assert at_once() == most

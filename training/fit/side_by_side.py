@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trainings side by side: a process and one thread for each, as many at once as there are cores.
+"""Trainings side by side: a process and one thread for each, as many at once as cores and memory allow.
 
 Two threads share a small network badly, two networks share two cores well. And floats are added in one order, however
 many cores there are: the same project gives the same bytes with one core and with sixteen.
@@ -24,6 +24,8 @@ from kws.training.fit.standing import Show, Standing
 Job = Callable[[Show], None]
 """A training that leaves its result in a file; told where to show how far it is. It is pickled."""
 _DONE = "done"
+_BYTES_EACH = 2 << 30
+"""Memory a training may take, and what waits for them as well."""
 
 
 def load_with_one_thread() -> None:
@@ -62,7 +64,7 @@ def run_side_by_side(
     working: dict[Connection, _Worker] = {}
     try:
         while waiting or working:
-            while waiting and len(working) < (os.cpu_count() or 1):
+            while waiting and len(working) < at_once():
                 connection, worker = _start(*waiting.pop(0), prepare)
                 working[connection] = worker
             ready = wait(list(working))
@@ -78,6 +80,12 @@ def run_side_by_side(
         for worker in working.values():
             worker.process.terminate()
             worker.process.join()
+
+
+def at_once() -> int:
+    """Trainings that this machine's cores and memory have room for."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(os.cpu_count() or 1, memory // _BYTES_EACH - 1))
 
 
 def _start(number: int, job: Job, prepare: Callable[[], None]) -> tuple[Connection, _Worker]:
