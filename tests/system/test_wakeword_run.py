@@ -123,7 +123,8 @@ def test_recordings_join_in_and_some_are_held_out_and_a_micro_word_is_small(
         write_wav(folder / f"take{number}.wav", np.concatenate([silence, word, silence]))
     project = replace(tiny, recordings=tmp_path / "takes", examples=replace(tiny.examples, recording_variants=3))
     shutil.copytree(finished.bundle_path.parent, tmp_path / "out")  # nothing is spoken again
-    result = word_run.execute(replace(project, size="micro", trunk=None, trainings=None), tmp_path / "out", console=QUIET)
+    small = replace(project, size="micro", trunk=None, trainings=None)
+    result = word_run.execute(small, tmp_path / "out", console=QUIET)
     assert Bundle.load(result.bundle_path).metadata["learned"]["held_out_recognised"] is not None
     assert Bundle.load(finished.bundle_path).metadata["learned"]["held_out_recognised"] is None
     micro = Bundle.load(result.bundle_path)
