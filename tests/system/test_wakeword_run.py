@@ -130,7 +130,9 @@ def test_recordings_join_in_and_some_are_held_out_and_a_micro_word_is_small(
     micro = Bundle.load(result.bundle_path)
     assert micro.front_end == features_section(speech_trunk.SIZES["micro"].features)
     assert len(micro.data) < 40_000
-    assert micro.decision.smoothing_decisions == 8 > Bundle.load(finished.bundle_path).decision.smoothing_decisions
+    full = Bundle.load(finished.bundle_path)
+    assert micro.decision.smoothing_decisions == 8 > full.decision.smoothing_decisions
+    assert (micro.decision.refractory_frames, full.decision.refractory_frames) == (25, 50), "a second of either"
     trained = [len(list(stage.glob("*/weights.npz"))) for stage in (tmp_path / "out" / "work").glob("train-*")]
     assert sorted(trained) == [1, 2]
 

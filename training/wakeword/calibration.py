@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,6 @@ from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.bundle import Bundle
 from kws.datasets.ambient import in_a_row
 from kws.datasets.negatives import Negatives
-from kws.decision import DecisionConfig
 from kws.evaluation.calibration import Promise, promise
 from kws.evaluation.det import DetPoint, det_curve, score_tracks
 from kws.evaluation.metrics import Proportion, StreamScore
@@ -158,7 +157,7 @@ def calibrate_bundle(
     bundle: Bundle, config: WordDecisionConfig, streams: Streams, on_progress: OnProgress = ignore_progress
 ) -> CalibrationReport:
     """Choose the operating points of a bundle and measure them."""
-    pipeline = Pipeline(bundle)
+    pipeline, refractory_frames = Pipeline(bundle), bundle.decision.refractory_frames
     chosen_on = {name: [score_recording(pipeline, audio, name=name)] for name, audio in streams.negatives.items()}
     measured_on: dict[str, list[ScoreTrack]] = {}
     if streams.fetched is not None:
@@ -167,17 +166,16 @@ def calibrate_bundle(
     spoken = _spoken(pipeline, streams.words, streams.noise, CARD_SNR_DB, streams.seed)
     keywords = [label for label in bundle.labels if label != UNKNOWN]
     tracks = [track for kind in chosen_on.values() for track in kind] + [spoken]
-    promises = promise(chosen_on, measured_on, keywords, config.refractory_frames, rates_per_hour=config.fa_per_hour)
+    promises = promise(chosen_on, measured_on, keywords, refractory_frames, rates_per_hour=config.fa_per_hour)
     reports = [
-        PointReport(promise=chosen, score=score_tracks(tracks, chosen.thresholds, config.refractory_frames))
+        PointReport(promise=chosen, score=score_tracks(tracks, chosen.thresholds, refractory_frames))
         for chosen in promises
     ]
     points, default, warnings = _kept(reports, config.default_fa_per_hour)
-    decision = DecisionConfig(
+    decision = replace(
+        bundle.decision,
         operating_points=tuple(report.promise.point for report in points),
         default_operating_point=default,
-        smoothing_decisions=bundle.decision.smoothing_decisions,
-        refractory_frames=config.refractory_frames,
     )
     source = ", ".join(chosen_on)
     provenance = {"calibration": [report.promise.to_json(source) for report in points]}
@@ -186,9 +184,9 @@ def calibrate_bundle(
     return CalibrationReport(
         bundle=bundle.replace(decision=decision, metadata=bundle.metadata | provenance),
         points=tuple(points),
-        curve=det_curve([*aside, spoken] if aside else tracks, keywords, config.refractory_frames),
-        missed=_missed(pipeline, streams, row, config.refractory_frames, on_progress),
-        near_accepted=_near_accepted(pipeline, streams, row, config.refractory_frames),
+        curve=det_curve([*aside, spoken] if aside else tracks, keywords, refractory_frames),
+        missed=_missed(pipeline, streams, row, refractory_frames, on_progress),
+        near_accepted=_near_accepted(pipeline, streams, row, refractory_frames),
         negative_hours={name: sum(track.truth.negative_hours for track in kind) for name, kind in chosen_on.items()},
         warnings=tuple(warnings),
     )

@@ -100,7 +100,8 @@ class WordDecisionConfig:
 
     smoothing_decisions: int | None = None
     """How many an event is the mean of; ``"none"``: so many as suit the size."""
-    refractory_frames: int = 50
+    refractory_ms: int = 1000
+    """After an event no second one of the same word for so long, to the nearest frame."""
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
     """One operating point for each, as far as the negative audio can support it."""
     default_fa_per_hour: float = 0.5

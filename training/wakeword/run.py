@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
+from kws.audio import SAMPLE_RATE_HZ
 from kws.bench.measure import measure
 from kws.bench.result import BenchResult
 from kws.bundle import Bundle
@@ -166,7 +167,7 @@ def _export(learned: Learned, project: WordProject, trunk: Trunk, given: Given, 
     decision = DecisionConfig(
         operating_points=(silent,),
         smoothing_decisions=project.smoothing_decisions,
-        refractory_frames=project.decision.refractory_frames,
+        refractory_frames=round(project.decision.refractory_ms * SAMPLE_RATE_HZ / (1000 * features.hop_samples)),
     )
     return export_bundle(
         tflite_path,
