@@ -5,6 +5,9 @@
 ``background_noise``. Half of the Speech Commands speakers, half of the sentences and three of the noises may teach
 what is *not* the word (``benchmarks/make_wakeword.py``); everything here is measured on the other half, and on other
 wake words. Figures go into ``benchmarks/wake_<word>.json``.
+
+The noises are of unlike loudness, one behind the other, so what is missed depends on which take lies where: each is
+heard in five places, and the mean is what counts.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from kws.audio import read_audio
@@ -25,12 +29,15 @@ from kws.datasets.recordings import trim
 from kws.datasets.speech_commands import speaker_of
 from kws.errors import DatasetError
 from kws.evaluation.det import DetPoint, det_curve
+from kws.evaluation.metrics import Proportion
 from kws.evaluation.recordings import Recording
 from kws.evaluation.run import NegativeAudio, keywords_of, score_mixture, score_negatives
 from kws.evaluation.streams import StreamRecipe
 
 TEACHING_NOISES = ("doing_the_dishes", "dude_miaowing", "pink_noise")
 SNR_DB = 10.0
+PLACEMENTS = (1, 2, 3, 4, 5)
+"""Seeds of the streams in which every take is heard once."""
 WANTED_FA_PER_HOUR = 0.5
 BEST = f"best_within_{WANTED_FA_PER_HOUR:g}_per_hour"
 MODELS = Path(__file__).parents[1] / "models"
@@ -66,47 +73,83 @@ def _is_odd(name: str) -> bool:
     return hashlib.sha256(name.encode()).digest()[0] % 2 == 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class _At:
+    """The verdict at one threshold: what was missed wherever the words lay, and what woke it."""
+
+    placements: tuple[DetPoint, ...]
+    heard: DetPoint
+    """The first placement, and the negatives."""
+
+    @property
+    def missed(self) -> Proportion:
+        """The mean over the placements. A take has so many chances, but is one take: the interval is that of takes."""
+        counts = self.counts
+        return Proportion(count=round(sum(counts) / len(counts)), total=self.placements[0].score.num_keywords)
+
+    @property
+    def counts(self) -> list[int]:
+        """Missed in each placement."""
+        return [point.score.false_rejects.count for point in self.placements]
+
+    @property
+    def mean_missed(self) -> float:
+        """Share of the takes."""
+        return sum(self.counts) / len(self.counts) / self.missed.total
+
+    def row(self) -> dict[str, Any]:
+        """The verdict as it is written down."""
+        wakes, latencies_ms = self.heard.score.false_accepts, [*self._latencies_ms()]
+        return {
+            "threshold": self.heard.threshold,
+            "missed": round(self.mean_missed, 4),
+            "missed_95": [round(value, 4) for value in self.missed.interval],
+            "missed_by_placement": self.counts,
+            "false_accepts": wakes.count,
+            "false_accepts_per_hour": round(wakes.per_hour, 3),
+            "false_accepts_per_hour_95": [round(value, 3) for value in wakes.interval],
+            "median_latency_ms": round(median(latencies_ms)) if latencies_ms else None,
+        }
+
+    def _latencies_ms(self) -> Iterator[float]:
+        for point in self.placements:
+            yield from point.score.latencies_ms
+
+
 def evaluate(bundle: Bundle, word: str, clips: list[Path], others: list[Path], split: Split) -> dict[str, Any]:
     """Miss rates and false accepts of one word of a bundle."""
-    keywords = [Recording(name=path.stem, path=path, expected=word) for path in clips]
-    mixture = score_mixture(
-        bundle, keywords, NegativeAudio(name="noise", files=split.noises), StreamRecipe(snr_db=SNR_DB)
-    )
-    negatives = score_negatives(bundle, NegativeAudio(name="speech", files=(*split.negatives, *others)))
-    tracks = [track.only(word) for track in (mixture, *negatives)]
-    curve = det_curve(tracks, [word], bundle.decision.refractory_frames)
-    within = [point for point in curve if point.score.false_accepts.per_hour <= WANTED_FA_PER_HOUR]
-    best = min(within, key=lambda point: point.score.false_rejects.value)
+    curve = _curve(bundle, word, clips, others, split)
+    within = [at for at in curve if at.heard.score.false_accepts.per_hour <= WANTED_FA_PER_HOUR]
+    best = min(within, key=lambda at: at.mean_missed)
     return {
         "word": word,
         "snr_db": SNR_DB,
-        "hours": round(best.score.false_accepts.hours, 3),
-        "keywords": best.score.false_rejects.total,
-        BEST: _row(best),
+        "hours": round(best.heard.score.false_accepts.hours, 3),
+        "keywords": best.missed.total,
+        "placements": len(PLACEMENTS),
+        BEST: best.row(),
         "operating_points": [
-            _row(next(point for point in curve if point.threshold == chosen.thresholds[bundle.labels.index(word)]))
+            next(at for at in curve if at.heard.threshold == chosen.thresholds[bundle.labels.index(word)]).row()
             for chosen in bundle.decision.operating_points
         ],
         "det": [
-            [point.threshold, point.score.false_accepts.count, point.score.false_rejects.count]
-            for point in curve
-            if point.threshold % 8 == 0 or point.threshold > 224
+            [at.heard.threshold, at.heard.score.false_accepts.count, round(at.mean_missed * at.missed.total, 1)]
+            for at in curve
+            if at.heard.threshold % 8 == 0 or at.heard.threshold > 224
         ],
     }
 
 
-def _row(point: DetPoint) -> dict[str, Any]:
-    missed, wakes = point.score.false_rejects, point.score.false_accepts
-    latency_ms = point.score.median_latency_ms
-    return {
-        "threshold": point.threshold,
-        "missed": round(missed.value, 4),
-        "missed_95": [round(value, 4) for value in missed.interval],
-        "false_accepts": wakes.count,
-        "false_accepts_per_hour": round(wakes.per_hour, 3),
-        "false_accepts_per_hour_95": [round(value, 3) for value in wakes.interval],
-        "median_latency_ms": None if latency_ms is None else round(latency_ms),
-    }
+def _curve(bundle: Bundle, word: str, clips: list[Path], others: list[Path], split: Split) -> list[_At]:
+    keywords = [Recording(name=path.stem, path=path, expected=word) for path in clips]
+    noise = NegativeAudio(name="noise", files=split.noises)
+    mixtures = [
+        score_mixture(bundle, keywords, noise, StreamRecipe(snr_db=SNR_DB, seed=seed)).only(word) for seed in PLACEMENTS
+    ]
+    negatives = score_negatives(bundle, NegativeAudio(name="speech", files=(*split.negatives, *others)))
+    parts = [[mixtures[0], *(track.only(word) for track in negatives)], *([mixture] for mixture in mixtures)]
+    curves = [det_curve(tracks, [word], bundle.decision.refractory_frames) for tracks in parts]
+    return [_At(heard=heard, placements=tuple(placements)) for heard, *placements in zip(*curves, strict=True)]
 
 
 def drawn(data: Path, word: str, count: int) -> list[Path]:

@@ -105,9 +105,9 @@ def test_an_interrupted_run_ends_with_the_same_bytes_with_one_core_and_with_two(
         with pytest.raises(PulledPlugError):
             word_run.execute(tiny, tmp_path, console=QUIET)
     with monkeypatch.context() as patch:
-        patch.setattr("kws.training.wakeword.run.quantize", pulled)  # after the training
+        patch.setattr("kws.training.wakeword.run.quantize", pulled)  # after the first of two trainings
         with pytest.raises(PulledPlugError):
-            word_run.execute(tiny, tmp_path, console=QUIET)
+            word_run.execute(replace(tiny, trainings=1), tmp_path, console=QUIET)
     result = word_run.execute(tiny, tmp_path, console=QUIET)
     assert result.bundle_path.read_bytes() == finished.bundle_path.read_bytes()
 

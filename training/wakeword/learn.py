@@ -71,7 +71,7 @@ class Training:
     masks: MaskConfig
     optimizer: OptimizerConfig
     stage: Path
-    """Folder of all trainings, named by everything they depend on."""
+    """Folder of all trainings, named by everything that each depends on."""
 
     @property
     def folder(self) -> Path:

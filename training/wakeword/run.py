@@ -139,7 +139,7 @@ def _learn(
         seed=project.seed,
     )
     data = maker.make(work.place(out, "scenes", *depends_on), console)
-    taught = [*(plain[key] for key in ("anchor", "masks", "optimizer")), project.num_trainings]
+    taught = [plain[key] for key in ("anchor", "masks", "optimizer")]
     return learn(
         data,
         network.WordNetwork(
