@@ -110,6 +110,12 @@ def test_an_interrupted_run_ends_with_the_same_bytes_with_one_core_and_with_two(
             word_run.execute(replace(tiny, trainings=1), tmp_path, console=QUIET)
     result = word_run.execute(tiny, tmp_path, console=QUIET)
     assert result.bundle_path.read_bytes() == finished.bundle_path.read_bytes()
+    otherwise = replace(tiny, examples=replace(tiny.examples, per_epoch=256, mining_rounds=()))
+    with monkeypatch.context() as patch:
+        patch.setattr("kws.training.wakeword.data.make_examples", None)  # how scenes are drawn makes no other scenes
+        patch.setattr("kws.training.wakeword.run.learn", pulled)
+        with pytest.raises(PulledPlugError):
+            word_run.execute(otherwise, tmp_path, console=QUIET)
 
 
 def test_recordings_join_in_and_some_are_held_out_and_a_micro_word_is_small(

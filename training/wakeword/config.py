@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,8 @@ class SpeechConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExamplesConfig(SurroundingsConfig):
-    """How many scenes of each kind are made before training starts, and what is done to them in each batch."""
+class ScenesConfig:
+    """What decides the scenes themselves, made before training starts."""
 
     variants_per_take: int = 2
     """Scenes per synthetic take of a word."""
@@ -71,6 +71,19 @@ class ExamplesConfig(SurroundingsConfig):
     noise: int = 800
     crowds: int = 120
     """Ten seconds each of several people talking at once, to be heard behind scenes."""
+    recording_variants: int = 60
+    """Scenes per recording of the user."""
+    decisions_per_scene: int = 30
+    wake_frames: int = 8
+    """For so long it should be awake after a word."""
+    tail_ms: int = 40
+    """Earliest moment to wake: so long after the end of the word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamplesConfig(ScenesConfig, SurroundingsConfig):
+    """How many scenes of each kind there are, how they are drawn, and what is done to them in each batch."""
+
     per_epoch: int = 24000
     """Scenes drawn from all of them in an epoch."""
     mix: dict[str, float] = field(
@@ -85,13 +98,6 @@ class ExamplesConfig(SurroundingsConfig):
     """How many moments a round keeps; the worst are drawn most."""
     recording_share: float = 0.5
     """Of the word's share, once the user's own recordings are there."""
-    recording_variants: int = 60
-    """Scenes per recording of the user."""
-    decisions_per_scene: int = 30
-    wake_frames: int = 8
-    """For so long it should be awake after a word."""
-    tail_ms: int = 40
-    """Earliest moment to wake: so long after the end of the word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +198,11 @@ class WordProject:
     def labels(self) -> tuple[str, ...]:
         """Labels of the bundle in order: first anything that is not one of the words, silence included."""
         return (UNKNOWN, *(word.label for word in self.words))
+
+    @property
+    def scenes(self) -> dict[str, Any]:
+        """The settings of `examples` that decide what the scenes are; the others only draw from them."""
+        return {name.name: getattr(self.examples, name.name) for name in fields(ScenesConfig)}
 
     def without_places(self) -> dict[str, Any]:
         """The settings as plain values; which folders they were used with is nobody's business."""

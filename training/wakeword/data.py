@@ -21,7 +21,7 @@ from kws.progress import one_bar
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import work
 from kws.training.wakeword.babble import make_babble
-from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.examples import Examples, Material, Order, WindowShape, make_examples, plan, plan_recordings
 from kws.training.wakeword.given import Given
 from kws.training.wakeword.speech import SpeechBank
@@ -56,7 +56,7 @@ class DataMaker:
     given : Given
     features : FeaturesConfig
     shape : WindowShape
-    examples : ExamplesConfig
+    examples : ScenesConfig
     acoustics : AcousticsConfig
     labels : sequence of str
         Of the bundle; the first is not a word.
@@ -70,7 +70,7 @@ class DataMaker:
         features: FeaturesConfig,
         shape: WindowShape,
         *,
-        examples: ExamplesConfig,
+        examples: ScenesConfig,
         acoustics: AcousticsConfig,
         labels: Sequence[str],
         seed: int,

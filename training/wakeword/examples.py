@@ -23,7 +23,7 @@ from kws.audio import SAMPLE_RATE_HZ
 from kws.features import Features, FeaturesConfig
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform
 from kws.training.augment.sounds import draw_sound
-from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.speech import SpeechBank
 
 Source = Literal["word", "recording", "heard", "near", "other", "noise"]
@@ -182,7 +182,7 @@ class SceneMaker:
         return scene
 
 
-def plan(config: ExamplesConfig, bank: SpeechBank, *, validates: bool) -> list[Order]:
+def plan(config: ScenesConfig, bank: SpeechBank, *, validates: bool) -> list[Order]:
     """List the scenes of one side; validation gets an eighth of what training gets."""
     share = 8 if validates else 1
     orders: list[Order] = []

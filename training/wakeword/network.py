@@ -21,7 +21,7 @@ from kws.features import FeaturesConfig
 from kws.training.fit.architectures import build_logits_model
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
 from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, TrunkConfig, build, normalised
-from kws.training.wakeword.config import ExamplesConfig
+from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.examples import WindowShape
 from kws.training.wakeword.speech import SpeechBank, word_durations_s
 
@@ -35,7 +35,7 @@ _FIXED, _EMBEDDING = "fixed", "embedding"
 """Layers that only train."""
 
 
-def window_shape(config: ExamplesConfig, trunk: TrunkConfig, bank: SpeechBank, num_words: int) -> WindowShape:
+def window_shape(config: ScenesConfig, trunk: TrunkConfig, bank: SpeechBank, num_words: int) -> WindowShape:
     """Choose the window from how long the words take to say, and the scene from the window."""
     longest_s = max(
         float(np.quantile(word_durations_s(bank, label), _USUAL_TAKES)) for label in range(1, num_words + 1)

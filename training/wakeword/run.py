@@ -126,8 +126,8 @@ def _learn(
     features = trunk.config.features
     shape = network.window_shape(project.examples, trunk.config, bank, len(project.words))
     plain = project.without_places()
-    heard = [plain[key] for key in ("words", "speech", "seed", "acoustics", "examples")]
-    depends_on = [heard, settings.to_dict(trunk.config), engine, *given.sha256]
+    heard = [plain[key] for key in ("words", "speech", "seed", "acoustics")]
+    depends_on = [heard, project.scenes, settings.to_dict(trunk.config), engine, *given.sha256]
     maker = DataMaker(
         bank,
         given,
@@ -139,7 +139,7 @@ def _learn(
         seed=project.seed,
     )
     data = maker.make(work.place(out, "scenes", *depends_on), console)
-    taught = [plain[key] for key in ("anchor", "masks", "optimizer")]
+    taught = [plain[key] for key in ("examples", "anchor", "masks", "optimizer")]
     return learn(
         data,
         network.WordNetwork(
