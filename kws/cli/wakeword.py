@@ -28,7 +28,7 @@ def wakeword(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for everything made; default: build/words/NAME.")] = None,
     size: Annotated[
-        str | None, typer.Option(help="How much it may cost on the board: micro or full, the default.")
+        str | None, typer.Option(help="How much it may cost on the board: micro, small or full, the default.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",

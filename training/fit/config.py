@@ -9,9 +9,10 @@ from typing import Literal
 
 from kws import places
 
-Size = Literal["micro", "full"]
+Size = Literal["micro", "small", "full"]
 TRUNK_FILES: dict[str, Path] = {
     "micro": places.models() / "speech_trunk_micro.npz",
+    "small": places.models() / "speech_trunk_small.npz",
     "full": places.models() / "speech_trunk.npz",
 }
 """What word networks of these sizes start from."""

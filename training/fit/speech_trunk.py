@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,12 @@ _SLOW = FeaturesConfig(
 """A frame costs 25,000 cycles, whatever is made of it: so fewer of them, 8 ms apart, and more network for each."""
 SIZES: dict[str, TrunkConfig] = {
     "micro": TrunkConfig(features=_SLOW, channels=60, kernel_frames=(3, 3, 3, 3), stem_frames=4),
+    "small": TrunkConfig(
+        features=replace(TrunkConfig().features, window_samples=512, hop_samples=512),
+        channels=80,
+        kernel_frames=(3, 3, 3, 3, 3),
+        stem_frames=4,
+    ),
     "full": TrunkConfig(),
 }
 """Shapes of what is in `kws.training.fit.config.TRUNK_FILES`."""
