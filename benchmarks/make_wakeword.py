@@ -2,7 +2,7 @@
 """A wake word from its text, or with a few recordings, as `models/wake_*.kws` were made; then measured.
 
     python benchmarks/make_wakeword.py WORD... --data DIR [--recordings N] [--config PROJECT.toml] [--seed N]
-    python benchmarks/make_wakeword.py WORD --data DIR --negatives FOLDER [--size micro|small]     # as `kws wakeword WORD`
+    python benchmarks/make_wakeword.py WORD --data DIR --negatives FOLDER [--size micro|small]  # as `kws wakeword WORD`
 
 With ``--negatives`` nothing of DIR teaches but the recordings of the word, if any. The split of DIR is that of
 ``eval_wakeword.py``. With ``--recordings N``, N recordings of each word teach as the user's own takes and are not
