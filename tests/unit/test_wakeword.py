@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError, SpeechEngineError
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import settings
+from kws.training.fit.config import TRUNK_FILES, Size
 from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword import network, speech
@@ -88,6 +90,16 @@ def test_phrases_or_a_file_but_not_both() -> None:
     with pytest.raises(ConfigError, match="none of them empty"):
         make_project(("",))
     assert name_of(("...",)) == "word"
+
+
+def test_every_size_knows_its_trunk_its_trainings_and_its_decisions() -> None:
+    for size in get_args(Size):
+        project = make_project(("nova",), size=size)
+        assert project.trunk_file == TRUNK_FILES[size]
+        assert project.num_trainings >= 1
+        assert project.smoothing_decisions >= 1
+    with pytest.raises(ConfigError, match="expected one of micro, small, full, got 'tiny'"):
+        make_project(("nova",), size="tiny")
 
 
 def test_the_network_is_the_mean_of_its_trainings() -> None:
