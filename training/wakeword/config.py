@@ -19,7 +19,7 @@ from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig
 _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
 _TRAININGS: dict[Size, int] = {"micro": 1, "small": 1, "full": 4}
-"""Pairs came out at 23 and 34 missed takes, and the mean of all four at 20. Of narrow networks the mean is no better."""
+"""Pairs came out at 23 and 34 missed takes, and the mean of all four at 20. Narrow ones gain nothing so."""
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
