@@ -2,7 +2,7 @@
 """A wake word from its text, or with a few recordings, as `models/wake_*.kws` were made; then measured.
 
     python benchmarks/make_wakeword.py WORD... --data DIR [--recordings N] [--config PROJECT.toml] [--seed N]
-    python benchmarks/make_wakeword.py WORD --data DIR --negatives FOLDER [--size micro|small]  # as `kws wakeword WORD`
+    python benchmarks/make_wakeword.py WORD --data DIR --negatives FOLDER [--size S] [--trunk T]  # as `kws wakeword`
 
 With ``--negatives`` nothing of DIR teaches but the recordings of the word, if any. The split of DIR is that of
 ``eval_wakeword.py``. With ``--recordings N``, N recordings of each word teach as the user's own takes and are not
@@ -37,11 +37,12 @@ def main() -> None:
     parser.add_argument(
         "--negatives", type=Path, help="of `kws dataset download negatives`; the speech of DIR otherwise"
     )
-    parser.add_argument("--size", help="micro, small or full")
+    parser.add_argument("--size", help="micro, small or full, the default")
+    parser.add_argument("--trunk", type=Path, help="open, or a file")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     words = options.words
-    marks = [str(mark) for mark in (options.recordings, options.size) if mark]
+    marks = [str(mark) for mark in (options.recordings, options.size, options.trunk) if mark]
     name = "_".join([*words, *marks])
     teaching = [path for word in words for path in drawn(options.data, word, options.recordings)]
     phrases = () if options.config else tuple(words)
@@ -51,6 +52,7 @@ def main() -> None:
         ambient=() if options.negatives else split_data(options.data).teaching,
         negatives=options.negatives,
         size=options.size,
+        trunk=options.trunk,
         seed=options.seed,
     )
     started_s, started = time.monotonic(), os.times()

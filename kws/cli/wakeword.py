@@ -30,6 +30,13 @@ def wakeword(
     size: Annotated[
         str | None, typer.Option(help="How much it may cost on the board: micro, small or full, the default.")
     ] = None,
+    trunk: Annotated[
+        Path | None,
+        typer.Option(
+            help="Layers to start from: open, taught by nothing that goes back to recordings for research only, or a "
+            "file; default: those of the size, which hear people better."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
@@ -47,6 +54,7 @@ def wakeword(
         ambient=tuple(ambient or ()),
         negatives=negatives,
         size=size,
+        trunk=trunk,
         seed=seed,
     )
     voices = ["voices"] if set(project.speech.engines) - {"espeak-ng"} else []

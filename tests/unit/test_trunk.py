@@ -11,11 +11,11 @@ import pytest
 
 from kws.errors import ToolMissingError, TrainingError
 from kws.features import Features
-from kws.training.fit.config import TRUNK_FILES
+from kws.training.fit.config import NAMED_TRUNKS, TRUNK_FILES
 from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, load, save
 from kws.training.trunk import teacher
 from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
-from kws.training.trunk.lessons import PIECE_SAMPLES, Lessons, real_pieces
+from kws.training.trunk.lessons import ENGINES, PIECE_SAMPLES, Lessons, real_pieces
 from kws.training.trunk.narrow import Elder, rhythm_of
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
 
@@ -163,6 +163,14 @@ def test_without_its_package_the_teacher_says_what_to_install(monkeypatch: pytes
 @pytest.mark.parametrize("size", SIZES)
 def test_a_trunk_of_every_size_ships(size: str) -> None:
     assert load(TRUNK_FILES[size]).config == SIZES[size]
+
+
+def test_trunks_with_a_name_are_of_the_full_size() -> None:
+    assert {load(path).config == SIZES["full"] for path in NAMED_TRUNKS.values()} == {True}
+
+
+def test_no_voice_that_goes_back_to_research_recordings_teaches_a_trunk() -> None:
+    assert set(ENGINES) == {"espeak-ng", "hibari", "flite"}
 
 
 def test_the_rows_of_a_narrow_trunk_are_those_of_its_lessons() -> None:
