@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,14 @@ hypothesis.settings.load_profile("kws")  # the same examples everywhere, however
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="unit tests and documents, without TensorFlow and slow ones")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What a user has downloaded changes no test: all processes share a cache folder that is empty at first."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="kws-cache-")
+        config.add_cleanup(folder.cleanup)
+        os.environ["KWS_CACHE"] = folder.name
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
