@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws.errors import ToolMissingError, TrainingError
+from kws.errors import ConfigError, ToolMissingError, TrainingError
 from kws.features import Features
 from kws.training.fit.config import NAMED_TRUNKS, TRUNK_FILES
 from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, load, save
@@ -120,6 +120,13 @@ def test_a_trunk_learns_what_its_teacher_says_and_the_same_twice() -> None:
     assert explained(models[0], unheard, TINY, scale_of(heard)) > 0.6
     for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_a_training_of_one_epoch_is_a_training_and_of_none_is_refused() -> None:
+    run = DistilConfig(epochs=1, steps_per_epoch=2, batch_clips=4, segment_frames=72)
+    assert distil(tiny_lessons(), TINY, run, seed=3).output_shape[-1] == EMBEDDING_SIZE
+    with pytest.raises(ConfigError, match="an epoch and a segment or more, got 0 and 48"):
+        DistilConfig(epochs=0)
 
 
 def test_a_saved_trunk_is_read_back_to_half_precision(tmp_path: Path) -> None:

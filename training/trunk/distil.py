@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from kws.errors import ConfigError
 from kws.features import FeaturesConfig
 from kws.training.augment.features import (
     ColourConfig,
@@ -51,6 +52,11 @@ class DistilConfig(ColourConfig):
     """Of the segments, that have noise behind them beside what their lesson has."""
     snr_db: tuple[float, float] = (0.0, 30.0)
     """Speech over noise as `kws.levels` has it, uniform in dB."""
+
+    def __post_init__(self) -> None:
+        """Refuse a training without a step."""
+        if min(self.epochs, self.steps_per_epoch, self.batch_clips) < 1:
+            raise ConfigError(f"expected an epoch and a segment or more, got {self.epochs} and {self.batch_clips}")
 
 
 class Clock:
@@ -118,7 +124,7 @@ def distil(
     heard, wanted = Listener(lessons, config.features, run, clock, seed)(places)
     pupil = keras.Model(places, Distance(clock.rows)([trunk(heard), wanted]))
     steps = run.epochs * run.steps_per_epoch
-    warm_up = max(1, steps // run.epochs)
+    warm_up = max(1, steps // max(run.epochs, 2))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warm_up, 0.01, warmup_target=run.learning_rate, warmup_steps=warm_up
     )
