@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     words = options.words
-    marks = [str(mark) for mark in (options.recordings, options.size, options.trunk) if mark]
+    seed = None if options.seed is None else f"seed{options.seed}"
+    marks = [str(mark) for mark in (options.recordings, options.size, options.trunk, seed) if mark]
     name = "_".join([*words, *marks])
     teaching = [path for word in words for path in drawn(options.data, word, options.recordings)]
     phrases = () if options.config else tuple(words)
