@@ -89,6 +89,10 @@ class _Parts:
     """``[frames, bands]``: share of noise, as WORLD codes it."""
 
 
+_ranges_hz: dict[tuple[str, Voice], tuple[float, float, float]] = {}
+"""Name of an engine and its own speaker -> lowest, median and highest fundamental, once a process: a second each."""
+
+
 class Crowd:
     """Many speakers from an engine's few.
 
@@ -108,7 +112,6 @@ class Crowd:
         self._world = _import_world()
         self._kept: OrderedDict[Utterance, _Parts] = OrderedDict()
         self._kept_bytes = 0
-        self._ranges_hz: dict[Voice, tuple[float, float, float]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -161,14 +164,15 @@ class Crowd:
     def _pitch_range_hz(self, voice: Voice) -> tuple[float, float, float]:
         """Find lowest, median and highest fundamental of the engine's own speaker, once; later searches stay there."""
         voice = replace(voice, accent=REFERENCE_ACCENT)
-        if voice not in self._ranges_hz:
+        known = self._engine.name, voice
+        if known not in _ranges_hz:
             samples = self._engine.synthesize(Utterance(text=_CALIBRATION, voice=voice)) / 32768.0
             pitch_hz, _ = self._world.harvest(samples, SAMPLE_RATE_HZ, *_SEARCH_HZ, _FRAME_MS)
             if not (pitch_hz > 0.0).any():
                 raise SpeechEngineError(f"{self._engine.name}: no voice was found in speech by {voice.name}")
             low, median, high = np.percentile(pitch_hz[pitch_hz > 0.0], [5, 50, 95])
-            self._ranges_hz[voice] = (max(0.75 * low, _SEARCH_HZ[0]), float(median), min(1.35 * high, _SEARCH_HZ[1]))
-        return self._ranges_hz[voice]
+            _ranges_hz[known] = (max(0.75 * low, _SEARCH_HZ[0]), float(median), min(1.35 * high, _SEARCH_HZ[1]))
+        return _ranges_hz[known]
 
     def _take_apart(self, utterance: Utterance) -> _Parts:
         with self._lock:
