@@ -33,8 +33,8 @@ def wakeword(
     trunk: Annotated[
         Path | None,
         typer.Option(
-            help="Layers to start from: open, taught by nothing that goes back to recordings for research only, or a "
-            "file; default: those of the size, which hear people better."
+            help="Layers to start from: a file, or piper, those before today's, which had heard a voice made of "
+            "recordings for research; default: those of the size."
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,

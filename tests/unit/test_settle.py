@@ -17,7 +17,7 @@ from kws.model import Model
 from kws.training.fit.quantize import run_tflite
 from kws.training.fit.settle import ATTEMPTS, STEP, settle_scales
 
-SETTLED = "wake_hey_jarvis.tflite"
+SETTLED = "wake_computer_50.tflite"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_core_equals_tflite_and_both_hear_what_they_heard(original: bytes, s
     core = Model(model_section(import_tflite(tmp_path / "settled.tflite")))
     rng = np.random.default_rng(0)
     level = rng.normal(0, 40, (8, 1, 40))
-    features = np.clip(level + rng.normal(0, 30, (8, 76, 40)), -128, 127).astype(np.int8)
+    features = np.clip(level + rng.normal(0, 30, (8, core.window_frames, 40)), -128, 127).astype(np.int8)
     posteriors = run_tflite(settled, features)
     assert np.array_equal(core.run_batch(features), posteriors)
     assert np.abs(posteriors.astype(int) - run_tflite(original, features)).max() <= 1

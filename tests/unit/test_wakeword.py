@@ -103,11 +103,11 @@ def test_every_size_knows_its_trunk_its_trainings_and_its_decisions() -> None:
 
 
 def test_a_trunk_has_a_name_or_is_a_file_beside_the_project(tmp_path: Path) -> None:
-    assert make_project(("nova",), trunk=Path("open")).trunk_file == NAMED_TRUNKS["open"]
+    assert make_project(("nova",), trunk=Path("piper")).trunk_file == NAMED_TRUNKS["piper"]
     assert make_project(("nova",), trunk=tmp_path / "mine.npz").trunk_file == tmp_path / "mine.npz"
-    with pytest.raises(ConfigError, match="open is of the size full, got size micro"):
-        make_project(("nova",), trunk=Path("open"), size="micro")
-    for written, meant in (("open", NAMED_TRUNKS["open"]), ("mine.npz", tmp_path / "mine.npz")):
+    with pytest.raises(ConfigError, match="piper is of the size full, got size micro"):
+        make_project(("nova",), trunk=Path("piper"), size="micro")
+    for written, meant in (("piper", NAMED_TRUNKS["piper"]), ("mine.npz", tmp_path / "mine.npz")):
         (tmp_path / "nova.toml").write_text(f'name = "nova"\ntrunk = "{written}"\n[[words]]\nlabel = "nova"\n')
         assert load_project(tmp_path / "nova.toml").trunk_file == meant
 
