@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kws import places
+from kws.bundle import Bundle
 from kws.errors import ConfigError, ToolMissingError, TrainingError
 from kws.features import Features
 from kws.training.fit.config import NAMED_TRUNKS, TRUNK_FILES
@@ -18,6 +21,7 @@ from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, exp
 from kws.training.trunk.lessons import ENGINES, PIECE_SAMPLES, Lessons, real_pieces
 from kws.training.trunk.narrow import Elder, rhythm_of
 from kws.training.trunk.teacher import STEP_SAMPLES, WINDOW_SAMPLES
+from kws.training.wakeword.config import make_project
 
 TINY = TrunkConfig(channels=16, kernel_frames=(3, 3))
 FRAMES, PIECES = 160, 120
@@ -201,3 +205,10 @@ def test_an_elder_says_at_a_moment_what_it_says_there() -> None:
         left = ends // rhythm_of(TINY)[0]
         low, high = np.sort(said[0, left : left + 2], axis=0)
         assert np.all((between >= low - 1e-3) & (between <= high + 1e-3))
+
+
+@pytest.mark.parametrize("name", ["wake_computer_50", "wake_hey_jarvis"])
+def test_shipped_words_started_from_the_trunk_that_their_projects_name(name: str) -> None:
+    project = make_project((), config=places.models() / f"{name}.toml")
+    started_from = Bundle.load(places.models() / f"{name}.kws").metadata["trunk"]["sha256"]
+    assert hashlib.sha256(project.trunk_file.read_bytes()).hexdigest() == started_from

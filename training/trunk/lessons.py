@@ -26,7 +26,7 @@ from kws.training.trunk.teacher import SpeechEmbedding
 
 PIECE_SAMPLES = 12 * SAMPLE_RATE_HZ
 ENGINES = {"espeak-ng": 0.3, "hibari": 0.35, "flite": 0.35}
-"""None that goes back to recordings for research only: every word starts from what these taught."""
+"""None that goes back to recordings for research only: words of the full size start from what these taught."""
 
 _SIZES = (0.82, 1.22)
 _GAP_S = (0.03, 0.6)
