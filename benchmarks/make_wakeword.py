@@ -38,7 +38,7 @@ def main() -> None:
         "--negatives", type=Path, help="of `kws dataset download negatives`; the speech of DIR otherwise"
     )
     parser.add_argument("--size", help="micro, small or full, the default")
-    parser.add_argument("--trunk", type=Path, help="piper, or a file")
+    parser.add_argument("--trunk", type=Path, help="file of pretrained layers")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     words = options.words

@@ -31,11 +31,7 @@ def wakeword(
         str | None, typer.Option(help="How much it may cost on the board: micro, small or full, the default.")
     ] = None,
     trunk: Annotated[
-        Path | None,
-        typer.Option(
-            help="Layers to start from: a file, or piper, those before today's, which had heard a voice made of "
-            "recordings for research; default: those of the size."
-        ),
+        Path | None, typer.Option(help="File of pretrained layers to start from; default: those of the size.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",

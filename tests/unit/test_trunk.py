@@ -14,7 +14,7 @@ from kws import places
 from kws.bundle import Bundle
 from kws.errors import ConfigError, ToolMissingError, TrainingError
 from kws.features import Features
-from kws.training.fit.config import NAMED_TRUNKS, TRUNK_FILES
+from kws.training.fit.config import TRUNK_FILES
 from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, load, save
 from kws.training.trunk import teacher
 from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
@@ -174,10 +174,6 @@ def test_without_its_package_the_teacher_says_what_to_install(monkeypatch: pytes
 @pytest.mark.parametrize("size", SIZES)
 def test_a_trunk_of_every_size_ships(size: str) -> None:
     assert load(TRUNK_FILES[size]).config == SIZES[size]
-
-
-def test_trunks_with_a_name_are_of_the_full_size() -> None:
-    assert {load(path).config == SIZES["full"] for path in NAMED_TRUNKS.values()} == {True}
 
 
 def test_no_voice_that_goes_back_to_research_recordings_teaches_a_trunk() -> None:

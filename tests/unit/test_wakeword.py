@@ -15,7 +15,7 @@ from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError, SpeechEngineError
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import settings
-from kws.training.fit.config import NAMED_TRUNKS, TRUNK_FILES, Size
+from kws.training.fit.config import TRUNK_FILES, Size
 from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword import network, speech
@@ -102,14 +102,11 @@ def test_every_size_knows_its_trunk_its_trainings_and_its_decisions() -> None:
         make_project(("nova",), size="tiny")
 
 
-def test_a_trunk_has_a_name_or_is_a_file_beside_the_project(tmp_path: Path) -> None:
-    assert make_project(("nova",), trunk=Path("piper")).trunk_file == NAMED_TRUNKS["piper"]
-    assert make_project(("nova",), trunk=tmp_path / "mine.npz").trunk_file == tmp_path / "mine.npz"
-    with pytest.raises(ConfigError, match="piper is of the size full, got size micro"):
-        make_project(("nova",), trunk=Path("piper"), size="micro")
-    for written, meant in (("piper", NAMED_TRUNKS["piper"]), ("mine.npz", tmp_path / "mine.npz")):
-        (tmp_path / "nova.toml").write_text(f'name = "nova"\ntrunk = "{written}"\n[[words]]\nlabel = "nova"\n')
-        assert load_project(tmp_path / "nova.toml").trunk_file == meant
+def test_a_trunk_of_ones_own_lies_beside_the_project(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.npz"
+    assert make_project(("nova",), trunk=mine).trunk_file == mine
+    (tmp_path / "nova.toml").write_text('name = "nova"\ntrunk = "mine.npz"\n[[words]]\nlabel = "nova"\n')
+    assert load_project(tmp_path / "nova.toml").trunk_file == mine
 
 
 def test_places_in_a_project_are_relative_to_its_folder(tmp_path: Path) -> None:

@@ -16,8 +16,6 @@ TRUNK_FILES: dict[str, Path] = {
     "full": places.models() / "speech_trunk.npz",
 }
 """What word networks of these sizes start from."""
-NAMED_TRUNKS: dict[str, Path] = {"piper": places.models() / "speech_trunk_piper.npz"}
-"""Others that ship: of the full size; this one had heard a voice made of recordings for research only."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 """Makes the trunks of ``kws wakeword --size``: ``python -m kws.training.trunk.narrow SIZE SPEECH... --noise NOISE...``.
 
 A narrow trunk with a slower front end learns to say, at every row of its own, what the shipped trunk says of the same
-moment as it was spoken. Needs no teacher but that.
+moment as it was spoken. Needs no teacher but that. Give it many speakers: taught by films and little else, it makes
+worse words (`training/wakeword/TRIED.md`).
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from kws.audio import to_int16
 from kws.datasets.ambient import read_ambient
 from kws.errors import KwsError
 from kws.features import Features
+from kws.progress import task_progress
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig
 from kws.training.fit import speech_trunk
 from kws.training.fit.config import TRUNK_FILES
 from kws.training.fit.quiet import load_tensorflow
 from kws.training.fit.speech_trunk import ROW_FRAMES, SIZES, Trunk, TrunkConfig
 from kws.training.trunk.distil import DistilConfig, distil, explained, scale_of
-from kws.training.trunk.lessons import Lessons, Samples, noises, real_pieces
+from kws.training.trunk.lessons import Lessons, Samples, noises, real_pieces, synthetic_pieces
 
 _ELSEWHERE = 0.5
 """Of the pieces, that are heard in a room, with noise, through a microphone; the rest as spoken."""
@@ -99,6 +103,8 @@ def make(options: argparse.Namespace) -> None:
     noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)
     elder = speech_trunk.load(TRUNK_FILES["full"])
     pieces = real_pieces(speech.training, options.seed, as_spoken=1, by_others=options.by_others)
+    with task_progress(Console()) as show:
+        pieces += synthetic_pieces(options.synthetic_hours, options.seed, partial(show, "speaking"))
     unheard = real_pieces(speech.validation, options.seed, as_spoken=1, by_others=0)[: options.measured_pieces]
     lessons = narrow_lessons(pieces, noise, elder, pupil, options.seed, _ELSEWHERE)
     run, rhythm = DistilConfig(epochs=options.epochs, batch_clips=options.batch_clips), rhythm_of(pupil)
@@ -128,6 +134,7 @@ def main() -> None:
     parser.add_argument("speech", nargs="+", type=Path)
     parser.add_argument("--noise", nargs="*", type=Path, default=[])
     parser.add_argument("--by-others", type=int, default=1, help="times each piece is said by another size")
+    parser.add_argument("--synthetic-hours", type=float, default=1.5)
     parser.add_argument("--epochs", type=int, default=20, help="of 400 steps")
     parser.add_argument("--batch-clips", type=int, default=48, help="segments in a step")
     parser.add_argument("--measured-pieces", type=int, default=80, help="of 12 s, that it never learned from")

@@ -14,7 +14,7 @@ from kws.labels import UNKNOWN, check_distinct, is_quiet
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
-from kws.training.fit.config import NAMED_TRUNKS, TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
+from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
 
 _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
@@ -145,7 +145,7 @@ class WordProject:
     size: Size = "full"
     """How much the bundle may cost: the pretrained layers it starts from, which bring their front end."""
     trunk: Path | None = None
-    """Pretrained layers instead of those of the size: one of `NAMED_TRUNKS` or a file of your own."""
+    """Pretrained layers of your own instead of those of the size."""
     anchor: float = 0.3
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
@@ -176,15 +176,13 @@ class WordProject:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
         if self.trainings is not None and self.trainings < 1:
             raise ValueError(f"trainings: expected 1 or more, got {self.trainings}")
-        if str(self.trunk) in NAMED_TRUNKS and self.size != "full":
-            raise ValueError(f"trunk: {self.trunk} is of the size full, got size {self.size}; leave out one of them")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
 
     @property
     def trunk_file(self) -> Path:
         """The pretrained layers it starts from."""
-        return TRUNK_FILES[self.size] if self.trunk is None else NAMED_TRUNKS.get(str(self.trunk), self.trunk)
+        return self.trunk or TRUNK_FILES[self.size]
 
     @property
     def smoothing_decisions(self) -> int:
@@ -224,7 +222,7 @@ def load_project(path: Path) -> WordProject:
     beside: dict[str, Any] = {"ambient": tuple(path.parent / place for place in project.ambient)}
     for name in _PLACES:
         place = getattr(project, name)
-        if isinstance(place, Path) and not (name == "trunk" and str(place) in NAMED_TRUNKS):
+        if isinstance(place, Path):
             beside[name] = path.parent / place
     return replace(project, **beside)
 
