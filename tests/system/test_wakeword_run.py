@@ -140,7 +140,9 @@ def test_recordings_join_in_and_some_are_held_out_and_a_micro_word_is_small(
     assert micro.decision.smoothing_decisions == 8 > full.decision.smoothing_decisions
     assert (micro.decision.refractory_frames, full.decision.refractory_frames) == (25, 50), "a second of either"
     trained = [len(list(stage.glob("*/weights.npz"))) for stage in (tmp_path / "out" / "work").glob("train-*")]
-    assert sorted(trained) == [1, 2]
+    assert trained == [2, 2]
+    assert "The best of 2 trainings" in result.card_path.read_text()
+    assert "The best of" not in finished.card_path.read_text(), "theirs is the mean"
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tiny: WordProject, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
+from typing import cast, get_args
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from word_fixtures import SHAPE, SMALL, TRUNK, a_network
 from kws.datasets.synthetic import Utterance
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError, SpeechEngineError
+from kws.evaluation.metrics import Proportion
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import settings
 from kws.training.fit.config import TRUNK_FILES, Size
@@ -20,6 +22,7 @@ from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword import network, speech
 from kws.training.wakeword.batches import decision_targets
+from kws.training.wakeword.calibration import CalibrationReport
 from kws.training.wakeword.config import (
     WordProject,
     load_project,
@@ -28,6 +31,7 @@ from kws.training.wakeword.config import (
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, make_examples, plan
 from kws.training.wakeword.learn import Weights, mean_of, recognised, scene_loss
+from kws.training.wakeword.run import best_of
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +129,28 @@ def test_the_network_is_the_mean_of_its_trainings() -> None:
     networks = [Weights(arrays=tuple(np.full(shape, 3.0 * n, np.float32) for shape in shapes)) for n in range(3)]
     for mean, shape in zip(mean_of(networks).arrays, shapes, strict=True):
         np.testing.assert_array_equal(mean, np.full(shape, 3.0, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("wanted_and_missed", "best"),
+    [
+        (((0.5, 80),), 0),
+        (((0.5, 80), (0.5, 60)), 1),
+        (((0.5, 60), (0.5, 60)), 0),
+        (((2.0, 10), (0.5, 90)), 1),  # the first heard too little at half a false accept per hour for that to be stored
+    ],
+)
+def test_of_narrow_trainings_the_best_at_its_default_point_is_kept(
+    wanted_and_missed: tuple[tuple[float, int], ...], best: int
+) -> None:
+    points = [
+        SimpleNamespace(
+            promise=SimpleNamespace(wanted_fa_per_hour=wanted),
+            score=SimpleNamespace(false_rejects=Proportion(count=missed, total=200)),
+        )
+        for wanted, missed in wanted_and_missed
+    ]
+    assert best_of([cast(CalibrationReport, SimpleNamespace(default=point)) for point in points]) == best
 
 
 def test_the_script_keeps_speakers_apart_and_says_every_kind(bank: speech.SpeechBank) -> None:

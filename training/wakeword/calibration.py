@@ -96,6 +96,11 @@ class CalibrationReport:
     warnings: tuple[str, ...]
     """What should be known before the bundle is used."""
 
+    @property
+    def default(self) -> PointReport:
+        """The point a board starts with."""
+        return self.points[self.bundle.decision.default_operating_point]
+
 
 def make_streams(
     labels: Sequence[str],

@@ -18,8 +18,10 @@ from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig
 
 _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
-_TRAININGS: dict[Size, int] = {"micro": 1, "small": 1, "full": 4}
-"""Pairs came out at 23 and 34 missed takes, and the mean of all four at 20. Narrow ones gain nothing so."""
+_TRAININGS: dict[Size, int] = {"micro": 2, "small": 2, "full": 4}
+_AVERAGED: frozenset[Size] = frozenset({"full"})
+"""Pairs came out at 23 and 34 missed takes, and the mean of all four at 20. Narrow ones gain nothing so, and differ as
+much: the best is kept."""
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
@@ -159,8 +161,8 @@ class WordProject:
         )
     )
     trainings: int | None = None
-    """The network is the mean of so many, trained from the same start on other batches; ``"none"``: as many as suit
-    the size."""
+    """So many, from the same start on other batches; the network is the mean of all, of a narrow size the best;
+    ``"none"``: as many as suit the size."""
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
     gate: GateConfig | None = field(default_factory=GateConfig)
@@ -191,8 +193,13 @@ class WordProject:
 
     @property
     def num_trainings(self) -> int:
-        """Trainings that the network is the mean of."""
+        """Trainings that the network is the mean or the best of."""
         return self.trainings or _TRAININGS[self.size]
+
+    @property
+    def averaged(self) -> bool:
+        """Whether it is their mean."""
+        return self.size in _AVERAGED
 
     @property
     def labels(self) -> tuple[str, ...]:

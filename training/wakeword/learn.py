@@ -160,9 +160,10 @@ def learn(
     masks: MaskConfig,
     optimizer: OptimizerConfig,
     trainings: int,
+    averaged: bool,
     num_representative: int,
     folder: Path,
-) -> Learned:
+) -> tuple[Learned, ...]:
     """Train, more than once and side by side; what an interrupted training left in the folder is gone on from.
 
     Parameters
@@ -176,7 +177,9 @@ def learn(
     masks : MaskConfig
     optimizer : OptimizerConfig
     trainings : int
-        From the same start, on other batches; the network is the mean of all.
+        From the same start, on other batches.
+    averaged : bool
+        Return one network, the mean of all, instead of each.
     num_representative : int
         Windows that set the ranges of the int8 network.
     folder : Path
@@ -199,17 +202,23 @@ def learn(
     )
     jobs = [replace(first, number=number) for number in range(trainings)]
     _train_all(jobs)
-    make_deterministic(network.seed)
-    model = network.of_scenes()
-    model.set_weights(mean_of([Weights.load(job.result) for job in jobs]).arrays)
+    results = [Weights.load(job.result) for job in jobs]
     batches, _ = first.batches()
     positions = choose_representative(len(data.training), num_representative, network.seed)
-    return Learned(
-        model=network.of_window(model),
-        validation_accuracy=_accuracy(model, *batches.validation()),
-        held_out_recognised=recognised(model, data.held_out, network.features),
-        representative=batches.plain_features(positions),
-    )
+    representative, validation = batches.plain_features(positions), batches.validation()
+
+    def learned(weights: Weights) -> Learned:
+        make_deterministic(network.seed)
+        model = network.of_scenes()
+        model.set_weights(weights.arrays)
+        return Learned(
+            model=network.of_window(model),
+            validation_accuracy=_accuracy(model, *validation),
+            held_out_recognised=recognised(model, data.held_out, network.features),
+            representative=representative,
+        )
+
+    return tuple(learned(weights) for weights in ([mean_of(results)] if averaged else results))
 
 
 def _train_all(jobs: Sequence[Training]) -> None:
