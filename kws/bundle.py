@@ -54,7 +54,7 @@ class Bundle:
     >>> import kws
     >>> bundle = kws.Bundle.load("models/wake_computer_50.kws")
     >>> bundle
-    Bundle('models/wake_computer_50.kws', 2 labels, 109,408 bytes, CRC e6b68d56)
+    Bundle('models/wake_computer_50.kws', 2 labels, 109,424 bytes, CRC 1e39b6ec)
     >>> bundle.labels
     ('unknown', 'computer')
     """
