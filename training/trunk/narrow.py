@@ -103,8 +103,9 @@ def make(options: argparse.Namespace) -> None:
     noise = read_ambient(options.noise).training if options.noise else np.zeros(0, np.int16)
     elder = speech_trunk.load(TRUNK_FILES["full"])
     pieces = real_pieces(speech.training, options.seed, as_spoken=1, by_others=options.by_others)
-    with task_progress(Console()) as show:
-        pieces += synthetic_pieces(options.synthetic_hours, options.seed, partial(show, "speaking"))
+    if options.synthetic_hours:
+        with task_progress(Console()) as show:
+            pieces += synthetic_pieces(options.synthetic_hours, options.seed, partial(show, "speaking"))
     unheard = real_pieces(speech.validation, options.seed, as_spoken=1, by_others=0)[: options.measured_pieces]
     lessons = narrow_lessons(pieces, noise, elder, pupil, options.seed, _ELSEWHERE)
     run, rhythm = DistilConfig(epochs=options.epochs, batch_clips=options.batch_clips), rhythm_of(pupil)
