@@ -21,6 +21,7 @@ import soxr
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
+from kws.datasets.negative_repeats import Unheard
 from kws.errors import DatasetError
 
 Side = Literal["training", "calibration", "report"]
@@ -28,6 +29,7 @@ Source = tuple[str, NDArray[np.float32]]
 """Name of a recording inside its source, and 16 kHz mono samples in -1..1."""
 
 MANIFEST = "manifest.json"
+_REPEATED = "repeated_hours"
 _PIECE_S = 600
 _GAP_S = 0.3
 """Silence between recordings: lines of a dialogue follow each other, but do not merge."""
@@ -53,6 +55,11 @@ class Part:
     notices: str = "usr/share/doc/*/copyright"
     """Where the source says its licence, as a pattern; the files are kept beside the audio."""
 
+    @property
+    def counts_once(self) -> bool:
+        """Whether what repeats is left out: music by which false accepts are counted."""
+        return self.side != "training" and "music" in self.kind
+
 
 def place_of(part: Part, folder: Path) -> Path:
     """Return where a part lies in a folder of negatives."""
@@ -60,8 +67,9 @@ def place_of(part: Part, folder: Path) -> Path:
 
 
 def is_there(part: Part, folder: Path) -> bool:
-    """Return whether a folder of negatives has all of a part."""
-    return (place_of(part, folder) / MANIFEST).is_file()
+    """Return whether a folder of negatives has all of a part, and as it is decoded today."""
+    manifest = place_of(part, folder) / MANIFEST
+    return manifest.is_file() and (not part.counts_once or f'"{_REPEATED}"' in manifest.read_text(encoding="utf-8"))
 
 
 def write_part(part: Part, archive: Path, unpacked: Path, folder: Path) -> None:
@@ -86,7 +94,9 @@ def write_part(part: Part, archive: Path, unpacked: Path, folder: Path) -> None:
     growing = place.with_name(place.name + ".part")
     shutil.rmtree(growing, ignore_errors=True)
     growing.mkdir(parents=True)
-    seconds = _write_pieces(part.name, _recordings(part, unpacked), growing)
+    unheard = Unheard()
+    recordings = _recordings(part, unpacked)
+    seconds = _write_pieces(part.name, unheard.of(recordings) if part.counts_once else recordings, growing)
     if not seconds > 0.0:
         raise DatasetError(f"{part.name}: no audio found in {archive.name}; has the source changed?")
     for notice in unpacked.glob(part.notices):
@@ -101,6 +111,8 @@ def write_part(part: Part, archive: Path, unpacked: Path, folder: Path) -> None:
         "licence": part.licence,
         "hours": round(seconds / 3600.0, 3),
     }
+    if part.counts_once:
+        manifest[_REPEATED] = round(unheard.repeated_s / 3600.0, 3)
     (growing / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(place, ignore_errors=True)
     growing.rename(place)

@@ -15,7 +15,7 @@ from kws.core import lib
 from kws.errors import ConfigError
 
 HEADER = struct.Struct("<H2BH2B")
-PAUSE = struct.Struct("<2BH")
+PAUSE = struct.Struct("<2BHB3x")
 NOT_MEASURED = 0xFFFFFFFF
 """``milli_fa_per_hour`` of an operating point nobody measured."""
 
@@ -32,7 +32,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
-    """A word is heard only after a pause: whoever talks on, and a film, wakes nothing."""
+    """A pause before a word makes it likelier that it is meant: people pause before they talk to a machine, films less."""
 
     label: int
     """Index of the label that says nobody speaks (silence)."""
@@ -42,6 +42,8 @@ class Pause:
     """... at this decision or one of so many before it, 0..65534. A stream begins with a pause; a closed
     gate is one, and so is a word that was let through and reached ``KWS_DECISION_FOLLOWED`` (96): commands may
     follow each other."""
+    penalty: int = 255
+    """What the smoothed posterior of a word is less by without one, 1..255; 255: whoever talks on wakes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class DecisionConfig:
     refractory_frames: int = 50
     """No second event of a label for this many frames after one, of another label for half as many; 1 frame = 1 hop."""
     pause: Pause | None = None
-    """Until there was one, the smoothed posteriors of labels that may fire are 0."""
+    """Without one, the smoothed posteriors of labels that may fire are less by its penalty."""
 
     @property
     def num_labels(self) -> int:
@@ -87,7 +89,7 @@ class DecisionConfig:
             len(self.operating_points),
             self.default_operating_point,
         )
-        return header + points + (PAUSE.pack(pause.label, pause.score, pause.decisions) if pause else b"")
+        return header + points + (PAUSE.pack(pause.label, pause.score, pause.decisions, pause.penalty) if pause else b"")
 
     @classmethod
     def from_section(cls, section: bytes) -> DecisionConfig:
@@ -111,7 +113,7 @@ class DecisionConfig:
             smoothing_decisions=smoothing,
             whole_windows_rounding=whole - lib.KWS_DECISION_WHOLE_WINDOWS if whole else None,
             refractory_frames=refractory,
-            pause=Pause(label=pause[0], score=pause[1], decisions=pause[2]) if pause else None,
+            pause=Pause(label=pause[0], score=pause[1], decisions=pause[2], penalty=pause[3]) if pause else None,
         )
 
 
@@ -160,6 +162,7 @@ def _check(config: DecisionConfig) -> None:
             "pause.label": (config.pause.label, 0, config.num_labels - 1),
             "pause.score": (config.pause.score, 1, 255),
             "pause.decisions": (config.pause.decisions, 0, 65534),
+            "pause.penalty": (config.pause.penalty, 1, 255),
         }
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:

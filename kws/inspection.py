@@ -20,6 +20,7 @@ from kws.model import LayerInfo, Model
 _SHOWN_ABOVE = {"name", "macs_per_window"}
 """Metadata that the tables above say better."""
 _LINE_CHARACTERS = 16
+_NOTHING_LEFT = 255
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
@@ -111,10 +112,13 @@ def _layer_cells(layer: LayerInfo) -> list[str]:
 def _pause_text(pause: dict[str, int] | None, labels: Sequence[str], decisions_per_second: float) -> str:
     if pause is None:
         return ""
-    return (
-        f"; only after a word or a pause: {labels[pause['label']]} at {pause['score']} of 255 within the last "
+    within = (
+        f"{labels[pause['label']]} at {pause['score']} of 255 within the last "
         f"{pause['decisions'] / decisions_per_second:.2g} s"
     )
+    if pause["penalty"] == _NOTHING_LEFT:
+        return f"; only after a word or a pause: {within}"
+    return f"; scores are less by {pause['penalty']} of 255 without a word or a pause before: {within}"
 
 
 def _times(numbers: tuple[int, ...]) -> str:

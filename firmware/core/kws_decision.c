@@ -3,7 +3,7 @@
 
 enum {
     FA_RATE_BYTES = 4, /* the uint32 in front of each operating point's thresholds */
-    PAUSE_BYTES = 4    /* behind the operating points */
+    PAUSE_BYTES = 8    /* behind the operating points */
 };
 
 static uint32_t point_bytes(uint32_t num_labels)
@@ -42,7 +42,8 @@ static bool read_pause(kws_decision_config_t *self, const uint8_t *pause)
     self->pause_label = pause[0];
     self->pause_score = pause[1];
     self->pause_decisions = kws_read_u16(pause + 2);
-    return self->pause_label < self->num_labels && self->pause_score > 0u;
+    self->pause_penalty = pause[4];
+    return self->pause_label < self->num_labels && self->pause_score > 0u && self->pause_penalty > 0u;
 }
 
 kws_status_t kws_decision_read(kws_decision_config_t *self, kws_span_t section, int32_t operating_point)

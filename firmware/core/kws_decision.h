@@ -13,13 +13,14 @@
  *        7     1  default_operating_point   (index)
  *        8   ...  operating points, each: uint32 milli_fa_per_hour (false accepts per 1000 h; UINT32_MAX = not
  *                 measured), then num_labels threshold bytes, padded with zeros to a multiple of 4
- *      ...     4  only if a pause is asked for: uint8 label of the pause, uint8 score it must reach (1 .. 255), uint16 within
- *                 how many decisions
+ *      ...     8  only if a pause is asked for: uint8 label of the pause, uint8 score it must reach (1 .. 255), uint16 within
+ *                 how many decisions, uint8 penalty without one (1 .. 255), three zeros
  *
- * A word is heard only if a pause came before it: if the smoothed posterior of the pause's label reached its score at this
- * decision or one of the last so many. Whoever talks on wakes nothing. A stream begins with a pause, and so does
- * what is heard after the gate was closed. A word that is heard and reaches KWS_DECISION_FOLLOWED counts as one too:
- * whoever says command after command need not wait between them.
+ * A pause before a word makes it likelier that it is meant: the smoothed posterior of the pause's label reached its score at
+ * this decision or one of the last so many. Without one, a word's smoothed posterior is less by the penalty, but not less
+ * than 0; 255 lets whoever talks on wake nothing. A stream begins with a pause, and so does what is heard after the gate was
+ * closed. A word that is heard after one and reaches KWS_DECISION_FOLLOWED counts as one too: whoever says command after
+ * command need not wait between them.
  *
  * A threshold of 0 marks a label that never fires (silence, unknown). */
 #ifndef KWS_DECISION_H
@@ -50,6 +51,7 @@ typedef struct {
     uint8_t whole_windows_rounding; /* r */
     uint8_t pause_label;
     uint8_t pause_score;      /* 0: no pause is asked for */
+    uint8_t pause_penalty;    /* of a word without one */
     uint16_t pause_decisions; /* a pause so many decisions ago still counts */
     uint16_t refractory_frames;
     uint8_t num_operating_points;

@@ -34,21 +34,22 @@ void kws_smoothing_pause(kws_smoothing_t *self)
     self->since_pause = 0u;
 }
 
-/* Nobody says a command in the middle of a sentence; but commands may follow each other. */
-static void hold_without_pause(kws_smoothing_t *self, uint8_t *smoothed)
+/* Hardly anybody says a command in the middle of a sentence; but commands may follow each other. */
+static void ask_for_pause(kws_smoothing_t *self, uint8_t *smoothed)
 {
     const kws_decision_config_t *config = self->config;
     if (smoothed[config->pause_label] >= config->pause_score) {
         kws_smoothing_pause(self);
         return;
     }
-    const bool held = ++self->since_pause > config->pause_decisions;
+    const bool without = ++self->since_pause > config->pause_decisions;
+    const uint8_t penalty = config->pause_penalty;
     for (uint32_t i = 0u; i < config->num_labels; ++i) {
         if (config->thresholds[i] == 0u) {
             continue;
         }
-        if (held) {
-            smoothed[i] = 0u;
+        if (without) {
+            smoothed[i] = (smoothed[i] > penalty) ? (uint8_t)(smoothed[i] - penalty) : 0u;
         } else if (smoothed[i] >= KWS_DECISION_FOLLOWED) {
             kws_smoothing_pause(self);
         }
@@ -81,7 +82,7 @@ void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_
         memset(smoothed, 0, num_labels);
     }
     if (self->config->pause_score > 0u) {
-        hold_without_pause(self, smoothed);
+        ask_for_pause(self, smoothed);
     }
     self->next_row = (uint16_t)((self->next_row + 1u == capacity) ? 0u : self->next_row + 1u);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stage 4 of 5: posteriors -> smoothed posteriors, a moving average over the last decisions. Where the bundle asks for a
- * pause before a word, what may fire is held at 0 until there was one. */
+ * pause before a word, what may fire counts less until there was one. */
 #ifndef KWS_SMOOTHING_H
 #define KWS_SMOOTHING_H
 
@@ -29,7 +29,7 @@ void kws_smoothing_pause(kws_smoothing_t *self);
 
 /* posteriors, smoothed: num_labels values, 0..255 = 0..1. Averages over the rows seen so far until the ring is
  * full, rounding half up, or as whole_windows of the config says; labels
- * with a threshold are 0 where the pause that is asked for, or a word after it, was too long ago. */
+ * with a threshold are less by the penalty where the pause that is asked for, or a word after it, was too long ago. */
 void kws_smoothing_step(kws_smoothing_t *self, const uint8_t *posteriors, uint8_t *smoothed);
 
 #ifdef __cplusplus

@@ -157,18 +157,19 @@ static void smoothing_averages_over_its_ring_and_rounds_half_up(void)
     CHECK(kws_smoothing_init(&smoothing, &config, &arena) == KWS_ERROR_ARENA);
 }
 
-static void a_word_is_held_until_there_was_a_pause(void)
+static void a_word_counts_less_until_there_was_a_pause(void)
 {
-    uint8_t bytes[28] = {0};
+    uint8_t bytes[32] = {0};
     memcpy(bytes, decision_section, 24u);
     bytes[2] = 1u; /* no smoothing */
     bytes[3] = KWS_DECISION_PAUSE;
-    const uint8_t pause[4] = {0u, 100u, 1u, 0u}; /* label 0 reached 100 now or one decision ago */
-    memcpy(bytes + 24, pause, 4u);
+    const uint8_t pause[5] = {0u, 100u, 1u, 0u, 255u}; /* label 0 reached 100 now or one decision ago */
+    memcpy(bytes + 24, pause, sizeof pause);
     kws_decision_config_t config;
     CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_OK);
     CHECK_EQUAL(config.pause_score, 100);
     CHECK_EQUAL(config.pause_decisions, 1);
+    CHECK_EQUAL(config.pause_penalty, 255);
     CHECK_EQUAL(config.thresholds[0], 0);
     CHECK(config.thresholds[1] != 0u);
     kws_arena_t arena;
@@ -199,7 +200,20 @@ static void a_word_is_held_until_there_was_a_pause(void)
         kws_smoothing_step(&smoothing, (const uint8_t[]){0, follows[i][0], 0}, out);
         CHECK_EQUAL(out[1], follows[i][1] ? follows[i][0] : 0);
     }
-    CHECK(kws_decision_read(&config, (kws_span_t){bytes, 27u}, -1) == KWS_ERROR_BOUNDS);
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, 31u}, -1) == KWS_ERROR_BOUNDS);
+    bytes[28] = 80u;
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_OK);
+    const uint8_t less[6][2] = {{90, 90}, {250, 250}, {0, 0}, {0, 0}, {80, 0}, {250, 170}};
+    kws_smoothing_reset(&smoothing);
+    for (size_t i = 0; i < sizeof less / sizeof less[0]; ++i) { /* 170 is over 95, but no word after a pause */
+        kws_smoothing_step(&smoothing, (const uint8_t[]){0, less[i][0], 0}, out);
+        CHECK_EQUAL(out[1], less[i][1]);
+    }
+    kws_smoothing_step(&smoothing, (const uint8_t[]){0, 81, 0}, out);
+    CHECK_EQUAL(out[1], 1);
+    bytes[28] = 0u; /* a penalty of nothing */
+    CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_ERROR_BOUNDS);
+    bytes[28] = 255u;
     bytes[24] = 3u; /* no such label */
     CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_ERROR_BOUNDS);
     bytes[24] = 0u;
@@ -292,7 +306,7 @@ int main(void)
     decision_reads_the_chosen_operating_point();
     decision_refuses_what_is_out_of_range();
     smoothing_averages_over_its_ring_and_rounds_half_up();
-    a_word_is_held_until_there_was_a_pause();
+    a_word_counts_less_until_there_was_a_pause();
     whole_windows_count_once_they_are_full_and_round_as_they_are_told();
     detection_fires_at_the_threshold_and_then_rests();
     another_label_rests_half_as_long();

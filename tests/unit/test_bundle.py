@@ -49,7 +49,7 @@ def test_same_arguments_give_the_same_bytes() -> None:
     assert build().data == build().data
 
 
-@pytest.mark.parametrize("pause", [None, Pause(label=0, score=32, decisions=300)])
+@pytest.mark.parametrize("pause", [None, Pause(label=0, score=32, decisions=300, penalty=80)])
 @pytest.mark.parametrize("rounding", [None, 0, 3, 4])
 def test_everything_written_is_read_back(rounding: int | None, pause: Pause | None) -> None:
     decision = DecisionConfig(
@@ -281,6 +281,7 @@ def test_labels_that_do_not_fit_the_model_are_refused() -> None:
         ({"pause": Pause(label=4, score=1, decisions=0)}, "pause.label is 4"),
         ({"pause": Pause(label=0, score=0, decisions=0)}, "pause.score is 0"),
         ({"pause": Pause(label=0, score=1, decisions=65535)}, "pause.decisions is 65535"),
+        ({"pause": Pause(label=0, score=1, decisions=0, penalty=0)}, "pause.penalty is 0"),
         ({"refractory_frames": 70000}, "refractory_frames is 70000"),
         ({"operating_points": (POINT, OperatingPoint(thresholds=(1, 2)))}, "2 thresholds; expected 4"),
         ({"operating_points": (OperatingPoint(thresholds=(0, 0, 0, 256)),)}, "0 .. 255"),

@@ -18,6 +18,7 @@ from kws.datasets.download import Archive
 from kws.datasets.negative_corpora import CORPORA, Published, fetch_corpora
 from kws.datasets.negative_packages import fetch_packages
 from kws.datasets.negative_pieces import MANIFEST, Part
+from kws.datasets.negative_repeats import Unheard
 from kws.errors import DatasetError
 from kws.features import Features, FeaturesConfig
 from kws.training.wakeword.data import negative_features
@@ -31,13 +32,18 @@ def tone(seconds: float, hz: float, rate_hz: int = RATE_HZ) -> np.ndarray:
     return (0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)).astype(np.float32)
 
 
+def music(seconds: int, seed: int) -> np.ndarray:
+    """Noise that repeats nothing."""
+    return np.random.default_rng(seed).normal(0.0, 0.1, seconds * RATE_HZ).astype(np.float32)
+
+
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Real Debian packages behind an apt-get that copies them from a folder."""
     shelf = tmp_path / "shelf"
     for name, files in {
         "film": {"share/film/b.flac": tone(2.0, 300), "share/film/a.ogg": tone(1.0, 500)},
-        "songs": {"share/songs/music/m.wav": tone(700.0, 440), "share/songs/effects/e.wav": tone(3.0, 200)},
+        "songs": {"share/songs/music/m.wav": music(700, 5), "share/songs/effects/e.wav": tone(3.0, 200)},
         "silent": {},
     }.items():
         root = tmp_path / "build" / name
@@ -53,7 +59,7 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             place.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(place, samples, RATE_HZ)
         shelf.mkdir(exist_ok=True)
-        subprocess.run(["dpkg-deb", "-b", root, shelf / f"{name}_1_all.deb"], check=True, capture_output=True)
+        subprocess.run(["dpkg-deb", "-Znone", "-b", root, shelf / f"{name}_1_all.deb"], check=True, capture_output=True)
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "apt-get").write_text(
@@ -96,6 +102,36 @@ def test_sides_kinds_and_hours_are_read_back(apt: Path, tmp_path: Path) -> None:
     manifest = film.parent / MANIFEST
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": "other"}))
     assert negatives.open_folder(tmp_path / "out").sha256 != opened.sha256
+
+
+def test_what_music_repeats_is_left_out() -> None:
+    verse, chorus, other = music(14, 1), music(11, 2), music(13, 3)
+    drum, quiet = music(3, 4), np.zeros(25 * RATE_HZ, np.float32)
+    unheard = Unheard()
+    parts = {
+        "loop": np.concatenate([verse, chorus, verse, 0.5 * chorus]),  # as loud as you like
+        "medley": np.concatenate([other, chorus, drum, verse]),
+        "drums": np.concatenate([drum, drum, drum, drum]),  # ten seconds and more must come again
+        "quiet": quiet,
+        "short": verse[: 9 * RATE_HZ],
+    }
+    kept = list(unheard.of(parts.items()))
+    lengths = [(name, samples.size // RATE_HZ) for name, samples in kept]
+    assert lengths == [("loop", 25), ("medley", 13), ("medley", 3), ("drums", 12), ("quiet", 25), ("short", 9)]
+    assert np.array_equal(kept[0][1], parts["loop"][: 25 * RATE_HZ])
+    assert np.array_equal(kept[2][1], drum)
+    assert unheard.repeated_s == 25 + 11 + 14
+
+
+def test_report_music_of_before_is_decoded_again(apt: Path, tmp_path: Path) -> None:
+    folder = fetch_packages(tmp_path / "out", packages=(FILM, SONGS))
+    manifest = folder / "report" / "songs" / MANIFEST
+    written = json.loads(manifest.read_text())
+    del written["repeated_hours"]
+    manifest.write_text(json.dumps(written))
+    fetch_packages(folder, packages=(FILM, SONGS))
+    assert (apt / "asked").read_text().splitlines() == ["film", "songs", "songs"]
+    assert "repeated_hours" in json.loads(manifest.read_text())
 
 
 def test_a_broken_manifest_names_its_file(apt: Path, tmp_path: Path) -> None:

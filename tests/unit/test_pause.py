@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A word is heard only after a pause, where a bundle asks for one."""
+"""A word counts less, or nothing, without a pause before it, where a bundle asks for one."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def heard(bundle: Bundle, pause: Pause | None) -> np.ndarray:
     return pipeline.scores.smoothed
 
 
-@pytest.mark.parametrize("decisions", [0, 1, 7])
-def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) -> None:
+@pytest.mark.parametrize(("decisions", "penalty"), [(0, 255), (1, 255), (7, 255), (1, 40), (7, 1)])
+def test_scores_are_less_where_the_last_pause_is_too_long_ago(decisions: int, penalty: int) -> None:
     label, bundle = 1, ready(random_bundle(seed=1, causal=True), 0, 2)
     thresholds = np.array(bundle.decision.operating_points[0].thresholds)
     free = heard(bundle, None)
@@ -47,11 +47,13 @@ def test_scores_are_held_where_the_last_pause_is_too_long_ago(decisions: int) ->
     ago, expected = 0, free.copy()
     for row, now in zip(expected, free[:, label] >= score, strict=True):
         ago = 0 if now else ago + 1
-        row[(thresholds > 0) & (ago > decisions)] = 0
-        ago = 0 if (row[thresholds > 0] >= lib.KWS_DECISION_FOLLOWED).any() else ago
+        without = ago > decisions
+        row[thresholds > 0] -= np.minimum(row[thresholds > 0], penalty if without else 0)
+        ago = 0 if not without and (row[thresholds > 0] >= lib.KWS_DECISION_FOLLOWED).any() else ago
     assert (expected != free).any()
     assert (expected[:, thresholds > 0] > 0).any()
-    np.testing.assert_array_equal(heard(bundle, Pause(label=label, score=score, decisions=decisions)), expected)
+    pause = Pause(label=label, score=score, decisions=decisions, penalty=penalty)
+    np.testing.assert_array_equal(heard(bundle, pause), expected)
 
 
 def test_a_closed_gate_is_a_pause() -> None:

@@ -28,6 +28,8 @@ Waveform = NDArray[np.float32]
 _ROOM_TAIL_DB = 50.0
 _MAX_IMAGE_ORDER = 8
 _FULL_SCALE = 32768.0
+_LAST_BIT = 2.0 / _FULL_SCALE
+"""What is no louder is the microphone's own, at no other level."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class AcousticsConfig:
     snr_db: tuple[float, float] = (0.0, 30.0)
     level_dbfs: tuple[float, float] = (-42.0, -14.0)
     """Active level of the speech, or level of what is not speech."""
+    sound_dbfs: tuple[float, float] = (-70.0, -14.0)
+    """Level of what is heard while nobody speaks."""
     clipping_probability: float = 0.08
     clipping_percent: int = 15
     """At most this share of samples is clipped."""
@@ -144,6 +148,23 @@ class Acoustics:
         if rng.random() < config.noise_probability:
             snr_db = rng.uniform(*config.snr_db)
             signal = signal + self._background(scene.size, rng) * level * ratio(-snr_db)
+        return to_int16(self._microphone(signal.astype(np.float32), rng))
+
+    def hear(self, sound: Waveform, rng: np.random.Generator) -> NDArray[np.int16]:
+        """Hear a sound that is no speech with a microphone, as it is, at some level.
+
+        Parameters
+        ----------
+        sound : float32 [samples]
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        int16 [samples]
+        """
+        loud = rms(sound)
+        level = ratio(rng.uniform(*self._config.sound_dbfs))
+        signal = sound * np.float32(level / loud) if loud > _LAST_BIT else sound
         return to_int16(self._microphone(signal.astype(np.float32), rng))
 
     def _microphone(self, signal: Waveform, rng: np.random.Generator) -> Waveform:

@@ -19,6 +19,19 @@ def draw_sound(num_samples: int, rng: np.random.Generator) -> Waveform:
     return maker(num_samples, rng)
 
 
+def draw_pause(num_samples: int, rng: np.random.Generator) -> Waveform:
+    """Draw what is heard while nobody speaks or plays: one of the sounds but a melody, or two of them."""
+    makers = (coloured_noise, hum, taps, near_silence)
+
+    def one() -> Waveform:
+        return makers[int(rng.choice(len(makers), p=(0.5, 0.15, 0.2, 0.15)))](num_samples, rng)
+
+    sound = one()
+    if rng.random() < 0.5:
+        sound = sound + one() * np.float32(10.0 ** rng.uniform(-1.5, 0.0))
+    return sound
+
+
 def coloured_noise(num_samples: int, rng: np.random.Generator) -> Waveform:
     """Noise whose spectrum falls by 0 to 9 dB per octave, swelling and fading slowly."""
     spectrum = np.fft.rfft(rng.standard_normal(num_samples))

@@ -49,16 +49,23 @@ class WeightAverage(keras.callbacks.Callback):
         self._update(self.model.optimizer.iterations)
 
 
+Judged = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Makes logits ``[clips, classes]`` that validation labels count from logits ``[clips, labels]``."""
+
+
 class Validation(keras.callbacks.Callback):
     """Adds ``val_accuracy`` and ``val_loss`` of the averaged network to an epoch's figures."""
 
-    def __init__(self, averaged: keras.Model, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+    def __init__(
+        self, averaged: keras.Model, inputs: NDArray[np.float32], labels: NDArray[np.int64], judged: Judged | None
+    ) -> None:
         super().__init__()
-        self._averaged, self._inputs, self._labels = averaged, inputs, labels
+        self._averaged, self._inputs, self._labels, self._judged = averaged, inputs, labels, judged
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure."""
         logits = predict(self._averaged, self._inputs).reshape(len(self._labels), -1)
+        logits = self._judged(logits) if self._judged else logits
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_posteriors = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         if logs is not None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kws.errors import TrainingError
 from kws.training.fit import checkpoint
-from kws.training.fit.callbacks import AfterEpoch, Checkpoint, RichProgress, Validation, WeightAverage, state_of
+from kws.training.fit.callbacks import AfterEpoch, Checkpoint, Judged, RichProgress, Validation, WeightAverage, state_of
 from kws.training.fit.config import OptimizerConfig
 from kws.training.fit.seeding import make_deterministic
 from kws.training.fit.standing import Show
@@ -73,6 +73,7 @@ def train(
     folder: Path,
     loss: Loss | None = None,
     after_epoch: Callable[[int, keras.Model], None] | None = None,
+    judged: Judged | None = None,
     strategy: tf.distribute.Strategy | None = None,
     show: Show | None = None,
 ) -> TrainedModel:
@@ -96,6 +97,8 @@ def train(
         Called with the number of the epoch, from 0, and the averaged network before the epoch counts as done. Batches
         are made up to `LOOKAHEAD_STEPS` ahead of the gradient steps: what it changes may show from the epoch after the
         next one on and not before.
+    judged : callable, optional
+        What validation makes of logits before it compares them with labels.
     strategy : tf.distribute.Strategy, optional
         Of the processors that train together, see ``kws.training.fit.together``.
     show : callable, optional
@@ -116,7 +119,7 @@ def train(
         done = checkpoint.load(path, state_of(model, averaged), digest)
     saver = Checkpoint(path, averaged, digest, done.history)
     if done.epochs_done < optimizer.epochs:
-        _fit(model, averaged, batches, optimizer, saver, after_epoch, strategy, show)
+        _fit(model, averaged, batches, optimizer, saver, after_epoch, judged, strategy, show)
     if len(saver.history) < optimizer.epochs:
         raise TrainingError("the loss is not a number any more; lower optimizer.learning_rate")
     return TrainedModel(model=averaged, history=tuple(saver.history))
@@ -141,6 +144,7 @@ def _fit(
     config: OptimizerConfig,
     saver: Checkpoint,
     after_epoch: Callable[[int, keras.Model], None] | None,
+    judged: Judged | None,
     strategy: tf.distribute.Strategy | None,
     show: Show | None,
 ) -> None:
@@ -151,7 +155,7 @@ def _fit(
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         WeightAverage(averaged, config.ema_decay),
-        Validation(averaged, *batches.validation()),
+        Validation(averaged, *batches.validation(), judged),
         *([AfterEpoch(averaged, after_epoch)] if after_epoch else []),
         saver,
         progress,

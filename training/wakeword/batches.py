@@ -18,7 +18,7 @@ from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.examples import Examples, WindowShape
 from kws.training.wakeword.mining import Mining, draw_starts
 
-AMBIENT = "ambient"
+AMBIENT, PAUSE = "ambient", "pause"
 _BATCH = 21
 
 
@@ -101,13 +101,13 @@ class WordBatches:
             rows = members[rng.integers(0, members.size, count)]
             if kind == AMBIENT:
                 rows = self._with_mined(rows, step, rng)
-                features.append(cut_windows(self._negatives, rows, self._shape.scene_frames))
+                scenes = cut_windows(self._negatives, rows, self._shape.scene_frames)
                 targets.append(_all_unknown(count, self._targets.shape[1:]))
             else:
-                features.append(self._training.features[rows])
+                scenes = self._training.features[rows]
                 targets.append(self._targets[rows])
-        heard = self._surroundings.surround(np.concatenate(features), rng)
-        return mask_features(heard, self._masks, rng), np.concatenate(targets)
+            features.append(scenes if kind == PAUSE else self._surroundings.surround(scenes, rng))
+        return mask_features(np.concatenate(features), self._masks, rng), np.concatenate(targets)
 
     def _with_mined(self, starts: NDArray[np.int64], step: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Let some of the scenes of the long negatives begin where a bad moment is in them."""
@@ -137,16 +137,19 @@ class WordBatches:
 
 
 def decision_targets(examples: Examples, shape: WindowShape, num_labels: int) -> NDArray[np.float32]:
-    """What every decision of a scene should say: ``[examples, decisions, labels]``, one-hot, or 0 where it may choose.
+    """What every decision of a scene may say: ``[examples, decisions, labels]``, 1 for each label that would be right.
 
-    Awake for a while from shortly after the end of a word; asleep before it; between the two, and when the word
-    begins to leave the window, either is fine.
+    Awake for a while from shortly after the end of a word; asleep before it, where "unknown", the first label, and
+    "silence", the last, are both right unless the scene is a pause; between the two, and when the word begins to leave
+    the window, anything is fine, and all are 0.
     """
     heard = shape.decision_samples(ROW_FRAMES)[None, :]
     since = heard - examples.ends[:, None] - shape.tail_samples
     awake = (examples.ends[:, None] >= 0) & (since >= 0) & (since <= shape.wake_samples)
     targets = np.zeros((*awake.shape, num_labels), dtype=np.float32)
-    targets[..., 0] = heard <= examples.quiet_until[:, None]
+    asleep = heard <= examples.quiet_until[:, None]
+    targets[..., 0] = asleep & (examples.sources != PAUSE)[:, None]
+    targets[..., -1] = asleep
     scenes, decisions = np.nonzero(awake)
     targets[scenes, decisions, examples.labels[scenes]] = 1.0
     return targets

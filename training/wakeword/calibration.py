@@ -26,7 +26,7 @@ from kws.evaluation.pitch import median_pitch_hz
 from kws.evaluation.run import NegativeAudio, OnProgress, ignore_progress, score_negatives
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
-from kws.labels import UNKNOWN
+from kws.labels import is_quiet
 from kws.pipeline import Pipeline
 from kws.training.augment.sounds import draw_sound
 from kws.training.wakeword.config import WordDecisionConfig
@@ -128,7 +128,7 @@ def make_streams(
     """
     rng = np.random.default_rng([seed, _STREAMS])
     takes = bank.find("word", validates=True)
-    chosen = rng.permutation(takes)[: _WORDS_PER_STREAM * (len(labels) - 1)]
+    chosen = rng.permutation(takes)[: _WORDS_PER_STREAM * len(set(bank.labels[takes]))]
     words = [Word(samples=bank.take(int(t)), label=labels[bank.labels[t]]) for t in chosen]
     recorded = [Word(samples=samples, label=label) for label, samples in held_out]
     near = rng.permutation(bank.find("near", validates=True))[:_NEAR_TAKES]
@@ -169,7 +169,7 @@ def calibrate_bundle(
         chosen_on |= _hear(bundle, streams.fetched.files["calibration"], on_progress)
         measured_on = _hear(bundle, streams.fetched.files["report"], on_progress)
     spoken = _spoken(pipeline, streams.words, streams.noise, CARD_SNR_DB, streams.seed)
-    keywords = [label for label in bundle.labels if label != UNKNOWN]
+    keywords = [label for label in bundle.labels if not is_quiet(label)]
     tracks = [track for kind in chosen_on.values() for track in kind] + [spoken]
     promises = promise(chosen_on, measured_on, keywords, refractory_frames, rates_per_hour=config.fa_per_hour)
     reports = [

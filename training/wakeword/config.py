@@ -10,7 +10,7 @@ from typing import Any
 
 from kws.errors import ConfigError
 from kws.gate import GateConfig
-from kws.labels import UNKNOWN, check_distinct, is_quiet
+from kws.labels import SILENCE, UNKNOWN, check_distinct, is_quiet
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
@@ -71,6 +71,8 @@ class ScenesConfig:
     near: int = 4000
     other: int = 2500
     noise: int = 800
+    pauses: int = 800
+    """Nobody speaks or plays: what the label silence is learned from."""
     crowds: int = 120
     """Ten seconds each of several people talking at once, to be heard behind scenes."""
     recording_variants: int = 60
@@ -89,7 +91,7 @@ class ExamplesConfig(ScenesConfig, SurroundingsConfig):
     per_epoch: int = 24000
     """Scenes drawn from all of them in an epoch."""
     mix: dict[str, float] = field(
-        default_factory=lambda: {"word": 0.35, "near": 0.15, "other": 0.1, "ambient": 0.35, "noise": 0.05}
+        default_factory=lambda: {"word": 0.35, "near": 0.15, "other": 0.1, "ambient": 0.35, "noise": 0.05, "pause": 0.1}
     )
     """Share of each kind in a training batch; kinds without examples give theirs to the rest."""
     mined_share: float = 0.5
@@ -203,8 +205,13 @@ class WordProject:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels of the bundle in order: first anything that is not one of the words, silence included."""
-        return (UNKNOWN, *(word.label for word in self.words))
+        """Labels of the bundle in order: first whatever is not one of the words, last a pause."""
+        return (UNKNOWN, *self.word_labels, SILENCE)
+
+    @property
+    def word_labels(self) -> tuple[str, ...]:
+        """Labels that may fire."""
+        return tuple(word.label for word in self.words)
 
     @property
     def scenes(self) -> dict[str, Any]:

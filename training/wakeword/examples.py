@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from kws.audio import SAMPLE_RATE_HZ
 from kws.features import Features, FeaturesConfig
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform
-from kws.training.augment.sounds import draw_sound
+from kws.training.augment.sounds import draw_pause, draw_sound
 from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.speech import SpeechBank
 
-Source = Literal["word", "recording", "heard", "near", "other", "noise"]
+Source = Literal["word", "recording", "heard", "near", "other", "noise", "pause"]
 Progress = Callable[[int, int], None]
 
 _CHUNK = 64
@@ -134,6 +134,10 @@ class SceneMaker:
     def make(self, order: Order, number: int) -> Scene:
         """Return one scene."""
         rng = np.random.default_rng([self._material.seed, _EXAMPLES, self._material.validates, number])
+        if order.source == "pause":
+            num_samples = self._shape.num_samples
+            heard = self._acoustics.hear(draw_pause(num_samples, rng), rng)
+            return Scene(samples=heard, end=-1, quiet_until=num_samples)
         dry, end, quiet_until = self._dry(order, rng)
         return Scene(samples=self._acoustics.record(dry, rng), end=end, quiet_until=quiet_until)
 
@@ -194,6 +198,7 @@ def plan(config: ScenesConfig, bank: SpeechBank, *, validates: bool) -> list[Ord
         chosen = [int(takes[i % takes.size]) for i in range(count // share if takes.size else 0)]
         orders += [Order(source=source, take=take, label=0) for take in chosen]  # type: ignore[arg-type]
     orders += [Order(source="noise", take=-1, label=0)] * (config.noise // share)
+    orders += [Order(source="pause", take=-1, label=0)] * (config.pauses // share)
     return orders
 
 

@@ -34,6 +34,8 @@ _HEARD_SHARE = 0.05
 """Of the scenes, beside all others, once there are recordings that it woke at and should not have."""
 _RECOGNISED_AT = 0.5
 _SEEDS_APART = 1000
+_PAUSE_WEIGHT = 0.5
+"""Of telling silence from all else that is no word, beside waking and not waking."""
 _HARDEST = 3
 """Decisions of a scene that count as much as all its others together: what would wake in a stream is a peak."""
 
@@ -99,6 +101,7 @@ class Training:
             folder=self.folder,
             loss=partial(scene_loss, smoothing=self.optimizer.label_smoothing),
             after_epoch=mining.after_epoch,
+            judged=merged,
             show=show,
         )
         return Weights(arrays=tuple(trained.model.get_weights()))
@@ -242,14 +245,22 @@ def mean_of(networks: Sequence[Weights]) -> Weights:
 
 
 def _accuracy(model: keras.Model, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    return float((predict(model, inputs).reshape(len(labels), -1).argmax(axis=1) == labels).mean())
+    logits = predict(model, inputs).reshape(len(labels), -1)
+    return float((merged(logits).argmax(axis=1) == labels).mean())
+
+
+def merged(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits ``[..., labels]`` with the first and the last, "unknown" and "silence", made one, the first."""
+    asleep = np.logaddexp(logits[..., 0], logits[..., -1])
+    return np.concatenate([asleep[..., None], logits[..., 1:-1]], axis=-1)
 
 
 def scene_loss(targets: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
     """Loss of a batch of scenes, whose decisions are not alike.
 
     Those that should wake count by their mean. Those that must not count by their mean and, just as much, by the
-    mean of the hardest few: a false accept is one bad moment in an hour.
+    mean of the hardest few: a false accept is one bad moment in an hour. For all that, silence is as good as unknown;
+    which of the two it is counts by itself, where the targets say.
 
     Parameters
     ----------
@@ -263,15 +274,26 @@ def scene_loss(targets: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf
     -------
     [clips]
     """
-    counts = tf.reduce_max(targets, axis=-1)
-    asleep = targets[..., 0]
-    soft = targets * (1.0 - smoothing) + counts[..., None] * smoothing / tf.cast(tf.shape(targets)[-1], tf.float32)
-    losses = -tf.reduce_sum(soft * tf.nn.log_softmax(logits), axis=-1)
+    unknown, silence = targets[..., 0], targets[..., -1]
+    asleep, counts = tf.maximum(unknown, silence), tf.reduce_max(targets, axis=-1)
+    quiet_logit = tf.reduce_logsumexp(tf.stack([logits[..., 0], logits[..., -1]]), axis=0)
+    merged_logits = tf.concat([quiet_logit[..., None], logits[..., 1:-1]], axis=-1)
+    right = tf.concat([asleep[..., None], targets[..., 1:-1]], axis=-1)
+    soft = right * (1.0 - smoothing) + counts[..., None] * smoothing / tf.cast(tf.shape(right)[-1], tf.float32)
+    losses = -tf.reduce_sum(soft * tf.nn.log_softmax(merged_logits), axis=-1)
     awake = counts - asleep
     hit = tf.math.divide_no_nan(tf.reduce_sum(losses * awake, axis=1), tf.reduce_sum(awake, axis=1))
     quiet = tf.math.divide_no_nan(tf.reduce_sum(losses * asleep, axis=1), tf.reduce_sum(asleep, axis=1))
     hardest = tf.reduce_mean(tf.math.top_k(losses * asleep, _HARDEST).values, axis=1)
-    return hit + (quiet + hardest) / 2.0
+    return hit + (quiet + hardest) / 2.0 + _PAUSE_WEIGHT * _pause_loss(counts, unknown, silence, logits)
+
+
+def _pause_loss(counts: tf.Tensor, unknown: tf.Tensor, silence: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Binary cross-entropy of silence against unknown, mean over the decisions at which only one of them is right."""
+    margin = logits[..., -1] - logits[..., 0]
+    pause, talk = silence * (1.0 - unknown), counts * (1.0 - silence)
+    losses = pause * tf.nn.softplus(-margin) + talk * tf.nn.softplus(margin)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses, axis=1), tf.reduce_sum(pause + talk, axis=1))
 
 
 def _batch_mix(data: WordData, config: ExamplesConfig) -> tuple[Examples, dict[str, float]]:

@@ -79,7 +79,8 @@ def hear(
         some = starts[i : i + _CHUNKS]
         heard = features.dequantize(negatives[some[:, None] * ROW_FRAMES + inside])
         logits = np.asarray(model(heard, training=False))
-        for start, rows in zip(some, logits[..., 1:].max(axis=-1) - logits[..., 0], strict=True):
+        asleep = np.logaddexp(logits[..., 0], logits[..., -1])
+        for start, rows in zip(some, logits[..., 1:-1].max(axis=-1) - asleep, strict=True):
             margins[start : start + step] = rows
     return margins
 

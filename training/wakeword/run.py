@@ -75,7 +75,7 @@ def execute(
     show_pronunciation(project.words, engine, console)
     script = speech.write_script(project.words, project.speech, engine, seed=project.seed)
     given = read_given(
-        project.recordings, project.heard, project.labels[1:], project.ambient, project.negatives, console
+        project.recordings, project.heard, project.word_labels, project.ambient, project.negatives, console
     )
     trunk = load(project.trunk_file)
     bank = _speak(project, script, engine, out, console)
@@ -184,7 +184,7 @@ def _learn(
 def _export(learned: Learned, project: WordProject, trunk: Trunk, given: Given, tflite_path: Path) -> Bundle:
     features = trunk.config.features
     tflite_path.write_bytes(quantize(learned.model, learned.representative, features))
-    silent = OperatingPoint(thresholds=(0, *[255] * len(project.words)))
+    silent = OperatingPoint(thresholds=(0, *[255] * len(project.words), 0))
     decision = DecisionConfig(
         operating_points=(silent,),
         smoothing_decisions=project.smoothing_decisions,
