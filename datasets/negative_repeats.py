@@ -28,8 +28,8 @@ _SCRAP_S = 2
 """What lies between two repeats and is shorter belongs to them."""
 _ALIKE = 0.9
 """Least correlation of a second with what it repeats."""
-_LAGS = 40
-"""Of the highest cross-correlations so many are looked at, each the highest within a second."""
+_IN_VAIN = 5
+"""After so many lags that show nothing, from that of the highest cross-correlation down, no other is looked at."""
 
 
 class Unheard:
@@ -73,12 +73,14 @@ def _repeats(slow: NDArray[np.float32], before: NDArray[np.float32]) -> NDArray[
         alike[: _SHORTEST_S * _RATE_HZ] = alike[slow.size :] = 0.0
     again = np.zeros(-(-slow.size // _RATE_HZ), bool)
     seconds = alike[: size // _RATE_HZ * _RATE_HZ].reshape(-1, _RATE_HZ)
-    best = seconds.max(axis=1)
-    for second in np.argsort(best)[::-1][:_LAGS]:
-        if best[second] > 0.0:
-            lag = int(second) * _RATE_HZ + int(seconds[second].argmax())
-            found = _alike(slow, before, lag if lag < slow.size else lag - size)
-            again |= _without_runs(found, True, _SHORTEST_S)
+    best, in_vain = seconds.max(axis=1), 0
+    for second in np.argsort(best)[::-1]:
+        if not best[second] > 0.0 or in_vain == _IN_VAIN:
+            break
+        lag = int(second) * _RATE_HZ + int(seconds[second].argmax())
+        found = _without_runs(_alike(slow, before, lag if lag < slow.size else lag - size), True, _SHORTEST_S)
+        in_vain = 0 if found.any() else in_vain + 1
+        again |= found
     return again
 
 

@@ -35,7 +35,7 @@ TINY = WordProject(
         near_mutations=6,
     ),
     acoustics=AcousticsConfig(num_rooms=1),
-    examples=ExamplesConfig(variants_per_take=1, near=24, other=16, noise=8, crowds=1, per_epoch=128),
+    examples=ExamplesConfig(variants_per_take=1, near=24, other=16, noise=8, pauses=8, crowds=1, per_epoch=128),
     optimizer=OptimizerConfig(epochs=2, batch_clips=64, warmup_epochs=0.0),
     quantize=QuantizeConfig(representative_clips=20),
     trainings=2,
@@ -65,7 +65,7 @@ def finished(tiny: WordProject, tmp_path_factory: pytest.TempPathFactory) -> wor
 
 def test_a_phrase_becomes_a_bundle_that_listens(finished: word_run.WordResult) -> None:
     bundle = Bundle.load(finished.bundle_path)
-    assert bundle.labels == ("unknown", "hey nova")
+    assert bundle.labels == ("unknown", "hey nova", "silence")
     pipeline = Pipeline(bundle)
     pipeline.feed(np.tile(np.int16([0, 300, 0, -300]), 12800) * np.repeat(np.int16([1, 9] * 8), 3200))  # swells: awake
     assert len(pipeline.scores.sample_index) > 10
@@ -139,6 +139,8 @@ def test_recordings_join_in_and_some_are_held_out_and_a_micro_word_is_small(
     full = Bundle.load(finished.bundle_path)
     assert micro.decision.smoothing_decisions == 8 > full.decision.smoothing_decisions
     assert (micro.decision.refractory_frames, full.decision.refractory_frames) == (25, 50), "a second of either"
+    pauses = [bundle.decision.pause for bundle in (micro, full)]
+    assert [pause and (pause.label, pause.decisions) for pause in pauses] == [(2, 25), (2, 50)], "two seconds"
     trained = [len(list(stage.glob("*/weights.npz"))) for stage in (tmp_path / "out" / "work").glob("train-*")]
     assert trained == [2, 2]
     assert "The best of 2 trainings" in result.card_path.read_text()

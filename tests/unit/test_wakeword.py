@@ -60,7 +60,7 @@ def test_a_project_survives_its_toml(tmp_path: Path) -> None:
     path = tmp_path / "nova.toml"
     path.write_text('name = "nova"\nseed = 7\n[[words]]\nlabel = "nova"\nsay = ["nova", "[[n\'A:v@]]"]\n')
     project = load_project(path)
-    assert project.labels == ("unknown", "nova")
+    assert project.labels == ("unknown", "nova", "silence")
     assert project.words[0].texts == ("nova", "[[n'A:v@]]")
     assert settings.parse(WordProject, settings.to_dict(project), where="test") == project
 
@@ -198,8 +198,8 @@ def test_a_bank_reads_back_as_it_was(bank: speech.SpeechBank, tmp_path: Path) ->
 
 def test_a_phrase_of_five_seconds_is_refused(bank: speech.SpeechBank) -> None:
     with pytest.raises(SpeechEngineError, match="shorter phrase"):
-        speech.check_length(bank, SMALL.labels, longest_s=0.2)
-    speech.check_length(bank, SMALL.labels, longest_s=2.0)
+        speech.check_length(bank, SMALL.word_labels, longest_s=0.2)
+    speech.check_length(bank, SMALL.word_labels, longest_s=2.0)
 
 
 def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.SpeechBank) -> None:
@@ -218,7 +218,7 @@ def test_the_network_of_a_window_says_what_the_network_of_scenes_says() -> None:
     features = np.random.default_rng(0).standard_normal((3, SHAPE.scene_frames, 40)).astype(np.float32)
     window = a_network(anchor=1.0).of_window(scenes)
     logits = scenes(features).numpy()
-    assert logits.shape == (3, len(SHAPE.decision_samples(ROW_FRAMES)), 2)
+    assert logits.shape == (3, len(SHAPE.decision_samples(ROW_FRAMES)), 3)
     for decision in range(logits.shape[1]):
         start = ROW_FRAMES * decision
         cut = features[:, start : start + SHAPE.window_frames, :, None]
@@ -278,23 +278,25 @@ def test_scenes_do_not_depend_on_how_the_work_was_shared(
 
 def test_the_plan_has_every_source_and_validation_is_smaller(bank: speech.SpeechBank) -> None:
     training, validation = (plan(SMALL.examples, bank, validates=side) for side in (False, True))
-    assert {order.source for order in training} == {"word", "near", "other", "noise"}
+    assert {order.source for order in training} == {"word", "near", "other", "noise", "pause"}
     assert 0 < len(validation) < len(training) / 2
 
 
 def test_it_should_wake_after_the_word_and_at_nothing_else() -> None:
     word = Examples(
-        features=np.zeros((2, 98, 40), np.int8),
-        labels=np.array([2, 0]),
-        ends=np.array([20000, -1]),
-        quiet_until=np.array([17000, SHAPE.num_samples]),
-        sources=np.array(["word", "near"]),
+        features=np.zeros((3, 98, 40), np.int8),
+        labels=np.array([2, 0, 0]),
+        ends=np.array([20000, -1, -1]),
+        quiet_until=np.array([17000, SHAPE.num_samples, SHAPE.num_samples]),
+        sources=np.array(["word", "near", "pause"]),
     )
     heard = SHAPE.decision_samples(ROW_FRAMES)
     assert heard[0] == 480 + 57 * 320
     assert heard[-1] == SHAPE.num_samples == 480 + 97 * 320
-    targets = decision_targets(word, SHAPE, 3)
-    assert (targets[1] == [1, 0, 0]).all()
+    targets = decision_targets(word, SHAPE, 4)
+    assert (targets[1] == [1, 0, 0, 1]).all(), "unknown or silence"
+    assert (targets[2] == [0, 0, 0, 1]).all(), "silence"
+    assert np.array_equal(targets[0, :, 0], targets[0, :, 3])
     asleep, awake = targets[0, :, 0] == 1, targets[0, :, 2] == 1
     assert np.array_equal(asleep, heard <= 17000)
     assert np.array_equal(awake, (heard >= 20640) & (heard <= 23200))
@@ -302,17 +304,24 @@ def test_it_should_wake_after_the_word_and_at_nothing_else() -> None:
 
 
 def test_the_loss_weighs_the_hardest_of_the_quiet_as_much_as_all_of_it() -> None:
-    """Two labels, logits (0, z): the loss of a quiet decision is ln(1 + e^z), of an awake one ln(1 + e^-z)."""
-    targets = np.zeros((2, 6, 2), np.float32)
-    targets[0, :, 0] = 1.0
-    targets[1, 0, 1] = 1.0
-    logits = np.zeros((2, 6, 2), np.float32)
-    logits[0, :3, 1] = 2.0
+    """Logits of unknown and silence that make 0 together, z of the word: the loss of a quiet decision is ln(1 + e^z), of an
+    awake one ln(1 + e^-z). Where only one of the two is right, half of ln(1 + e^-d) comes to it, d being its lead."""
+    lead = 1.5
+    logits = np.zeros((4, 6, 3), np.float32)
+    logits[..., 0] = -np.log(1.0 + np.exp(lead))
+    logits[..., 2] = logits[..., 0] + lead
+    logits[[0, 2], :3, 1] = 2.0
     logits[1, 0, 1] = 1.0
+    targets = np.zeros((4, 6, 3), np.float32)
+    targets[0][:, [0, 2]] = 1.0
+    targets[1, 0, 1] = 1.0
+    targets[2, :, 0] = 1.0
+    targets[3, :, 2] = 1.0
     easy, hard = np.log(2.0), np.log(1.0 + np.exp(2.0))
-    quiet, hit = scene_loss(targets, logits, smoothing=0.0).numpy()
-    assert quiet == pytest.approx(((easy + hard) / 2 + hard) / 2, rel=1e-5)
-    assert hit == pytest.approx(np.log(1.0 + np.exp(-1.0)), rel=1e-5)
+    mixed = ((easy + hard) / 2 + hard) / 2
+    right, wrong = np.log(1.0 + np.exp(-lead)) / 2, np.log(1.0 + np.exp(lead)) / 2
+    losses = scene_loss(targets, logits, smoothing=0.0).numpy()
+    np.testing.assert_allclose(losses, [mixed, np.log(1.0 + np.exp(-1.0)) + wrong, mixed + wrong, easy + right], rtol=1e-5)
 
 
 def test_a_held_out_take_is_recognised_when_its_word_leads_at_one_moment() -> None:

@@ -47,7 +47,7 @@ def batches(
         config=replace(SMALL.examples, per_epoch=640),
         masks=SMALL.masks,
         mix=mix,
-        num_labels=2,
+        num_labels=3,
         batch_clips=64,
         seed=SMALL.seed,
         mining=moments,
@@ -62,6 +62,17 @@ def test_batches_follow_the_mix_and_are_a_function_of_the_step() -> None:
     assert not np.array_equal(maker.batch(3)[0], maker.batch(4)[0])
     assert maker.steps_per_epoch == 10
     assert maker.validation()[0].shape == (4, 58, 40)
+
+
+def test_pauses_are_heard_as_they_are_and_may_not_be_anything_else() -> None:
+    negatives = np.random.default_rng(0).integers(-100, 60, (2000, 40)).astype(np.int8)
+    maker = batches({"word": 5, "pause": 6}, {"word": 0.3, "pause": 0.4, "ambient": 0.3}, negatives)
+    features, targets = maker.features(3)
+    pauses = (targets == [0, 0, 1]).all(axis=(1, 2))
+    speech_or_music = (targets == [1, 0, 0]).all(axis=(1, 2))
+    assert 10 < pauses.sum() < 40
+    assert speech_or_music.any()
+    assert set(np.unique(features[pauses])) <= set(range(5, 11)), "no colour, nothing behind: their own numbers"
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -106,7 +117,7 @@ def test_a_stream_is_heard_as_its_windows_are() -> None:
     for decision in (0, 1471, 1472, len(margins) - 1):  # the chunks meet between the second and the third
         window = TRUNK.features.dequantize(stream[None, 2 * decision : 2 * decision + 58])
         logits = np.asarray(network_of_scenes(window, training=False))[0, 0]
-        assert margins[decision] == pytest.approx(logits[1:].max() - logits[0], abs=1e-4)
+        assert margins[decision] == pytest.approx(logits[1] - np.logaddexp(logits[0], logits[2]), abs=1e-4)
 
 
 def test_the_worst_moments_are_a_second_apart_and_scenes_hold_them() -> None:
@@ -157,7 +168,7 @@ def test_words_are_told_apart_by_pitch_and_pace_and_babble_is_many_at_once() -> 
 
 
 def test_drawn_sounds_have_their_level_and_repeat_with_the_seed() -> None:
-    for maker in (sounds.coloured_noise, sounds.hum, sounds.melody, sounds.taps):
+    for maker in (sounds.coloured_noise, sounds.hum, sounds.melody, sounds.taps, sounds.clatter):
         first, again = (maker(16000, np.random.default_rng(3)) for _ in range(2))
         assert np.array_equal(first, again)
         assert np.sqrt(np.mean(first.astype(float) ** 2)) == pytest.approx(0.1, rel=0.01)

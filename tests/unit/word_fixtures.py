@@ -27,7 +27,7 @@ SMALL = WordProject(
         near_mutations=10,
     ),
     acoustics=AcousticsConfig(num_rooms=2),
-    examples=ExamplesConfig(variants_per_take=1, near=20, other=16, noise=8, crowds=1),
+    examples=ExamplesConfig(variants_per_take=1, near=20, other=16, noise=8, pauses=8, crowds=1),
 )
 SHAPE = WindowShape(
     window_frames=58, scene_frames=98, hop_samples=320, window_samples=480, tail_samples=640, wake_samples=2560
@@ -48,5 +48,5 @@ def a_trunk() -> Trunk:
 
 def a_network(anchor: float) -> network.WordNetwork:
     return network.WordNetwork(
-        trunk=a_trunk(), window_frames=SHAPE.window_frames, num_labels=2, anchor=anchor, seed=SMALL.seed
+        trunk=a_trunk(), window_frames=SHAPE.window_frames, num_labels=3, anchor=anchor, seed=SMALL.seed
     )

@@ -151,7 +151,7 @@ class Acoustics:
         return to_int16(self._microphone(signal.astype(np.float32), rng))
 
     def hear(self, sound: Waveform, rng: np.random.Generator) -> NDArray[np.int16]:
-        """Hear a sound that is no speech with a microphone, as it is, at some level.
+        """Hear a sound that is no speech in a room, with a microphone, at some level.
 
         Parameters
         ----------
@@ -162,7 +162,13 @@ class Acoustics:
         -------
         int16 [samples]
         """
+        from scipy.signal import fftconvolve
+
         loud = rms(sound)
+        if loud > _LAST_BIT and rng.random() < self._config.room_probability:
+            room = self._rooms[int(rng.integers(len(self._rooms)))]
+            sound = fftconvolve(sound, room)[: sound.size].astype(np.float32)
+            loud = rms(sound)
         level = ratio(rng.uniform(*self._config.sound_dbfs))
         signal = sound * np.float32(level / loud) if loud > _LAST_BIT else sound
         return to_int16(self._microphone(signal.astype(np.float32), rng))

@@ -20,15 +20,12 @@ def draw_sound(num_samples: int, rng: np.random.Generator) -> Waveform:
 
 
 def draw_pause(num_samples: int, rng: np.random.Generator) -> Waveform:
-    """Draw what is heard while nobody speaks or plays: one of the sounds but a melody, or two of them."""
-    makers = (coloured_noise, hum, taps, near_silence)
-
-    def one() -> Waveform:
-        return makers[int(rng.choice(len(makers), p=(0.5, 0.15, 0.2, 0.15)))](num_samples, rng)
-
-    sound = one()
-    if rng.random() < 0.5:
-        sound = sound + one() * np.float32(10.0 ** rng.uniform(-1.5, 0.0))
+    """Draw what is heard while nobody speaks or plays: one of the sounds but a melody, or two or three of them."""
+    makers = (coloured_noise, hum, taps, clatter, near_silence)
+    sound = np.zeros(num_samples, np.float32)
+    for number in range(int(rng.integers(1, 4))):
+        maker = makers[int(rng.choice(len(makers), p=(0.35, 0.1, 0.1, 0.3, 0.15)))]
+        sound += maker(num_samples, rng) * np.float32(10.0 ** (-rng.uniform(0.0, 1.5) if number else 0.0))
     return sound
 
 
@@ -71,6 +68,38 @@ def taps(num_samples: int, rng: np.random.Generator) -> Waveform:
         stop = min(start + length, num_samples)
         track[start:stop] += (burst * rng.uniform(0.2, 1.0))[: stop - start]
     return _normal(track)
+
+
+def clatter(num_samples: int, rng: np.random.Generator) -> Waveform:
+    """Dishes, cutlery, drawers, tools: things that ring when they are struck, and things that scrape."""
+    track = rng.standard_normal(num_samples) * 10.0 ** rng.uniform(-4.0, -1.5)
+    for _ in range(int(rng.integers(1, 31))):
+        event = _struck(rng) if rng.random() < 0.7 else _scraped(rng)
+        start = int(rng.integers(num_samples))
+        stop = min(start + event.size, num_samples)
+        track[start:stop] += event[: stop - start] * 10.0 ** rng.uniform(-1.0, 0.0)
+    return _normal(track)
+
+
+def _struck(rng: np.random.Generator) -> np.ndarray:
+    """Damped partials that are no harmonics of each other, high ones over first."""
+    times_s = np.arange(round(0.6 * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    event = np.zeros(times_s.size)
+    rings_s = 10.0 ** rng.uniform(-2.3, -0.7)
+    for _ in range(int(rng.integers(2, 8))):
+        frequency_hz = 10.0 ** rng.uniform(2.4, 3.85)
+        decay_s = rings_s * min((1000.0 / frequency_hz) ** 0.5, 1.5)
+        event += rng.random() * np.exp(-times_s / decay_s) * np.sin(2 * np.pi * frequency_hz * times_s)
+    return event * np.minimum(times_s / 10.0 ** rng.uniform(-3.5, -2.3), 1.0)
+
+
+def _scraped(rng: np.random.Generator) -> np.ndarray:
+    """A band of noise that swells and fades."""
+    length = round(10.0 ** rng.uniform(-1.5, -0.4) * SAMPLE_RATE_HZ)
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1.0 / SAMPLE_RATE_HZ), 20.0) / 10.0 ** rng.uniform(2.7, 3.8))
+    band = np.exp(-0.5 * (octaves / rng.uniform(0.15, 1.0)) ** 2)
+    event = np.fft.irfft(np.fft.rfft(rng.standard_normal(length)) * band, length) * np.hanning(length)
+    return np.asarray(event / max(float(np.abs(event).max()), 1e-9))
 
 
 def near_silence(num_samples: int, rng: np.random.Generator) -> Waveform:

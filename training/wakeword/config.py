@@ -71,7 +71,7 @@ class ScenesConfig:
     near: int = 4000
     other: int = 2500
     noise: int = 800
-    pauses: int = 800
+    pauses: int = 1200
     """Nobody speaks or plays: what the label silence is learned from."""
     crowds: int = 120
     """Ten seconds each of several people talking at once, to be heard behind scenes."""
@@ -112,6 +112,12 @@ class WordDecisionConfig:
     """How many an event is the mean of; ``"none"``: so many as suit the size."""
     refractory_ms: int = 1000
     """After an event no second one of the same word for so long, to the nearest frame."""
+    pause_score: int = 64
+    """A pause is where "silence" reaches this score, 1..255."""
+    pause_ms: int = 2000
+    """It counts for so long, to the nearest decision."""
+    pause_penalty: int = 80
+    """Without one, scores of words are less by this, 1..255; 255 lets whoever talks on wake nothing."""
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
     """One operating point for each, as far as the negative audio can support it."""
     default_fa_per_hour: float = 0.5

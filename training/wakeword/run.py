@@ -20,14 +20,15 @@ from kws.bench.measure import measure
 from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.datasets.synthetic import SpeechEngine
-from kws.decision import DecisionConfig, OperatingPoint
+from kws.decision import DecisionConfig, OperatingPoint, Pause
 from kws.errors import KwsError
+from kws.labels import SILENCE
 from kws.progress import one_bar, task_progress
 from kws.training.fit import settings, work
 from kws.training.fit.architectures import count_macs
 from kws.training.fit.export import export_bundle
 from kws.training.fit.quantize import quantize
-from kws.training.fit.speech_trunk import Trunk, load
+from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, load
 from kws.training.wakeword import calibration, card, network, speech
 from kws.training.wakeword.config import WordProject
 from kws.training.wakeword.data import DataMaker
@@ -130,7 +131,7 @@ def _speak(
     folder = work.place(out, "speech", [plain[key] for key in ("words", "speech", "seed")], engine.name)
     with one_bar(console, "speaking") as show:
         bank = speech.speak(script, engine, folder, show)
-    speech.check_length(bank, project.labels, longest_s=network.LONGEST_WORD_S)
+    speech.check_length(bank, project.word_labels, longest_s=network.LONGEST_WORD_S)
     return bank
 
 
@@ -184,11 +185,18 @@ def _learn(
 def _export(learned: Learned, project: WordProject, trunk: Trunk, given: Given, tflite_path: Path) -> Bundle:
     features = trunk.config.features
     tflite_path.write_bytes(quantize(learned.model, learned.representative, features))
+    hop_ms, chosen = 1000 * features.hop_samples / SAMPLE_RATE_HZ, project.decision
     silent = OperatingPoint(thresholds=(0, *[255] * len(project.words), 0))
     decision = DecisionConfig(
         operating_points=(silent,),
         smoothing_decisions=project.smoothing_decisions,
-        refractory_frames=round(project.decision.refractory_ms * SAMPLE_RATE_HZ / (1000 * features.hop_samples)),
+        refractory_frames=round(chosen.refractory_ms / hop_ms),
+        pause=Pause(
+            label=project.labels.index(SILENCE),
+            score=chosen.pause_score,
+            decisions=round(chosen.pause_ms / (ROW_FRAMES * hop_ms)),
+            penalty=chosen.pause_penalty,
+        ),
     )
     return export_bundle(
         tflite_path,

@@ -160,7 +160,7 @@ def _say(script: Script, part: slice, engine: SpeechEngine, on_progress: Progres
     )
 
 
-def check_length(bank: SpeechBank, labels: Sequence[str], *, longest_s: float) -> None:
+def check_length(bank: SpeechBank, words: Sequence[str], *, longest_s: float) -> None:
     """Refuse phrases that do not fit a wake word's window.
 
     Raises
@@ -168,9 +168,9 @@ def check_length(bank: SpeechBank, labels: Sequence[str], *, longest_s: float) -
     SpeechEngineError
         If the usual take of a phrase is longer than `longest_s`.
     """
-    for label, name in enumerate(labels):
+    for label, name in enumerate(words, start=1):
         durations_s = word_durations_s(bank, label)
-        if label and durations_s.size and float(np.median(durations_s)) > longest_s:
+        if durations_s.size and float(np.median(durations_s)) > longest_s:
             raise SpeechEngineError(
                 f"{name!r} takes {np.median(durations_s):.1f} s to say; a wake word may take {longest_s:.1f} s: "
                 "choose a shorter phrase"
