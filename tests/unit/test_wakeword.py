@@ -286,20 +286,22 @@ def test_it_should_wake_after_the_word_and_at_nothing_else() -> None:
     word = Examples(
         features=np.zeros((3, 98, 40), np.int8),
         labels=np.array([2, 0, 0]),
-        ends=np.array([20000, -1, -1]),
-        quiet_until=np.array([17000, SHAPE.num_samples, SHAPE.num_samples]),
+        ends=np.array([24000, -1, -1]),
+        quiet_until=np.array([21000, SHAPE.num_samples, SHAPE.num_samples]),
+        spoken=np.array([[17000, 24000], [8000, 9000], [0, 0]]),
         sources=np.array(["word", "near", "pause"]),
     )
     heard = SHAPE.decision_samples(ROW_FRAMES)
     assert heard[0] == 480 + 57 * 320
     assert heard[-1] == SHAPE.num_samples == 480 + 97 * 320
     targets = decision_targets(word, SHAPE, 4)
-    assert (targets[1] == [1, 0, 0, 1]).all(), "unknown or silence"
+    assert (targets[1] == [1, 0, 0, 1]).all(), "unknown or silence, since the take is a click of 60 ms"
     assert (targets[2] == [0, 0, 0, 1]).all(), "silence"
-    assert np.array_equal(targets[0, :, 0], targets[0, :, 3])
+    assert 0 < (heard < 20200).sum() < (heard <= 21000).sum()
+    assert np.array_equal(targets[0, :, 3], heard < 20200), "unknown once 0.2 s of it were heard"
     asleep, awake = targets[0, :, 0] == 1, targets[0, :, 2] == 1
-    assert np.array_equal(asleep, heard <= 17000)
-    assert np.array_equal(awake, (heard >= 20640) & (heard <= 23200))
+    assert np.array_equal(asleep, heard <= 21000)
+    assert np.array_equal(awake, (heard >= 24640) & (heard <= 27200))
     assert not targets[0, :, 1].any()
 
 
@@ -339,6 +341,7 @@ def test_a_held_out_take_is_recognised_when_its_word_leads_at_one_moment() -> No
         labels=np.ones(4, np.int64),
         ends=np.full(4, 20000),
         quiet_until=np.full(4, 17000),
+        spoken=np.tile([12000, 20000], (4, 1)),
         sources=np.array(["recording"] * 4),
     )
     assert recognised(model, takes, TRUNK.features) == 0.5

@@ -27,6 +27,7 @@ def examples(counts: dict[str, int]) -> Examples:
         labels=word.astype(np.int64),
         ends=np.where(word, 20000, -1),
         quiet_until=np.where(word, 17000, SHAPE.num_samples),
+        spoken=np.zeros((len(sources), 2), np.int64),
         sources=sources,
     )
 

@@ -24,7 +24,7 @@ def draw_pause(num_samples: int, rng: np.random.Generator) -> Waveform:
     makers = (coloured_noise, hum, taps, clatter, near_silence)
     sound = np.zeros(num_samples, np.float32)
     for number in range(int(rng.integers(1, 4))):
-        maker = makers[int(rng.choice(len(makers), p=(0.35, 0.1, 0.1, 0.3, 0.15)))]
+        maker = makers[int(rng.choice(len(makers), p=(0.4, 0.1, 0.15, 0.2, 0.15)))]
         sound += maker(num_samples, rng) * np.float32(10.0 ** (-rng.uniform(0.0, 1.5) if number else 0.0))
     return sound
 

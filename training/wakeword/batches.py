@@ -20,6 +20,7 @@ from kws.training.wakeword.mining import Mining, draw_starts
 
 AMBIENT, PAUSE = "ambient", "pause"
 _BATCH = 21
+_SPOKEN_SAMPLES = 3200
 
 
 class WordBatches:
@@ -139,17 +140,19 @@ class WordBatches:
 def decision_targets(examples: Examples, shape: WindowShape, num_labels: int) -> NDArray[np.float32]:
     """What every decision of a scene may say: ``[examples, decisions, labels]``, 1 for each label that would be right.
 
-    Awake for a while from shortly after the end of a word; asleep before it, where "unknown", the first label, and
-    "silence", the last, are both right unless the scene is a pause; between the two, and when the word begins to leave
-    the window, anything is fine, and all are 0.
+    Awake for a while from shortly after the end of a word; asleep before it; between the two, and when the word begins
+    to leave the window, anything is fine, and all are 0. Asleep is "silence", the last label, in a pause, "unknown", the
+    first, where somebody is heard to speak for 0.2 s, and either of them elsewhere.
     """
     heard = shape.decision_samples(ROW_FRAMES)[None, :]
     since = heard - examples.ends[:, None] - shape.tail_samples
     awake = (examples.ends[:, None] >= 0) & (since >= 0) & (since <= shape.wake_samples)
     targets = np.zeros((*awake.shape, num_labels), dtype=np.float32)
     asleep = heard <= examples.quiet_until[:, None]
+    starts, stops = examples.spoken.T[:, :, None]
+    spoken = np.minimum(heard, stops) - np.maximum(heard - shape.heard_samples, starts) >= _SPOKEN_SAMPLES
     targets[..., 0] = asleep & (examples.sources != PAUSE)[:, None]
-    targets[..., -1] = asleep
+    targets[..., -1] = asleep & ~spoken
     scenes, decisions = np.nonzero(awake)
     targets[scenes, decisions, examples.labels[scenes]] = 1.0
     return targets

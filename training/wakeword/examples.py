@@ -69,6 +69,11 @@ class WindowShape:
             self.num_samples - self.tail_samples - self.wake_samples
         )
 
+    @property
+    def heard_samples(self) -> int:
+        """Of a window."""
+        return self._samples(self.window_frames)
+
     def decision_samples(self, decision_frames: int) -> NDArray[np.int64]:
         """One past the last sample that each decision of a scene has heard."""
         frames = np.arange(self.window_frames, self.scene_frames + 1, decision_frames)
@@ -115,6 +120,8 @@ class Scene:
     """Where the word ends; -1 without one."""
     quiet_until: int
     """Nothing may wake at decisions that have heard less than this many samples."""
+    spoken: tuple[int, int] = (0, 0)
+    """From where to where somebody surely speaks; elsewhere somebody may."""
 
 
 class SceneMaker:
@@ -138,16 +145,22 @@ class SceneMaker:
             num_samples = self._shape.num_samples
             heard = self._acoustics.hear(draw_pause(num_samples, rng), rng)
             return Scene(samples=heard, end=-1, quiet_until=num_samples)
-        dry, end, quiet_until = self._dry(order, rng)
-        return Scene(samples=self._acoustics.record(dry, rng), end=end, quiet_until=quiet_until)
+        dry, end, spoken = self._dry(order, rng)
+        early = min(round(_MAY_WAKE_EARLY_S * SAMPLE_RATE_HZ), (spoken[1] - spoken[0]) // 2)
+        return Scene(
+            samples=self._acoustics.record(dry, rng),
+            end=end,
+            quiet_until=self._shape.num_samples if end < 0 else end - early,
+            spoken=spoken,
+        )
 
-    def _dry(self, order: Order, rng: np.random.Generator) -> tuple[Waveform, int, int]:
-        """Return samples, where the word ends (-1 without one), and until when nothing may wake."""
+    def _dry(self, order: Order, rng: np.random.Generator) -> tuple[Waveform, int, tuple[int, int]]:
+        """Return samples, where the word ends (-1 without one), and where somebody surely speaks."""
         num_samples = self._shape.num_samples
         if order.source == "noise":
-            return draw_sound(num_samples, rng), -1, num_samples
+            return draw_sound(num_samples, rng), -1, (0, 0)
         if order.source == "other":
-            return self._piece(_float(self._material.bank.take(order.take)), rng), -1, num_samples
+            return self._piece(_float(self._material.bank.take(order.take)), rng)
         takes = self._material.recordings if order.source in ("recording", "heard") else None
         take = _float(takes[order.take] if takes is not None else self._material.bank.take(order.take))
         take = self._acoustics.another_speaker(take, rng)
@@ -158,9 +171,7 @@ class SceneMaker:
         scene = np.zeros(num_samples, dtype=np.float32)
         _put(scene, take, end - take.size)
         self._surround(scene, end - take.size, end, rng)
-        if order.label == 0:
-            return scene, -1, num_samples
-        return scene, end, end - min(round(_MAY_WAKE_EARLY_S * SAMPLE_RATE_HZ), take.size // 2)
+        return scene, end if order.label else -1, (end - take.size, end)
 
     def _surround(self, scene: Waveform, start: int, end: int, rng: np.random.Generator) -> None:
         """Other speech before and behind the take, so that quiet around it is no sign of anything."""
@@ -177,13 +188,14 @@ class SceneMaker:
     def _other_take(self, rng: np.random.Generator) -> Waveform:
         return _float(self._material.bank.take(int(rng.choice(self._others)))) * rng.uniform(0.3, 1.2)
 
-    def _piece(self, speech: Waveform, rng: np.random.Generator) -> Waveform:
-        """Cut a piece out of a sentence, anywhere."""
+    def _piece(self, speech: Waveform, rng: np.random.Generator) -> tuple[Waveform, int, tuple[int, int]]:
+        """Cut a piece out of a sentence, anywhere; return what `_dry` returns."""
         speech = self._acoustics.another_speaker(speech, rng)
         num_samples = self._shape.num_samples
         scene = np.zeros(num_samples, dtype=np.float32)
-        _put(scene, speech, int(rng.integers(min(num_samples - speech.size, 0) - 1, num_samples // 3)))
-        return scene
+        start = int(rng.integers(min(num_samples - speech.size, 0) - 1, num_samples // 3))
+        _put(scene, speech, start)
+        return scene, -1, (start, start + speech.size)
 
 
 def plan(config: ScenesConfig, bank: SpeechBank, *, validates: bool) -> list[Order]:
@@ -221,6 +233,8 @@ class Examples:
     ends: NDArray[np.int64]
     """As in `Scene`."""
     quiet_until: NDArray[np.int64]
+    spoken: NDArray[np.int64]
+    """``[examples, 2]``."""
     sources: NDArray[np.str_]
 
     def __len__(self) -> int:
@@ -287,6 +301,7 @@ def _make_chunk(chunk: tuple[int, list[Order]]) -> Examples:
         labels=np.array([order.label for order in orders], dtype=np.int64),
         ends=np.array([scene.end for scene in scenes], dtype=np.int64),
         quiet_until=np.array([scene.quiet_until for scene in scenes], dtype=np.int64),
+        spoken=np.array([scene.spoken for scene in scenes], dtype=np.int64),
         sources=np.array([order.source for order in orders]),
     )
 
