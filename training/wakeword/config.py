@@ -116,7 +116,7 @@ class WordDecisionConfig:
     """A pause is where "silence" reaches this score, 1..255."""
     pause_ms: int = 2000
     """It counts for so long, to the nearest decision."""
-    pause_penalty: int = 80
+    pause_penalty: int = 60
     """Without one, scores of words are less by this, 1..255; 255 lets whoever talks on wake nothing."""
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
     """One operating point for each, as far as the negative audio can support it."""
