@@ -32,7 +32,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
-    """A pause before a word makes it likelier that it is meant: people pause before they talk to a machine, films less."""
+    """A pause before a word makes it likelier that it is meant: people stop talking first, films seldom do."""
 
     label: int
     """Index of the label that says nobody speaks (silence)."""
@@ -89,7 +89,9 @@ class DecisionConfig:
             len(self.operating_points),
             self.default_operating_point,
         )
-        return header + points + (PAUSE.pack(pause.label, pause.score, pause.decisions, pause.penalty) if pause else b"")
+        return (
+            header + points + (PAUSE.pack(pause.label, pause.score, pause.decisions, pause.penalty) if pause else b"")
+        )
 
     @classmethod
     def from_section(cls, section: bytes) -> DecisionConfig:

@@ -306,8 +306,8 @@ def test_it_should_wake_after_the_word_and_at_nothing_else() -> None:
 
 
 def test_the_loss_weighs_the_hardest_of_the_quiet_as_much_as_all_of_it() -> None:
-    """Logits of unknown and silence that make 0 together, z of the word: the loss of a quiet decision is ln(1 + e^z), of an
-    awake one ln(1 + e^-z). Where only one of the two is right, half of ln(1 + e^-d) comes to it, d being its lead."""
+    """Unknown and silence make 0 together, the word's logit is z: a quiet decision costs ln(1 + e^z), an awake one
+    ln(1 + e^-z). Where only one of the two is right, half of ln(1 + e^-d) comes to it, d being its lead."""
     lead = 1.5
     logits = np.zeros((4, 6, 3), np.float32)
     logits[..., 0] = -np.log(1.0 + np.exp(lead))
@@ -323,7 +323,9 @@ def test_the_loss_weighs_the_hardest_of_the_quiet_as_much_as_all_of_it() -> None
     mixed = ((easy + hard) / 2 + hard) / 2
     right, wrong = np.log(1.0 + np.exp(-lead)) / 2, np.log(1.0 + np.exp(lead)) / 2
     losses = scene_loss(targets, logits, smoothing=0.0).numpy()
-    np.testing.assert_allclose(losses, [mixed, np.log(1.0 + np.exp(-1.0)) + wrong, mixed + wrong, easy + right], rtol=1e-5)
+    np.testing.assert_allclose(
+        losses, [mixed, np.log(1.0 + np.exp(-1.0)) + wrong, mixed + wrong, easy + right], rtol=1e-5
+    )
 
 
 def test_a_held_out_take_is_recognised_when_its_word_leads_at_one_moment() -> None:

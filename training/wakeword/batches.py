@@ -141,8 +141,8 @@ def decision_targets(examples: Examples, shape: WindowShape, num_labels: int) ->
     """What every decision of a scene may say: ``[examples, decisions, labels]``, 1 for each label that would be right.
 
     Awake for a while from shortly after the end of a word; asleep before it; between the two, and when the word begins
-    to leave the window, anything is fine, and all are 0. Asleep is "silence", the last label, in a pause, "unknown", the
-    first, where somebody is heard to speak for 0.2 s, and either of them elsewhere.
+    to leave the window, anything is fine, and all are 0. Asleep is "silence", the last label, in a pause, "unknown",
+    the first, where somebody is heard to speak for 0.2 s, and either of them elsewhere.
     """
     heard = shape.decision_samples(ROW_FRAMES)[None, :]
     since = heard - examples.ends[:, None] - shape.tail_samples
