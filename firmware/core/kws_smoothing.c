@@ -43,13 +43,13 @@ static void ask_for_pause(kws_smoothing_t *self, uint8_t *smoothed)
         return;
     }
     const bool without = ++self->since_pause > config->pause_decisions;
-    const uint8_t penalty = config->pause_penalty;
     for (uint32_t i = 0u; i < config->num_labels; ++i) {
         if (config->thresholds[i] == 0u) {
             continue;
         }
         if (without) {
-            smoothed[i] = (smoothed[i] > penalty) ? (uint8_t)(smoothed[i] - penalty) : 0u;
+            const uint8_t less = config->pause_penalty;
+            smoothed[i] -= (smoothed[i] < less) ? smoothed[i] : less;
         } else if (smoothed[i] >= KWS_DECISION_FOLLOWED) {
             kws_smoothing_pause(self);
         }

@@ -203,7 +203,7 @@ static void a_word_counts_less_until_there_was_a_pause(void)
     CHECK(kws_decision_read(&config, (kws_span_t){bytes, 31u}, -1) == KWS_ERROR_BOUNDS);
     bytes[28] = 80u;
     CHECK(kws_decision_read(&config, (kws_span_t){bytes, sizeof bytes}, -1) == KWS_OK);
-    const uint8_t less[6][2] = {{90, 90}, {250, 250}, {0, 0}, {0, 0}, {80, 0}, {250, 170}};
+    const uint8_t less[6][2] = {{90, 90}, {250, 170}, {250, 170}, {80, 0}, {81, 1}, {250, 170}};
     kws_smoothing_reset(&smoothing);
     for (size_t i = 0; i < sizeof less / sizeof less[0];
          ++i) { /* 170 is over 95, but no word after a pause */

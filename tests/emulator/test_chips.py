@@ -150,4 +150,4 @@ def test_a_host_finds_the_usb_serial_port_and_its_bytes_come_back(tmp_path: Path
     finally:
         child.kill()
         words = child.communicate()[1]
-    assert "mistake" not in words, words
+    assert "mistake: " not in words, words
