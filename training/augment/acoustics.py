@@ -136,13 +136,9 @@ class Acoustics:
         -------
         int16 [samples]
         """
-        from scipy.signal import fftconvolve
-
         config = self._config
         level = ratio(rng.uniform(*config.level_dbfs))
-        if rng.random() < config.room_probability:
-            room = self._rooms[int(rng.integers(len(self._rooms)))]
-            scene = fftconvolve(scene, room)[: scene.size].astype(np.float32)
+        scene = self._in_room(scene, rng)
         spoken = active_rms(to_int16(scene)) / _FULL_SCALE
         signal = scene * (level / spoken) if spoken > 0.0 else scene
         if rng.random() < config.noise_probability:
@@ -162,16 +158,22 @@ class Acoustics:
         -------
         int16 [samples]
         """
-        from scipy.signal import fftconvolve
-
+        if rms(sound) > _LAST_BIT:
+            sound = self._in_room(sound, rng)
         loud = rms(sound)
-        if loud > _LAST_BIT and rng.random() < self._config.room_probability:
-            room = self._rooms[int(rng.integers(len(self._rooms)))]
-            sound = fftconvolve(sound, room)[: sound.size].astype(np.float32)
-            loud = rms(sound)
         level = ratio(rng.uniform(*self._config.sound_dbfs))
         signal = sound * np.float32(level / loud) if loud > _LAST_BIT else sound
         return to_int16(self._microphone(signal.astype(np.float32), rng))
+
+    def _in_room(self, sound: Waveform, rng: np.random.Generator) -> Waveform:
+        """Return the sound as it is heard in some room, or, by chance, in none."""
+        from scipy.signal import fftconvolve
+
+        if rng.random() >= self._config.room_probability:
+            return sound
+        room = self._rooms[int(rng.integers(len(self._rooms)))]
+        heard: Waveform = fftconvolve(sound, room)[: sound.size].astype(np.float32)
+        return heard
 
     def _microphone(self, signal: Waveform, rng: np.random.Generator) -> Waveform:
         config = self._config
