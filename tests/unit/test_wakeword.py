@@ -24,6 +24,7 @@ from kws.training.wakeword import network, speech
 from kws.training.wakeword.batches import decision_targets
 from kws.training.wakeword.calibration import CalibrationReport
 from kws.training.wakeword.config import (
+    WordDecisionConfig,
     WordProject,
     load_project,
     make_project,
@@ -31,7 +32,7 @@ from kws.training.wakeword.config import (
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, make_examples, plan
 from kws.training.wakeword.learn import Weights, mean_of, recognised, scene_loss
-from kws.training.wakeword.run import best_of
+from kws.training.wakeword.run import best_of, pause_decisions
 
 
 @pytest.fixture(scope="module")
@@ -134,23 +135,43 @@ def test_the_network_is_the_mean_of_its_trainings() -> None:
 @pytest.mark.parametrize(
     ("wanted_and_missed", "best"),
     [
-        (((0.5, 80),), 0),
-        (((0.5, 80), (0.5, 60)), 1),
-        (((0.5, 60), (0.5, 60)), 0),
-        (((2.0, 10), (0.5, 90)), 1),  # the first heard too little at half a false accept per hour for that to be stored
+        (((0.5, (90, 80, 70)),), 0),
+        (((0.5, (90, 80, 70)), (0.5, (90, 60, 50))), 1),
+        (((0.5, (90, 60, 50)), (0.5, (90, 60, 50))), 0),
+        (((0.5, (90, 60, 60)), (0.5, (60, 62, 62))), 1),  # two words more at the default, thirty less at the strict one
+        (((0.5, (80, 60)), (0.5, (90, 80, 70))), 1),  # the first heard too little at one point for that to be stored
+        (((2.0, (20, 10)), (0.5, (99, 90, 80))), 1),  # and here at that of half a false accept per hour
     ],
 )
-def test_of_narrow_trainings_the_best_at_its_default_point_is_kept(
-    wanted_and_missed: tuple[tuple[float, int], ...], best: int
+def test_of_narrow_trainings_the_one_that_misses_fewest_at_all_its_points_is_kept(
+    wanted_and_missed: tuple[tuple[float, tuple[int, ...]], ...], best: int
 ) -> None:
-    points = [
+    reports = [
         SimpleNamespace(
-            promise=SimpleNamespace(wanted_fa_per_hour=wanted),
-            score=SimpleNamespace(false_rejects=Proportion(count=missed, total=200)),
+            default=SimpleNamespace(promise=SimpleNamespace(wanted_fa_per_hour=wanted)),
+            points=[
+                SimpleNamespace(score=SimpleNamespace(false_rejects=Proportion(count=missed, total=200)))
+                for missed in all_missed
+            ],
         )
-        for wanted, missed in wanted_and_missed
+        for wanted, all_missed in wanted_and_missed
     ]
-    assert best_of([cast(CalibrationReport, SimpleNamespace(default=point)) for point in points]) == best
+    assert best_of([cast(CalibrationReport, report) for report in reports]) == best
+
+
+@pytest.mark.parametrize(
+    ("window_frames", "gap_ms", "decisions"),
+    [
+        (58, 840, 50),  # 57 hops of 20 ms, 30 ms of frame, 840 ms: 2010 ms, and a decision every 40
+        (78, 840, 60),  # 400 ms more of word
+        (58, 1840, 75),
+    ],
+)
+def test_a_pause_counts_until_some_time_after_it_has_left_the_window(
+    window_frames: int, gap_ms: int, decisions: int
+) -> None:
+    config = WordDecisionConfig(pause_gap_ms=gap_ms)
+    assert pause_decisions(config, replace(SHAPE, window_frames=window_frames)) == decisions
 
 
 def test_the_script_keeps_speakers_apart_and_says_every_kind(bank: speech.SpeechBank) -> None:

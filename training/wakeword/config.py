@@ -114,8 +114,8 @@ class WordDecisionConfig:
     """After an event no second one of the same word for so long, to the nearest frame."""
     pause_score: int = 64
     """A pause is where "silence" reaches this score, 1..255."""
-    pause_ms: int = 2000
-    """It counts for so long, to the nearest decision."""
+    pause_gap_ms: int = 840
+    """It counts until so long after it has left the network's window, to the nearest decision."""
     pause_penalty: int = 60
     """Without one, scores of words are less by this, 1..255; 255 lets whoever talks on wake nothing."""
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
