@@ -54,9 +54,9 @@ class Bundle:
     >>> import kws
     >>> bundle = kws.Bundle.load("models/wake_computer_50.kws")
     >>> bundle
-    Bundle('models/wake_computer_50.kws', 2 labels, 109,424 bytes, CRC 1e39b6ec)
+    Bundle('models/wake_computer_50.kws', 3 labels, 109,440 bytes, CRC dd3ec8fb)
     >>> bundle.labels
-    ('unknown', 'computer')
+    ('unknown', 'computer', 'silence')
     """
 
     def __init__(self, data: bytes, *, name: str = "bundle") -> None:
