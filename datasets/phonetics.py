@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Near-misses: what sounds like the phrase but is not it, found by phoneme edit distance.
 
-A detector that never heard near-misses wakes at half of them. Three kinds are made from the phrase alone, with the
+A detector that never heard near-misses wakes at half of them. Four kinds are made from the phrase alone, with the
 synthesiser's own pronunciation: English words that sound alike, invented words (the phrase with some phonemes
-exchanged, dropped or added, spoken directly as phonemes), and parts of the phrase, alone and repeated.
+exchanged, dropped or added, spoken directly as phonemes), parts of the phrase, alone and repeated, and some of its
+words without the others.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from kws.errors import SpeechEngineError
 
-Kind = Literal["word", "mutation", "part"]
+Kind = Literal["word", "mutation", "part", "some words"]
 
 STRESS_MARKS = "',%="
 _SAME_CLASS_COST = 0.6
@@ -184,6 +185,31 @@ def parts(phrases: Sequence[Sequence[str]]) -> list[NearMiss]:
                     distance = nearest_distance(spoken, phrases)
                     found[text] = NearMiss(text=text, kind="part", distance=distance)
     return list(found.values())
+
+
+def some_words(texts: Sequence[str], phrases: Sequence[Sequence[str]], phonemizer: Phonemizer) -> list[NearMiss]:
+    """Return the first and the last words of every text of several: whoever says "jarvis" has not said "hey jarvis".
+
+    What holds a phrase of the project is left out, and what is so near to one that only an accent is between them.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As they are spoken; those given as phonemes have no words.
+    phrases : sequence of phoneme sequences
+        All phrases of the project.
+    phonemizer : Phonemizer
+    """
+    found: dict[str, None] = {}
+    for words in (text.split() for text in texts if "[[" not in text):
+        for length in range(1, len(words)):
+            found |= {" ".join(words[:length]): None, " ".join(words[-length:]): None}
+    misses = []
+    for text, spoken in zip(found, phonemizer.phonemes_of(list(found)) if found else [], strict=True):
+        distance = nearest_distance(spoken, phrases)
+        if distance >= _MIN_MUTATION_DISTANCE and not any(contains(spoken, phrase) for phrase in phrases):
+            misses.append(NearMiss(text=text, kind="some words", distance=distance))
+    return misses
 
 
 def phrases_of(texts: Sequence[str], phonemizer: Phonemizer) -> list[list[str]]:

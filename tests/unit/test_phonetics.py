@@ -66,6 +66,23 @@ def test_parts_are_beginnings_and_ends_alone_and_twice() -> None:
     assert not any("h|'eI|n|'oU|v" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("texts", "some"),
+    [
+        (["hey jarvis"], {"hey", "jarvis"}),
+        (["jarvis"], set()),
+        (["turn the light on"], {"turn", "turn the", "on", "light on", "the light on"}),  # two of eleven lack: too near
+        (["hey jarvis", "jarvis"], {"hey"}),  # the other wakes it, and should
+        (["a jarvis"], {"a"}),  # "jarvis" is "a jarvis" as some people say it
+        (["hey jarvis", "hey [[dZ'A@vIs]]"], {"hey", "jarvis"}),
+    ],
+)
+def test_some_words_of_a_phrase_are_not_the_phrase(engine: EspeakEngine, texts: list[str], some: set[str]) -> None:
+    misses = phonetics.some_words(texts, phonetics.phrases_of(texts, engine), engine)
+    assert {miss.text for miss in misses} == some
+    assert all(miss.kind == "some words" and miss.distance >= 0.22 for miss in misses)
+
+
 def test_a_phrase_of_two_phonemes_is_too_short(engine: EspeakEngine) -> None:
     with pytest.raises(SpeechEngineError, match="needs at least 3"):
         phonetics.phrases_of(["go"], engine)

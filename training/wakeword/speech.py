@@ -2,7 +2,7 @@
 """Stage 1 of a word project: everything that is synthesised, in one bank.
 
 Three kinds of takes: ``word`` (what to wake at), ``near`` (like-sounding words, invented words, parts of the
-phrase) and ``other`` (a few English words in a row).
+phrase and some of its words) and ``other`` (a few English words in a row).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _INTONATIONS = ("", "", ".", "!", "?", ",")
 PART_TAKES = 500
 """So many takes are kept together as soon as they are spoken."""
 _TEXTS, _MISSES, _SENTENCES = 1, 2, 3
+_SOME_WORDS = 12
+"""Some words of the phrase without the others are what people say: so often for every other near-miss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,7 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
     misses = phonetics.near_misses(
         phrases, ranked, num_words=config.near_words, num_mutations=config.near_mutations, seed=seed
     )
+    misses += phonetics.some_words(texts, phrases, phonemizer)
     voices = engine.voices(config.num_voices, seed=seed)
     script: list[tuple[Utterance, Kind, int]] = []
     for label, word in enumerate(words, start=1):
@@ -120,7 +123,7 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
         for spoken in vary(_intoned(word.texts), voices, config.takes_per_word, rng):
             script.append((spoken, "word", label))
     rng = np.random.default_rng([seed, _MISSES])
-    near_texts = [miss.text for miss in misses]
+    near_texts = [miss.text for miss in misses for _ in range(_SOME_WORDS if miss.kind == "some words" else 1)]
     script += [(spoken, "near", 0) for spoken in vary(near_texts, voices, config.near_takes, rng)]
     rng = np.random.default_rng([seed, _SENTENCES])
     sentences = _sentences([miss.text for miss in ranked], config.sentences, rng)
