@@ -76,6 +76,11 @@ def test_a_project_survives_its_toml(tmp_path: Path) -> None:
         {"name": "a/b", "words": [{"label": "a"}]},
         {"name": "x", "words": [{"label": "a"}], "sed": 1},
         {"name": "x", "words": [{"label": "a"}], "decision": {"default_fa_per_hour": 0.3}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"smoothing_decisions": 65}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"refractory_ms": -1}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"pause_score": 256}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"pause_gap_ms": -1}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"pause_penalty": 0}},
     ],
 )
 def test_impossible_projects_are_refused(values: dict[str, object]) -> None:

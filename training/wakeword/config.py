@@ -22,6 +22,13 @@ _TRAININGS: dict[Size, int] = {"micro": 2, "small": 2, "full": 4}
 _AVERAGED: frozenset[Size] = frozenset({"full"})
 """Pairs came out at 23 and 34 missed takes, and the mean of all four at 20. Narrow ones gain nothing so, and differ as
 much: the best is kept."""
+_DECISION_RANGES = (
+    ("smoothing_decisions", 1, 64),
+    ("refractory_ms", 0, 60_000),
+    ("pause_score", 1, 255),
+    ("pause_gap_ms", 0, 60_000),
+    ("pause_penalty", 1, 255),
+)
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
@@ -123,7 +130,11 @@ class WordDecisionConfig:
     default_fa_per_hour: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse an empty list and a default that is not in it."""
+        """Refuse what no bundle can hold, before a word is trained for it."""
+        for name, low, high in _DECISION_RANGES:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name}: expected {low} to {high}, got {value}")
         if self.default_fa_per_hour not in self.fa_per_hour or min(self.fa_per_hour) <= 0.0:
             raise ValueError(
                 f"fa_per_hour: expected positive rates with {self.default_fa_per_hour} among them, "
