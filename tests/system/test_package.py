@@ -44,6 +44,7 @@ variants_per_take = 1
 near = 12
 other = 12
 noise = 8
+pauses = 8
 crowds = 1
 per_epoch = 64
 [optimizer]
