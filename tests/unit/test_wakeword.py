@@ -215,6 +215,15 @@ def test_what_was_spoken_before_an_interruption_is_not_spoken_again(
     assert all(np.array_equal(vars(gone_on)[name], vars(at_once)[name]) for name in vars(at_once))
 
 
+def test_takes_of_another_script_are_not_taken_for_these() -> None:
+    engine = EspeakEngine()
+    script = speech.write_script(SMALL.words, SMALL.speech, engine, seed=1)
+    assert script.sha256 == speech.write_script(SMALL.words, SMALL.speech, engine, seed=1).sha256
+    first = replace(script.utterances[0], rate_wpm=script.utterances[0].rate_wpm + 1)
+    assert replace(script, utterances=(first, *script.utterances[1:])).sha256 != script.sha256
+    assert replace(script, labels=(0, *script.labels[1:])).sha256 != script.sha256
+
+
 def test_a_bank_reads_back_as_it_was(bank: speech.SpeechBank, tmp_path: Path) -> None:
     bank.save(tmp_path / "bank.npz")
     again = speech.SpeechBank.load(tmp_path / "bank.npz")

@@ -82,7 +82,8 @@ def execute(
     trunk = load(project.trunk_file)
     bank = _speak(project, script, engine, out, console)
     shape = network.window_shape(project.examples, trunk.config, bank, len(project.words))
-    candidates = _learn(project, engine.name, bank, given, trunk, shape, out, console)
+    spoken = [script.sha256, engine.name]
+    candidates = _learn(project, spoken, bank, given, trunk, shape, out, console)
     held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
     streams = calibration.make_streams(
         project.labels, bank, held_out, given.ambient.validation, given.negatives, seed=project.seed
@@ -131,7 +132,7 @@ def _speak(
 ) -> speech.SpeechBank:
     """Say the script, or what is left of it; other recordings or settings of training need nothing spoken again."""
     plain = project.without_places()
-    folder = work.place(out, "speech", [plain[key] for key in ("words", "speech", "seed")], engine.name)
+    folder = work.place(out, "speech", [plain[key] for key in ("words", "speech", "seed")], script.sha256, engine.name)
     with one_bar(console, "speaking") as show:
         bank = speech.speak(script, engine, folder, show)
     speech.check_length(bank, project.word_labels, longest_s=network.LONGEST_WORD_S)
@@ -140,7 +141,7 @@ def _speak(
 
 def _learn(
     project: WordProject,
-    engine: str,
+    spoken: Sequence[str],
     bank: speech.SpeechBank,
     given: Given,
     trunk: Trunk,
@@ -152,7 +153,7 @@ def _learn(
     features = trunk.config.features
     plain = project.without_places()
     heard = [plain[key] for key in ("words", "speech", "seed", "acoustics")]
-    depends_on = [heard, project.scenes, settings.to_dict(trunk.config), engine, *given.sha256]
+    depends_on = [heard, *spoken, project.scenes, settings.to_dict(trunk.config), *given.sha256]
     maker = DataMaker(
         bank,
         given,

@@ -8,7 +8,7 @@ phrase and some of its words) and ``other`` (a few English words in a row).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +91,11 @@ class Script:
     kinds: tuple[Kind, ...]
     labels: tuple[int, ...]
     near_misses: tuple[phonetics.NearMiss, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of all that is said, by whom and as what: takes of another script are not these."""
+        return work.digest([asdict(said) for said in self.utterances], self.kinds, self.labels)
 
 
 def open_engine(config: SpeechConfig) -> SpeechEngine:
