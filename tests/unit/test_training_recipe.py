@@ -143,6 +143,8 @@ def test_rare_words_are_drawn_more_often_than_their_share_of_clips() -> None:
     weights = source.weights()
     assert weights.sum() == pytest.approx(1.0)
     assert weights[16] / weights[:16].sum() == pytest.approx(0.25)
+    keywords = replace(source, name="keywords").weights()
+    assert keywords[16] == pytest.approx(keywords[:16].sum()), "every keyword alike"
 
 
 def test_every_fifth_recording_is_left_for_evaluation(data_folder: Path) -> None:
@@ -156,7 +158,7 @@ def test_missing_continuous_speech_says_what_to_do(data_folder: Path) -> None:
         continuous_speech(data_folder, ("nowhere",), evaluation=False)
 
 
-def test_negatives_are_searched_deep_and_their_absence_says_what_to_do(data_folder: Path) -> None:
+def test_negatives_are_searched_deep_and_their_absence_says_what_to_do(data_folder: Path, tmp_path: Path) -> None:
     deep = data_folder.parent / "negatives" / "films" / "one"
     deep.mkdir(parents=True)
     write_wav(deep / "a.wav", np.arange(20000).astype(np.int16))
@@ -165,9 +167,27 @@ def test_negatives_are_searched_deep_and_their_absence_says_what_to_do(data_fold
     with pytest.raises(DatasetError, match=r"'silent'.*kws dataset download negatives"):
         negative_recordings(data_folder, ("silent",))
     shares = {"keywords": 0.5, "negatives": 0.5}
-    (_, source) = gather(tiny_data(), (), recordings, replace(TINY_RECIPE, shares=shares, negative_clips=5), seed=1)
+    few = replace(TINY_RECIPE, shares=shares, negative_clips=5)
+    (_, source) = gather(tiny_data(), (), recordings, few, seed=1, out=tmp_path)
     assert source.audio.shape == (5, tiny_data().training.audio.shape[1])
     assert {LABELS[label] for label in source.labels} == {"unknown"}
+
+
+def test_what_is_spoken_is_kept_and_other_words_are_spoken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voices = SyntheticConfig(engines={"espeak-ng": 0.5, "flite": 0.5}, num_voices=4, clips_per_keyword=2)
+    recipe = replace(TINY_RECIPE, synthetic=voices, shares={"synthetic_keywords": 1.0})
+    (spoken,) = gather(tiny_data(), (), (), recipe, seed=1, out=tmp_path)
+    monkeypatch.setattr(synthetic, "synthesize_words", None)
+    harder = replace(recipe, variants=9)
+    (again,) = gather(tiny_data(), (), (), harder, seed=1, out=tmp_path)
+    assert (again.name, again.words) == (spoken.name, spoken.words) == ("synthetic_keywords", spoken.words)
+    assert np.array_equal(again.audio, spoken.audio)
+    assert np.array_equal(again.labels, spoken.labels)
+    others = replace(recipe, synthetic=replace(voices, num_voices=5))
+    with pytest.raises(TypeError):
+        gather(tiny_data(), (), (), others, seed=1, out=tmp_path)
 
 
 def test_cuts_prefer_where_somebody_talks() -> None:

@@ -14,10 +14,13 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
 from kws.training.fit.architectures import with_softmax
+from kws.training.fit.equalize import equalize_steep_channels
 from kws.training.fit.quiet import quiet_tensorflow
 from kws.training.fit.settle import settle_scales
 
 _SEED = 0xCA
+_ROUNDS = 3
+"""Of equalising: a larger channel may widen the range of its layer, and others get steeper by that."""
 
 
 def choose_representative(num_clips: int, count: int, seed: int) -> NDArray[np.int64]:
@@ -29,12 +32,13 @@ def choose_representative(num_clips: int, count: int, seed: int) -> NDArray[np.i
 def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesConfig) -> bytes:
     """Turn a trained float network into an int8 TFLite one whose input takes the front end's features unchanged.
 
-    The scales of its weights suit the fast kernels (`settle_scales`).
+    Its weights and their scales suit the fast kernels (`equalize_steep_channels`, `settle_scales`).
 
     Parameters
     ----------
     model : keras.Model
-        Features in real units to logits; softmax is added here.
+        Features in real units to logits; softmax is added here. Factors may move from layer to layer, with no change
+        in what it says.
     features : int8 array, shape [clips, frames, num_features]
         Representative clips, as the front end gives them: they set the ranges of the activations.
     config : FeaturesConfig
@@ -50,6 +54,16 @@ def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesCon
     TrainingError
         If the converter chose another input quantisation than the front end's.
     """
+    tflite = convert(model, features, config)
+    for _ in range(_ROUNDS):
+        if not equalize_steep_channels(model, tflite):
+            break
+        tflite = convert(model, features, config)
+    return settle_scales(tflite)
+
+
+def convert(model: keras.Model, features: NDArray[np.int8], config: FeaturesConfig) -> bytes:
+    """Return what TFLite makes of the model as it is, see `quantize`."""
     with quiet_tensorflow():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_freeze(with_softmax(model))])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -58,7 +72,7 @@ def quantize(model: keras.Model, features: NDArray[np.int8], config: FeaturesCon
         converter.inference_input_type = converter.inference_output_type = tf.int8
         tflite: bytes = converter.convert()
     _check_input(tflite, config)
-    return settle_scales(tflite)
+    return tflite
 
 
 def _freeze(model: keras.Model) -> tf.types.experimental.ConcreteFunction:

@@ -25,8 +25,11 @@ SOURCES = (
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticConfig:
-    """Words spoken by espeak-ng."""
+    """Words spoken by machines."""
 
+    engines: dict[str, float] = field(default_factory=lambda: {"espeak-ng": 1.0})
+    """Engines out of `datasets.synthetic_choir.ENGINES` and their shares of the voices; all but the first want the
+    extra ``voices``."""
     num_voices: int = 600
     clips_per_word: int = 8
     """Of each word in ``words.txt``."""

@@ -346,7 +346,7 @@ def _variants(
     folder = work.place(out, "variants", made_from, settings.to_dict(features), seed, named)
     if not made(folder):
         compute(
-            gather(data, speech, negatives, recipe, seed=seed),
+            gather(data, speech, negatives, recipe, seed=seed, out=out),
             ClipAcoustics(recipe.acoustics, data.noise, [*speech, *negatives]),
             features,
             num_variants=recipe.variants,

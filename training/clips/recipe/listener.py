@@ -71,7 +71,8 @@ def opinions(
     real = np.flatnonzero(np.isin(variants.sources, _REAL))
     kept = {name: recipe.shares[name] for name in _REAL if recipe.shares.get(name, 0.0) > 0.0}
     few = replace(recipe, shares={name: share / sum(kept.values()) for name, share in kept.items()})
-    audio = np.concatenate([source.audio for source in gather(data, (), negatives, few, seed=batches.seed)])
+    real_sources = gather(data, (), negatives, few, seed=batches.seed, out=folder.parent.parent)
+    audio = np.concatenate([source.audio for source in real_sources])
     heard = _embedded(audio, folder / _TRAINING)
     silence = data.labels.index(SILENCE) if SILENCE in data.labels else -1
     spoken = np.flatnonzero(data.validation.labels != silence)

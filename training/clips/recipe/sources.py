@@ -17,6 +17,7 @@ from kws.labels import SILENCE, UNKNOWN
 from kws.training.clips.dataset import ClipSet, TrainingData
 from kws.training.clips.recipe import chimeras, synthetic
 from kws.training.clips.recipe.config import RecipeConfig
+from kws.training.fit import settings, work
 
 _EVALUATION_STRIDE = 5
 """Every fifth file of continuous speech is never trained on."""
@@ -42,10 +43,21 @@ class Source:
         return len(self.labels)
 
     def weights(self) -> NDArray[np.float64]:
-        """How often each clip is drawn, summing to 1: a word by the square root of its number of clips."""
+        """How often each is drawn, summing to 1: keywords alike, others by the root of how many clips they have."""
         _, word, counts = np.unique(np.array(self.words), return_inverse=True, return_counts=True)
-        weights = counts[word] ** -0.5
+        weights = counts[word] ** (-1.0 if self.name == "keywords" else -0.5)
         return np.asarray(weights / weights.sum(), np.float64)
+
+    def save(self, path: Path) -> None:
+        """Write as ``.npz``."""
+        np.savez(path, name=self.name, audio=self.audio, labels=self.labels, words=self.words)
+
+    @classmethod
+    def load(cls, path: Path) -> Source:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            words = tuple(file["words"].tolist())
+            return cls(name=str(file["name"]), audio=file["audio"], labels=file["labels"], words=words)
 
 
 def continuous_speech(data_folder: Path, folders: Sequence[str], *, evaluation: bool) -> list[NDArray[np.int16]]:
@@ -105,6 +117,7 @@ def gather(
     recipe: RecipeConfig,
     *,
     seed: int,
+    out: Path,
 ) -> tuple[Source, ...]:
     """Make every source that has a share.
 
@@ -118,6 +131,8 @@ def gather(
         Long recordings of other sounds.
     recipe : RecipeConfig
     seed : int
+    out : Path
+        What is spoken is kept in ``work/`` there.
     """
     clips, number = data.training, {label: i for i, label in enumerate(data.labels)}
     spoken, samples = [label for label in data.labels if label not in (SILENCE, UNKNOWN)], clips.audio.shape[1]
@@ -130,9 +145,13 @@ def gather(
         return Source(name=name, audio=audio, labels=labels, words=words or (name,) * len(audio))
 
     def speak(maker: Callable[..., tuple[NDArray[np.int16], tuple[str, ...]]], name: str) -> Source:
-        audio, words = maker(spoken, recipe.synthetic, samples, seed=seed)
-        labels = np.array([number.get(word, number[UNKNOWN]) for word in words])
-        return Source(name=name, audio=audio, labels=labels, words=words)
+        def say() -> Source:
+            audio, words = maker(spoken, recipe.synthetic, samples, seed=seed)
+            labels = np.array([number.get(word, number[UNKNOWN]) for word in words])
+            return Source(name=name, audio=audio, labels=labels, words=words)
+
+        said = settings.to_dict(recipe.synthetic), spoken, synthetic.other_words(spoken), list(data.labels), samples
+        return work.once(work.place(out, "speech", *said, seed) / f"{name}.npz", Source, say)
 
     makers: dict[str, Callable[[], Source]] = {
         "keywords": lambda: _recorded("keywords", clips, clips.labels != number[UNKNOWN]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words spoken by espeak-ng as further clips: hundreds of other words, and the keywords themselves."""
+"""Words spoken by machines as further clips: hundreds of other words, and the keywords themselves."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from kws.datasets.synthetic import SpeechClip, place_in_window, synthesize_words
-from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.datasets.synthetic_choir import open_engines
 from kws.errors import ConfigError
+from kws.progress import one_bar
 from kws.training.clips.recipe.config import SyntheticConfig
 
 WORDS_FILE = Path(__file__).with_name("words.txt")
@@ -90,7 +92,11 @@ def speak_keywords(
 def _speak(words: Sequence[str], count: int, config: SyntheticConfig, seed: int) -> list[SpeechClip]:
     if not words or not count:
         return []
-    return synthesize_words(EspeakEngine(), words, clips_per_word=count, num_voices=config.num_voices, seed=seed)
+    engine = open_engines(config.engines)
+    with one_bar(Console(), f"speaking {len(words)} words") as show:
+        return synthesize_words(
+            engine, words, clips_per_word=count, num_voices=config.num_voices, seed=seed, on_progress=show
+        )
 
 
 def _place(spoken: Sequence[SpeechClip], num_samples: int, seed: int) -> tuple[NDArray[np.int16], tuple[str, ...]]:
