@@ -135,7 +135,7 @@ class Spotter:
         >>> import kws
         >>> spotter = kws.load("models/speech_commands_12.kws")
         >>> spotter.listen("examples/stream.flac")
-        [Detection('stop' at 1.55 s, score 210 of 255), Detection('no' at 4.23 s, score 161 of 255)]
+        [Detection('stop' at 1.39 s, score 141 of 255), Detection('no' at 4.15 s, score 123 of 255)]
 
         Arrays of another rate are heard when the rate is given:
 
@@ -190,7 +190,7 @@ class Spotter:
         >>> import kws
         >>> verdict = kws.load("models/speech_commands_12.kws").classify("examples/clips/stop/slt.flac")
         >>> verdict.label, round(verdict.posterior, 2)
-        ('stop', 0.96)
+        ('stop', 1.0)
         """
         samples, window = self._samples(clip, rate), self.listening.window_samples
         if samples.size > LONGEST_CLIP_WINDOWS * window:
@@ -230,7 +230,7 @@ class Spotter:
         >>> for start in range(0, len(samples), 1600):
         ...     for detection in spotter.feed(samples[start : start + 1600]):
         ...         print(f"{detection.time_s:.1f} s: {detection.label}")
-        1.6 s: stop
+        1.4 s: stop
         4.2 s: no
         >>> spotter.flush()
         []

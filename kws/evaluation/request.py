@@ -97,7 +97,7 @@ def evaluate_request(
     >>> bundle = kws.Bundle.load("models/speech_commands_12.kws")
     >>> evaluation = kws.evaluate_request(bundle, kws.EvaluationRequest(paths="examples/clips"))
     >>> print(evaluation.clips.accuracy)
-    90.0% (9 of 10, 95 % 55.5%-99.7%)
+    100.0% (10 of 10, 95 % 69.2%-100.0%)
     """
     _check(request)
     recordings, noise = _split(bundle, request) if request.split is not None else (_found(bundle, request), [])

@@ -75,9 +75,9 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     ...     kws.ReplayRequest(paths="examples/clips", bundle="models/speech_commands_12.kws")
     ... )
     >>> result
-    ReplayResult(10 recordings, 30 s, board host; accuracy 90.0%; 1 of 9 keywords missed)
+    ReplayResult(10 recordings, 30 s, board host; accuracy 100.0%; 0 of 9 keywords missed)
     >>> [outcome for outcome in result.outcomes if not outcome.correct]
-    [Outcome('off/rms.flac'; 'off' taken for 'unknown'; events: none)]
+    []
     """
     bundle = Bundle.load(request.bundle)
     listening = listening_of(bundle, request.operating_point)
