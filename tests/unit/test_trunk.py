@@ -15,7 +15,7 @@ from kws.bundle import Bundle
 from kws.errors import ConfigError, ToolMissingError, TrainingError
 from kws.features import Features
 from kws.training.fit.config import TRUNK_FILES
-from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, load, save
+from kws.training.fit.speech_trunk import EMBEDDING_SIZE, SIZES, Trunk, TrunkConfig, build, finished, load, save
 from kws.training.trunk import teacher
 from kws.training.trunk.distil import Clock, DistilConfig, Listener, distil, explained, scale_of
 from kws.training.trunk.lessons import ENGINES, PIECE_SAMPLES, Lessons, real_pieces
@@ -174,6 +174,17 @@ def test_without_its_package_the_teacher_says_what_to_install(monkeypatch: pytes
 @pytest.mark.parametrize("size", SIZES)
 def test_a_trunk_of_every_size_ships(size: str) -> None:
     assert load(TRUNK_FILES[size]).config == SIZES[size]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_finished_trunk_says_what_it_said_with_its_batch_norms(size: str) -> None:
+    trunk = load(TRUNK_FILES[size])
+    whole = build(trunk.config, seed=0)
+    whole.set_weights([*trunk.weights, *trunk.head])
+    frames = np.random.default_rng(1).standard_normal((2, 70, trunk.config.features.num_features)).astype(np.float32)
+    folded = finished(trunk, name="fixed")
+    np.testing.assert_allclose(folded(frames), whole(frames, training=False), atol=1e-4)
+    assert not folded.trainable_variables
 
 
 def test_no_voice_that_goes_back_to_research_recordings_teaches_a_trunk() -> None:

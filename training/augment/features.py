@@ -178,7 +178,9 @@ def with_background(powers: Values, behind: Values, snr_db: Values, levels: Leve
         ``numpy`` or ``keras.ops``.
     """
     shift = levels.of_speech(powers, ops) - levels.of_background(behind, ops) - snr_db * _NEPERS_PER_DB
-    return ops.logaddexp(powers, behind + shift)
+    behind = behind + shift
+    # logaddexp by functions that numpy has vectorised
+    return ops.maximum(powers, behind) + ops.log1p(ops.exp(-ops.abs(powers - behind)))
 
 
 class Surroundings:

@@ -33,7 +33,7 @@ class WeightAverage(keras.callbacks.Callback):
         """Pair the variables once."""
         import tensorflow as tf
 
-        pairs = list(zip(self.averaged.weights, self.model.weights, strict=True))
+        pairs = list(zip(_changing(self.averaged), _changing(self.model), strict=True))
 
         @tf.function
         def update(step: tf.Tensor) -> None:
@@ -47,6 +47,11 @@ class WeightAverage(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the average."""
         self._update(self.model.optimizer.iterations)
+
+
+def _changing(model: keras.Model) -> list[keras.Variable]:
+    """Weights and statistics of all layers but those that were told to stay as they are."""
+    return [weight for layer in model.layers if layer.trainable for weight in layer.weights]
 
 
 Judged = Callable[[NDArray[np.float32]], NDArray[np.float32]]

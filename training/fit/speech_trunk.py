@@ -27,6 +27,7 @@ ROW_FRAMES = 2
 EMBEDDING_SIZE = 96
 """Numbers in the speech embedding that it learnt to say, see `kws.training.trunk.teacher`."""
 _INFO = "info"
+_EPSILON = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +97,36 @@ def build(config: TrunkConfig, *, seed: int) -> keras.Model:
     return keras.Model(frames, layers.Dense(EMBEDDING_SIZE, name="embedding")(x), name="trunk")
 
 
+def finished(trunk: Trunk, *, name: str) -> keras.Model:
+    """The network of `build` with the weights of a trunk, to use and not to train: its norms are in its convolutions.
+
+    It says the same in fewer passes over what lies between the layers.
+    """
+    config, weights = trunk.config, iter(trunk.weights)
+
+    def with_weights(layer: layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
+        y = layer(x)
+        kernel, gamma, beta, mean, variance = itertools.islice(weights, 5)
+        scale = gamma / np.sqrt(variance + _EPSILON)
+        per_output = scale[:, None] if isinstance(layer, layers.DepthwiseConv1D) else scale
+        layer.set_weights([kernel * per_output, beta - mean * scale])
+        return y
+
+    frames = keras.Input((None, config.features.num_features), name="features")
+    x = with_weights(layers.Conv1D(config.channels, config.stem_frames, ROW_FRAMES, activation="relu"), frames)
+    for kernel in config.kernel_frames:
+        x = with_weights(layers.DepthwiseConv1D(kernel, activation="relu"), x)
+        x = with_weights(layers.Conv1D(config.channels, 1, activation="relu"), x)
+    head = layers.Dense(EMBEDDING_SIZE, name="embedding")
+    model = keras.Model(frames, head(x), name=name)
+    head.set_weights(trunk.head)
+    model.trainable = False
+    return model
+
+
 def normalised(x: keras.KerasTensor) -> keras.KerasTensor:
     """Batch norm and ReLU."""
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.97, epsilon=_EPSILON)(x))
 
 
 def save(model: keras.Model, config: TrunkConfig, path: Path) -> None:

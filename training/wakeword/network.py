@@ -20,7 +20,7 @@ from kws.audio import SAMPLE_RATE_HZ
 from kws.features import FeaturesConfig
 from kws.training.fit.architectures import build_logits_model
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
-from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, TrunkConfig, build, normalised
+from kws.training.fit.speech_trunk import ROW_FRAMES, Trunk, TrunkConfig, build, finished, normalised
 from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.examples import WindowShape
 from kws.training.wakeword.speech import SpeechBank, word_durations_s
@@ -109,8 +109,7 @@ class WordNetwork:
         x = normalised(layers.Conv1D(word.filters, 1, use_bias=False, kernel_initializer=start[1])(x))
         initializer = keras.initializers.GlorotUniform(seed=self.seed * 1000 + 2)
         logits = layers.Dense(self.num_labels, kernel_initializer=initializer, name="logits")(x)
-        fixed = keras.Sequential(_in_two(self.trunk), name=_FIXED)
-        fixed.trainable = False
+        fixed = finished(self.trunk, name=_FIXED)
         logits = Anchor(self.anchor)([logits, embedding(heard) - fixed(scenes)])
         return keras.Model(scenes, logits, name="scenes")
 
