@@ -15,7 +15,7 @@ from kws.features import Features, FeaturesConfig
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.batches import ClipBatches, compute_features
 from kws.training.clips.dataset import from_corpus, split_noise, with_silence
-from kws.training.fit.train import dataset
+from kws.training.fit.train import Loader
 
 UNTOUCHED = AugmentConfig(time_shift_ms=0, noise_probability=0.0, gain_db=(0.0, 0.0), time_masks=0, feature_masks=0)
 
@@ -95,7 +95,7 @@ def test_cached_variants_are_reused_in_turn_and_equal_fresh_ones() -> None:
 
 def test_the_tf_dataset_carries_real_values_and_one_hot_labels() -> None:
     maker = tiny_batches()
-    batches = list(dataset(maker, 1, 2).as_numpy_iterator())
+    batches = list(Loader(maker).dataset(1, 2).as_numpy_iterator())
     assert len(batches) == maker.steps_per_epoch
     features, labels = maker.features(maker.steps_per_epoch)
     inputs, targets = batches[0]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ CHECKPOINT_NAME = "checkpoint.npz"
 _PARALLEL, _PREFETCHED = 2, 4
 LOOKAHEAD_STEPS = _PARALLEL + _PREFETCHED + 2
 """Batches are made at most so many steps before they are learnt from."""
+
+_RESTS_S = 0.3
+"""What is made ahead is begun at once when there is room."""
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """Of the targets and the outputs of a batch."""
@@ -125,16 +129,50 @@ def train(
     return TrainedModel(model=averaged, history=tuple(saver.history))
 
 
-def dataset(batches: Batches, first_epoch: int, epochs: int) -> tf.data.Dataset:
-    """Batches of the epochs ``first_epoch <= epoch < epochs``, made beside the gradient steps."""
+class Loader:
+    """Lets TensorFlow's threads make batches beside the gradient steps.
 
-    def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, targets = tf.numpy_function(batches.batch, [step], [tf.float32, tf.float32], stateful=False)
-        inputs = tf.ensure_shape(inputs, (None, *batches.input_shape))
-        return inputs, tf.ensure_shape(targets, (None, *batches.target_shape))
+    When a training ends early, by Ctrl-C, an error or a loss that is no number, TensorFlow takes its threads down while
+    it holds Python's lock, for which a thread that makes a batch would wait for ever: `rest` first.
 
-    steps = tf.data.Dataset.range(first_epoch * batches.steps_per_epoch, epochs * batches.steps_per_epoch)
-    return steps.map(load, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PREFETCHED)
+    Parameters
+    ----------
+    batches : Batches
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+        self._working, self._changed = 0, threading.Condition()
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """Batches of the epochs ``first_epoch <= epoch < epochs``."""
+        inputs_shape, targets_shape = self._batches.input_shape, self._batches.target_shape
+
+        def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            inputs, targets = tf.numpy_function(self._batch, [step], [tf.float32, tf.float32], stateful=False)
+            return tf.ensure_shape(inputs, (None, *inputs_shape)), tf.ensure_shape(targets, (None, *targets_shape))
+
+        per_epoch = self._batches.steps_per_epoch
+        steps = tf.data.Dataset.range(first_epoch * per_epoch, epochs * per_epoch)
+        return steps.map(load, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PREFETCHED)
+
+    def rest(self) -> None:
+        """Return once no batch has been begun for a while: as many as are kept ahead of the steps are made then."""
+        with self._changed:
+            while self._changed.wait(_RESTS_S) or self._working:
+                pass
+
+    def _batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self._count(1)
+        try:
+            return self._batches.batch(step)
+        finally:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._working += more
+            self._changed.notify_all()
 
 
 def _fit(
@@ -161,7 +199,8 @@ def _fit(
         progress,
         keras.callbacks.TensorBoard(saver.path.parent / "tensorboard", write_graph=False),
     ]
-    examples = dataset(batches, first_epoch, config.epochs)
+    loader = Loader(batches)
+    examples = loader.dataset(first_epoch, config.epochs)
     try:
         if strategy is not None:
             epochs = range(first_epoch, config.epochs)
@@ -177,6 +216,7 @@ def _fit(
             verbose=0,
         )
     finally:
+        loader.rest()
         progress.close()
 
 
