@@ -20,6 +20,8 @@ import typer
 from kws.cli import defects
 from kws.errors import BoardLostError, KwsError, KwsWarning
 
+_INTERRUPTED = 130
+
 VERBS = {
     "bench": "kws.cli.bench",
     "board": "kws.cli.board",
@@ -129,7 +131,11 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(3 if isinstance(error, BoardLostError) else 2) from None
     except KeyboardInterrupt:
         typer.secho("kws: interrupted", err=True)
-        raise SystemExit(130) from None
+        raise SystemExit(_INTERRUPTED) from None
+    except SystemExit as ended:  # typer's, of a command that was interrupted
+        if ended.code == _INTERRUPTED:
+            typer.secho("kws: interrupted", err=True)
+        raise
     except Exception as error:
         if defects.wants_traceback(asked):
             raise

@@ -86,11 +86,8 @@ def execute(
         f"[bold]{run.name}[/]: {len(data.training)} training and {len(data.validation)} validation clips, "
         f"{len(data.labels)} labels"
     )
-    try:
+    with work.kept(out, console):
         return train_and_export(data, run, out, speech=speech, negatives=negatives, strategy=together, console=console)
-    except KeyboardInterrupt:
-        console.print(f"{out} keeps all finished epochs; the same command goes on from there")
-        raise
 
 
 def train_and_export(

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from rich.console import Console
 
 from kws.errors import TrainingError
 
@@ -71,6 +74,16 @@ def prepare(out: Path, stage: str = "") -> Path:
     except OSError as error:
         raise TrainingError(f"{out}: cannot be written ({error}); choose another folder with --out") from error
     return folder
+
+
+@contextmanager
+def kept(out: Path, console: Console) -> Iterator[None]:
+    """Tell whoever interrupts what becomes of the work."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"{out} keeps what is finished; the same command goes on from there", highlight=False)
+        raise
 
 
 def once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:

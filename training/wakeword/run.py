@@ -72,6 +72,11 @@ def execute(
     console = console or Console()
     out = out or DEFAULT_OUT / project.name
     work.prepare(out)
+    with work.kept(out, console):
+        return _make(project, out, board, console)
+
+
+def _make(project: WordProject, out: Path, board: str | None, console: Console) -> WordResult:
     engine = speech.open_engine(project.speech)
     console.print(f"voices: {engine.name}")
     show_pronunciation(project.words, engine, console)
