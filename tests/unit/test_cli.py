@@ -60,7 +60,7 @@ def test_a_features_file_may_say_none(tmp_path: Path) -> None:
 BUNDLE = Path(__file__).parents[2] / "models" / "speech_commands_12.kws"
 
 
-def fails_with(error: Exception) -> dict[str, str]:
+def fails_with(error: BaseException) -> dict[str, str]:
     """A verb with a defect."""
     module = ModuleType("kws_defective")
 
@@ -86,6 +86,16 @@ def test_a_defect_of_ours_has_its_own_code_and_asks_for_a_report(
     assert "kws defective 'my file.wav'" in said
     assert "Python 3." in said
     assert "Traceback" not in said
+
+
+def test_whoever_interrupts_is_told_so_and_by_the_code_of_shells(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kws.cli.VERBS", fails_with(KeyboardInterrupt()))
+    with pytest.raises(SystemExit) as stopped:
+        main(["defective", "my file.wav"])
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err.strip() == "kws: interrupted"
 
 
 @pytest.mark.parametrize("asked", ["option", "variable"])
