@@ -2,7 +2,6 @@
 """The recipe's clips are what they claim to be, and everything repeats from its seed."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -26,7 +25,7 @@ from kws.training.clips.recipe.config import (
     SyntheticConfig,
     TeacherConfig,
 )
-from kws.training.clips.recipe.learn import balance, learn, recipe_batches, with_mined, with_networks
+from kws.training.clips.recipe.learn import balance, learn, recipe_batches, with_mined
 from kws.training.clips.recipe.sources import (
     Source,
     continuous_speech,
@@ -37,7 +36,6 @@ from kws.training.clips.recipe.sources import (
 from kws.training.fit import settings
 from kws.training.fit.architectures import build_logits_model
 from kws.training.fit.config import BlockConfig, ModelConfig, StemConfig
-from kws.training.fit.quantize import quantize
 from kws.training.fit.train import TrainedModel
 
 QUIET = ClipAcousticsConfig(
@@ -296,35 +294,6 @@ def test_a_teacher_softens_the_targets_and_is_trained_once(data_folder: Path, tm
     softer = prepared(replace(TINY_RECIPE, teacher=teacher, teacher_weight=0.9), data_folder, tmp_path)
     assert next(tmp_path.rglob("opinions.npy")).stat().st_mtime_ns == made
     assert softer.batch(0)[1].max(axis=1).mean() < targets.max(axis=1).mean()
-
-
-def test_finished_networks_teach_by_their_mean(data_folder: Path, tmp_path: Path) -> None:
-    batches = prepared(TINY_RECIPE, data_folder, tmp_path)
-    build = partial(build_logits_model, TINY_RUN.model, input_shape=batches.input_shape, num_labels=len(LABELS))
-    paths = []
-    for seed in (1, 2):
-        paths.append(tmp_path / f"{seed}.tflite")
-        paths[-1].write_bytes(quantize(build(seed=seed), batches.variants.features[0], TINY_RUN.features))
-
-    def taught(*networks: Path) -> RecipeBatches:
-        recipe = replace(TINY_RECIPE, networks=networks, teacher_weight=0.5)
-        return with_networks(batches, recipe, partial(build, seed=3), (TINY_RUN.seed, "tiny"), tmp_path)
-
-    both, first, second = taught(*paths), taught(paths[0]), taught(paths[1])
-    assert both.opinions is not None
-    assert both.opinions.shape == (*batches.variants.features.shape[:2], len(LABELS))
-    assert first.opinions is not None
-    assert second.opinions is not None
-    assert np.abs(first.opinions - second.opinions).max() > 0.01
-    np.testing.assert_allclose(both.opinions, (first.opinions + second.opinions) / 2.0, atol=1e-6)
-    (_, soft), (_, hard) = both.batch(0), batches.batch(0)
-    assert soft.sum(axis=1) == pytest.approx(1.0)
-    assert (soft.argmax(axis=1) == hard.argmax(axis=1)).all()
-    assert 0.5 <= soft.max(axis=1).mean() < 1.0
-    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("networks-*/opinions.npy")}
-    taught(*paths)
-    assert len(made) == 3
-    assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
 STREAMS = ModelConfig(stem=StemConfig(filters=4), blocks=(BlockConfig(filters=4),), time_padding="valid", dropout=0.0)

@@ -80,17 +80,12 @@ def test_a_network_with_more_channels_starts_by_saying_the_same(tmp_path: Path) 
         start_from(build_logits_model(narrow, input_shape=SHAPE, num_labels=3, seed=1), path, real)
 
 
-def test_networks_to_build_on_are_looked_for_beside_the_run_and_recorded_without_their_folder(tmp_path: Path) -> None:
-    table = '[recipe]\nstart = "old.tflite"\nnetworks = ["old.tflite", "older.tflite"]\n'
-    (tmp_path / "run.toml").write_text(f'name = "x"\n{table}', encoding="utf-8")
-    for name in ("old", "older"):
-        (tmp_path / f"{name}.tflite").write_bytes(name.encode())
+def test_the_start_is_looked_for_beside_the_run_and_recorded_without_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('name = "x"\n[recipe]\nstart = "old.tflite"\n', encoding="utf-8")
+    (tmp_path / "old.tflite").write_bytes(b"old")
     run = load_run(tmp_path / "run.toml")
     assert run.recipe is not None
     assert run.recipe.start == tmp_path / "old.tflite"
-    assert run.recipe.networks == (tmp_path / "old.tflite", tmp_path / "older.tflite")
-    written = as_written(run)["recipe"]
-    assert written["start"].startswith("old.tflite (SHA-256 ")
-    assert written["networks"][0] == written["start"]
-    assert written["networks"][1].startswith("older.tflite (SHA-256 ")
-    assert str(tmp_path) not in str(written)
+    written = as_written(run)["recipe"]["start"]
+    assert written.startswith("old.tflite (SHA-256 ")
+    assert str(tmp_path) not in written

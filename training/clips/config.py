@@ -130,8 +130,6 @@ def load_run(path: Path) -> RunConfig:
         For an unknown key, a wrong type or an impossible value, naming where it stands.
     """
     run = settings.load(RunConfig, path)
-    if run.recipe is None:
+    if run.recipe is None or run.recipe.start is None:
         return run
-    start, networks = run.recipe.start, tuple(path.parent / network for network in run.recipe.networks)
-    beside = replace(run.recipe, start=start and path.parent / start, networks=networks)
-    return replace(run, recipe=beside)
+    return replace(run, recipe=replace(run.recipe, start=path.parent / run.recipe.start))

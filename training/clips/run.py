@@ -201,17 +201,12 @@ def finish(trained: TrainedModel, data: TrainingData, run: RunConfig, out: Path,
 
 
 def as_written(run: RunConfig) -> dict[str, Any]:
-    """Return the settings of a run; of networks that it builds on name and digest, not where they lie here."""
+    """Return the settings of a run; of the network to start from the name and digest, not where it lies here."""
     values = settings.to_dict(run)
     if run.recipe is not None and run.recipe.start is not None:
-        values["recipe"]["start"] = _named(run.recipe.start)
-    if run.recipe is not None and run.recipe.networks:
-        values["recipe"]["networks"] = [_named(path) for path in run.recipe.networks]
+        digest = hashlib.sha256(run.recipe.start.read_bytes()).hexdigest()
+        values["recipe"]["start"] = f"{run.recipe.start.name} (SHA-256 {digest})"
     return values
-
-
-def _named(path: Path) -> str:
-    return f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()})"
 
 
 def _representative_record(data: TrainingData, positions: np.ndarray) -> dict[str, Any]:

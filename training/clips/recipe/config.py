@@ -143,9 +143,6 @@ class RecipeConfig:
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     acoustics: ClipAcousticsConfig = field(default_factory=ClipAcousticsConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
-    networks: tuple[Path, ...] = ()
-    """TFLite files of finished networks of this shape, paths as for ``start``: the mean of their posteriors is what
-    teaches, instead of the opinions of ``teacher`` and ``listener``."""
     teacher: TeacherConfig | None = None
     listener: ListenerConfig | None = None
     """Where there are both, the mean of their opinions counts."""

@@ -18,7 +18,6 @@ from kws import extras
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
 from kws.labels import SILENCE, UNKNOWN
-from kws.progress import track
 from kws.training.augment.clips import ClipAcoustics
 from kws.training.clips.dataset import TrainingData
 from kws.training.clips.recipe import listener, mining, teacher
@@ -93,17 +92,15 @@ def learn(
         strategy=strategy,
     )
     build = partial(_build, model, batches, seed)
-    if recipe.networks:
-        batches = with_networks(batches, recipe, build, (seed, heard), out)
-    network = _network(batches, recipe.start, build)
+    network = _network(batches, recipe, build)
     parts = (
-        replace(recipe, polish=None, start=None, start_share=0.0, networks=(), balance_unknown=False),
+        replace(recipe, polish=None, start=None, start_share=0.0, balance_unknown=False),
         features,
         model,
         optimizer,
     )
-    begun = [_sha256(path) for path in ([recipe.start] if recipe.start else []) + [*recipe.networks]]
-    depends_on = [*map(settings.to_dict, parts), seed, heard, *begun]
+    begun = _sha256(recipe.start) if recipe.start else ""
+    depends_on = [*map(settings.to_dict, parts), seed, heard, begun]
     folder = work.place(out, "train", *depends_on)
     batches = replace(batches, plain_share=recipe.plain_share)
     listen = None
@@ -139,36 +136,18 @@ def _build(model: ModelConfig, batches: RecipeBatches, seed: int, frames: int | 
     return build_logits_model(model, input_shape=shape, num_labels=batches.num_labels, seed=seed)
 
 
-def _network(batches: RecipeBatches, start: Path | None, build: Callable[[], keras.Model]) -> Callable[[], keras.Model]:
+def _network(
+    batches: RecipeBatches, recipe: RecipeConfig, build: Callable[[], keras.Model]
+) -> Callable[[], keras.Model]:
     """Make the network, with the weights to start from."""
 
     def make() -> keras.Model:
         built = build()
-        if start is not None:
-            start_from(built, start, np.concatenate([batches.batch(step)[0] for step in range(_EXAMPLES)]))
+        if recipe.start is not None:
+            start_from(built, recipe.start, np.concatenate([batches.batch(step)[0] for step in range(_EXAMPLES)]))
         return built
 
     return make
-
-
-def with_networks(
-    batches: RecipeBatches, recipe: RecipeConfig, build: Callable[[], keras.Model], known: tuple[int, str], out: Path
-) -> RecipeBatches:
-    """Let finished networks say what they think of every variant of every clip; together they are the teacher."""
-
-    def ask() -> NDArray[np.float32]:
-        finished = [_network(batches, path, build)() for path in recipe.networks]
-        variants = batches.variants.features
-        return np.stack(
-            [
-                np.mean([teacher.posteriors(network, rows, batches.features) for network in finished], axis=0)
-                for rows in track(variants, "finished networks listen", len(variants))
-            ]
-        )
-
-    made_from = settings.to_dict(_of_clips(recipe)), [_sha256(path) for path in recipe.networks]
-    opinions = _once(work.place(out, "networks", *made_from, *known) / "opinions.npy", ask)
-    return replace(batches, opinions=opinions, teacher_weight=recipe.teacher_weight)
 
 
 def with_mined(
@@ -300,7 +279,6 @@ def _taught(
         polish=None,
         start=None,
         start_share=0.0,
-        networks=(),
         listener=None,
         teacher_weight=0.0,
         plain_share=0.0,
@@ -388,7 +366,6 @@ def _of_clips(recipe: RecipeConfig) -> RecipeConfig:
         teacher_weight=0.0,
         start=None,
         start_share=0.0,
-        networks=(),
         polish=None,
         plain_share=0.0,
         mining=None,

@@ -24,7 +24,6 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from kws.features import FeaturesConfig
 from kws.training.clips.recipe.batches import RecipeBatches
 from kws.training.clips.recipe.config import TeacherConfig
 from kws.training.fit.callbacks import predict
@@ -93,12 +92,9 @@ def opinions(
         folder=folder,
         strategy=strategy,
     )
-    return np.stack([posteriors(trained.model, rows, own.features) for rows in own.variants.features])
-
-
-def posteriors(model: keras.Model, clips: NDArray[np.int8], features: FeaturesConfig) -> NDArray[np.float32]:
-    """What a network to logits thinks of clips ``[clips, frames, num_features]``: ``[clips, labels]``."""
-    return _softmax(predict(model, features.dequantize(clips)[..., None]))
+    dequantize = own.features.dequantize
+    logits = [predict(trained.model, dequantize(rows)[..., None]) for rows in own.variants.features]
+    return np.stack([_softmax(rows) for rows in logits])
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
