@@ -197,7 +197,8 @@ def _findings(result: ReplayResult, phrase: str) -> str:
     if misses:
         parts.append(f'"{phrase}" heard {misses.total - misses.count} times out of {misses.total}')
     if alarms:
-        parts.append(f"{alarms.count} false alarms in {alarms.total} other clips")
+        what = "false alarm" if alarms.count == 1 else "false alarms"
+        parts.append(f"{alarms.count} {what} in {alarms.total} other clips")
     if equality:
         parts.append(f"{equality.count} of {equality.total} equal the host library to the bit")
     parts.append(f"{result.dropped_samples} samples lost")
