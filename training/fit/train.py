@@ -157,10 +157,20 @@ class Loader:
         return steps.map(load, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PREFETCHED)
 
     def rest(self) -> None:
-        """Return once no batch has been begun for a while: as many as are kept ahead of the steps are made then."""
-        with self._changed:
-            while self._changed.wait(_RESTS_S) or self._working:
-                pass
+        """Return once no batch has been begun for a while: as many as are kept ahead of the steps are made then.
+
+        Another Ctrl-C does not shorten it.
+        """
+        impatient: KeyboardInterrupt | None = None
+        busy = True
+        while busy:
+            try:
+                with self._changed:
+                    busy = self._changed.wait(_RESTS_S) or self._working > 0
+            except KeyboardInterrupt as again:
+                impatient = again
+        if impatient is not None:
+            raise impatient
 
     def _batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         self._count(1)
