@@ -226,7 +226,8 @@ def _fit(
             verbose=0,
         )
     finally:
-        loader.rest()
+        if len(saver.history) < config.epochs:
+            loader.rest()
         progress.close()
 
 
