@@ -155,8 +155,14 @@ def nearest_distance(phonemes: Sequence[str], phrases: Sequence[Sequence[str]]) 
     return min(edit_distance(phonemes, phrase) / len(phrase) for phrase in phrases)
 
 
-def mutations(phrases: Sequence[Sequence[str]], count: int, rng: np.random.Generator) -> list[NearMiss]:
-    """Invent `count` different words at a small but audible distance from the phrases."""
+def mutations(
+    phrases: Sequence[Sequence[str]],
+    count: int,
+    rng: np.random.Generator,
+    accents: Sequence[Sequence[str]] = (),
+) -> list[NearMiss]:
+    """Invent `count` different words at a small but audible distance from the phrases and from accents of them."""
+    meant = [*phrases, *accents]
     found: dict[str, NearMiss] = {}
     for attempt in range(50 * count):
         if len(found) == count:
@@ -164,9 +170,9 @@ def mutations(phrases: Sequence[Sequence[str]], count: int, rng: np.random.Gener
         phrase = phrases[attempt % len(phrases)]
         num_edits = 2 + int(rng.integers(0, max(len(phrase) // 3, 1)))
         candidate = mutate(phrase, num_edits, rng)
-        distance = nearest_distance(candidate, phrases)
-        if distance >= _MIN_MUTATION_DISTANCE and not any(contains(candidate, other) for other in phrases):
-            text = spell(candidate)
+        audible = nearest_distance(candidate, meant) >= _MIN_MUTATION_DISTANCE
+        if audible and not any(contains(candidate, other) for other in meant):
+            text, distance = spell(candidate), nearest_distance(candidate, phrases)
             found[text] = NearMiss(text=text, kind="mutation", distance=distance)
     return list(found.values())
 
@@ -237,6 +243,7 @@ def near_misses(
     num_words: int,
     num_mutations: int,
     seed: int,
+    accents: Sequence[Sequence[str]] = (),
 ) -> list[NearMiss]:
     """Everything that should be confused with the phrases and must not be.
 
@@ -250,6 +257,8 @@ def near_misses(
         How many like-sounding words and invented words; parts of the phrases come on top.
     seed : int
         Of the invented words.
+    accents : sequence of phoneme sequences
+        Ways to say the phrases that are taught as such.
     """
     rng = np.random.default_rng([seed, 0x9E4A])
-    return [*ranked_words[:num_words], *mutations(phrases, num_mutations, rng), *parts(phrases)]
+    return [*ranked_words[:num_words], *mutations(phrases, num_mutations, rng, accents), *parts(phrases)]

@@ -56,9 +56,13 @@ class SpeechConfig:
     recordings for research only, as Piper's voice does."""
     piper_voices: Path | None = None
     """Folder of Piper voices; the one that comes as a package when not given."""
-    num_voices: int = 900
+    num_voices: int = 2000
     """Drawn and stored speakers; about 80 % train, the rest validate."""
-    takes_per_word: int = 2600
+    takes_per_word: int = 5200
+    num_accents: int = 40
+    """Ways to say the word, a phoneme or two of it otherwise; see `kws.datasets.accents`."""
+    accent_share: float = 0.25
+    """Of the takes that train, those said in one of these ways."""
     near_words: int = 60
     """How many like-sounding English words."""
     near_mutations: int = 80
@@ -73,7 +77,7 @@ class SpeechConfig:
 class ScenesConfig:
     """What decides the scenes themselves, made before training starts."""
 
-    variants_per_take: int = 2
+    variants_per_take: int = 1
     """Scenes per synthetic take of a word."""
     near: int = 4000
     other: int = 2500

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage 1 of a word project: everything that is synthesised, in one bank.
 
-Three kinds of takes: ``word`` (what to wake at), ``near`` (like-sounding words, invented words, parts of the
-phrase and some of its words) and ``other`` (a few English words in a row).
+Three kinds of takes: ``word`` (what to wake at, some of it in accents that engines do not read), ``near``
+(like-sounding words, invented words, parts of the phrase and some of its words) and ``other`` (a few English words in
+a row).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.datasets import phonetics
+from kws.datasets.accents import accents
 from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
 from kws.datasets.synthetic_espeak import EspeakEngine
@@ -31,7 +33,7 @@ _INTONATIONS = ("", "", ".", "!", "?", ",")
 """Punctuation changes the melody of a phrase."""
 PART_TAKES = 500
 """So many takes are kept together as soon as they are spoken."""
-_TEXTS, _MISSES, _SENTENCES = 1, 2, 3
+_TEXTS, _MISSES, _SENTENCES, _ACCENTS = 1, 2, 3, 4
 _SOME_WORDS = 12
 """Some words of the phrase without the others are what people say: so often for every other near-miss."""
 
@@ -117,16 +119,24 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
         engine.pronounce(text)
     phrases, vocabulary = phonetics.phrases_of(texts, phonemizer), phonetics.english_words()
     ranked = phonetics.near_words(phrases, vocabulary, phonemizer, len(vocabulary))
+    some_words = phonetics.some_words(texts, phrases, phonemizer)
+    others = [miss.text for miss in [*ranked[: config.near_words], *phonetics.parts(phrases), *some_words]]
+    accented = _accents(words, phonemizer, others, config.num_accents, seed=seed)
     misses = phonetics.near_misses(
-        phrases, ranked, num_words=config.near_words, num_mutations=config.near_mutations, seed=seed
+        phrases,
+        ranked,
+        num_words=config.near_words,
+        num_mutations=config.near_mutations,
+        seed=seed,
+        accents=[said for accents_of_word in accented for said in accents_of_word],
     )
-    misses += phonetics.some_words(texts, phrases, phonemizer)
+    misses += some_words
     voices = engine.voices(config.num_voices, seed=seed)
     script: list[tuple[Utterance, Kind, int]] = []
-    for label, word in enumerate(words, start=1):
+    for label, (word, ways) in enumerate(zip(words, accented, strict=True), start=1):
         rng = np.random.default_rng([seed, _TEXTS, label])
-        for spoken in vary(_intoned(word.texts), voices, config.takes_per_word, rng):
-            script.append((spoken, "word", label))
+        takes = vary(_intoned(word.texts), voices, config.takes_per_word, rng)
+        script += [(spoken, "word", label) for spoken in _with_accents(takes, ways, config.accent_share, rng)]
     rng = np.random.default_rng([seed, _MISSES])
     near_texts = [miss.text for miss in misses for _ in range(_SOME_WORDS if miss.kind == "some words" else 1)]
     script += [(spoken, "near", 0) for spoken in vary(near_texts, voices, config.near_takes, rng)]
@@ -192,6 +202,33 @@ def word_durations_s(bank: SpeechBank, label: int) -> NDArray[np.float64]:
     lengths = np.diff(bank.ends, prepend=0)
     chosen: NDArray[Any] = lengths[(bank.kinds == "word") & (bank.labels == label)]
     return np.asarray(chosen / SAMPLE_RATE_HZ, dtype=np.float64)
+
+
+def _accents(
+    words: Sequence[WordConfig], phonemizer: EspeakEngine, others: Sequence[str], count: int, *, seed: int
+) -> list[list[tuple[str, ...]]]:
+    """For each word how it is also said; nothing that is nearer to another word or to what must not wake it."""
+    meant = [phonetics.phrases_of(list(word.texts), phonemizer) for word in words]
+    not_meant = phonemizer.phonemes_of(list(others)) if others else []
+    found = []
+    for place, phrases in enumerate(meant):
+        rng = np.random.default_rng([seed, _ACCENTS, place + 1])
+        away_from = [*not_meant, *(phrase for other in meant if other is not phrases for phrase in other)]
+        found.append([said for phrase in phrases for said in accents(phrase, away_from, count, rng)])
+    return found
+
+
+def _with_accents(
+    takes: Sequence[Utterance], ways: Sequence[Sequence[str]], share: float, rng: np.random.Generator
+) -> list[Utterance]:
+    """So many of the takes that train in one of these ways each, in turn; those that validate stay as they are read."""
+    said, count = [], 0
+    for take in takes:
+        if ways and take.voice.split == "training" and rng.random() < share:
+            take = replace(take, text=phonetics.spell(ways[count % len(ways)]))
+            count += 1
+        said.append(take)
+    return said
 
 
 def _intoned(texts: Sequence[str]) -> list[str]:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accents: what is meant as the word, never what is nearer to another."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from word_fixtures import SMALL
+
+from kws.datasets import phonetics
+from kws.datasets.accents import accents
+from kws.datasets.synthetic_espeak import EspeakEngine
+from kws.training.wakeword.config import WordConfig
+from kws.training.wakeword.speech import Script, write_script
+
+JARVIS = ["dZ", "'A@", "v", "I", "s"]
+HARVEST = ["h", "'A@", "v", "I", "s", "t"]
+
+
+def drawn(phrase: list[str], words: list[list[str]], count: int, seed: int = 1) -> list[str]:
+    return [phonetics.spell(said) for said in accents(phrase, words, count, np.random.default_rng(seed))]
+
+
+def test_one_phoneme_comes_before_two_and_none_comes_twice() -> None:
+    one = {
+        "[[tS|'A@|v|I|s]]", "[[Z|'A@|v|I|s]]", "[[j|'A@|v|I|s]]",
+        "[[dZ|'A:|v|I|s]]", "[[dZ|'a|v|I|s]]", "[[dZ|'O:|v|I|s]]",
+        "[[dZ|'A@|w|I|s]]", "[[dZ|'A@|f|I|s]]", "[[dZ|'A@|b|I|s]]",
+        "[[dZ|'A@|v|i:|s]]", "[[dZ|'A@|v|E|s]]",
+        "[[dZ|'A@|v|I|z]]", "[[dZ|'A@|v|I|S]]",
+    }  # fmt: skip
+    assert set(drawn(JARVIS, [], len(one))) == one
+    more = drawn(JARVIS, [], 40)
+    assert len(set(more)) == 40
+    assert set(more[: len(one)]) == one
+
+
+def test_all_there_are_is_what_one_gets() -> None:
+    assert drawn(["p", "m", "p"], [], 9) == []  # without a vowel nobody says it
+    assert set(drawn(["m", "T", "'eI"], [], 9)) == {
+        "[[m|t|'eI]]", "[[m|s|'eI]]", "[[m|f|'eI]]", "[[m|T|'E]]", "[[m|t|'E]]", "[[m|s|'E]]", "[[m|f|'E]]",
+    }  # fmt: skip
+
+
+def test_what_is_as_near_to_another_word_is_that_word() -> None:
+    """With "charvis" a word, nothing that begins as it does is meant as "jarvis"."""
+    charvis = ["tS", "'A@", "v", "I", "s"]
+    found = drawn(JARVIS, [charvis, HARVEST], 200)
+    assert found
+    assert not [text for text in found if text.startswith("[[tS")]
+
+
+def test_a_stressed_vowel_stays_stressed_and_one_phoneme_may_become_two() -> None:
+    assert set(drawn(["'@", "tS"], [], 5)) == {"[['a|tS]]", "[['E|tS]]", "[['0|tS]]", "[['@|S]]", "[['@|t|s]]"}
+
+
+def test_invented_near_misses_keep_away_from_accents() -> None:
+    some = [list(said) for said in accents(JARVIS, [HARVEST], 40, np.random.default_rng(3))]
+    misses = phonetics.mutations([JARVIS], 60, np.random.default_rng(4), some)
+    assert len(misses) == 60
+    for miss in misses:
+        assert phonetics.nearest_distance(miss.text.strip("[]").split("|"), [JARVIS, *some]) >= 0.22
+
+
+@pytest.fixture(scope="module")
+def script() -> Script:
+    speech = replace(SMALL.speech, takes_per_word=400)
+    return write_script((WordConfig(label="hey nova"),), speech, EspeakEngine(), seed=5)
+
+
+def test_a_share_of_the_takes_that_train_is_accented_and_none_that_validates(script: Script) -> None:
+    words = [said for said, kind in zip(script.utterances, script.kinds, strict=True) if kind == "word"]
+    training = [said for said in words if said.voice.split == "training"]
+    accented = [said for said in training if "[[" in said.text]
+    assert len(words) == 400
+    assert len(accented) == pytest.approx(0.25 * len(training), abs=4 * np.sqrt(0.25 * 0.75 * len(training)))
+    assert 20 < len({said.text for said in accented}) <= SMALL.speech.num_accents
+    assert all("[[" not in said.text for said in words if said.voice.split != "training")
