@@ -14,6 +14,7 @@ from kws.training.wakeword import speech
 from kws.training.wakeword.config import WordConfig, WordProject
 
 _SHOWN = 40
+_ACCENTS_SHOWN = 12
 
 
 def show_pronunciation(words: Sequence[WordConfig], engine: SpeechEngine, console: Console) -> None:
@@ -28,11 +29,18 @@ def show_pronunciation(words: Sequence[WordConfig], engine: SpeechEngine, consol
 
 
 def show_project(project: WordProject, console: Console | None = None) -> None:
-    """Print pronunciations and the nearest near-misses."""
+    """Print pronunciations, accents that are taught, and the nearest near-misses."""
     console = console or Console()
     engine = speech.open_engine(project.speech)
     show_pronunciation(project.words, engine, console)
     script = speech.write_script(project.words, project.speech, engine, seed=project.seed)
+    for word, ways in zip(project.words, script.accents, strict=True):
+        if ways:
+            some = ", ".join("".join(way) for way in ways[:_ACCENTS_SHOWN])
+            more = ", ..." if len(ways) > _ACCENTS_SHOWN else ""
+            console.print(
+                f"{word.label}: also taught in {len(ways)} accents: {some}{more}", highlight=False, markup=False
+            )
     misses = sorted(script.near_misses, key=lambda miss: miss.distance)
     table = Table("near-miss", "kind", "distance", title=f"the {_SHOWN} nearest of {len(misses)} near-misses")
     for miss in misses[:_SHOWN]:

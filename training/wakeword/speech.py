@@ -93,6 +93,8 @@ class Script:
     kinds: tuple[Kind, ...]
     labels: tuple[int, ...]
     near_misses: tuple[phonetics.NearMiss, ...]
+    accents: tuple[tuple[tuple[str, ...], ...], ...]
+    """For each word the ways in which some of its takes are said, as phonemes."""
 
     @property
     def sha256(self) -> str:
@@ -128,7 +130,7 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
         num_words=config.near_words,
         num_mutations=config.near_mutations,
         seed=seed,
-        accents=[said for accents_of_word in accented for said in accents_of_word],
+        accents=[said for ways in accented for said in ways],
     )
     misses += some_words
     voices = engine.voices(config.num_voices, seed=seed)
@@ -144,7 +146,7 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
     sentences = _sentences([miss.text for miss in ranked], config.sentences, rng)
     script += [(spoken, "other", 0) for spoken in vary(sentences, voices, config.sentences, rng)]
     utterances, kinds, labels = zip(*script, strict=True)
-    return Script(utterances=utterances, kinds=kinds, labels=labels, near_misses=tuple(misses))
+    return Script(utterances=utterances, kinds=kinds, labels=labels, near_misses=tuple(misses), accents=tuple(accented))
 
 
 def speak(script: Script, engine: SpeechEngine, folder: Path, on_progress: Progress | None = None) -> SpeechBank:
@@ -206,7 +208,7 @@ def word_durations_s(bank: SpeechBank, label: int) -> NDArray[np.float64]:
 
 def _accents(
     words: Sequence[WordConfig], phonemizer: EspeakEngine, others: Sequence[str], count: int, *, seed: int
-) -> list[list[tuple[str, ...]]]:
+) -> list[tuple[tuple[str, ...], ...]]:
     """For each word how it is also said; nothing that is nearer to another word or to what must not wake it."""
     meant = [phonetics.phrases_of(list(word.texts), phonemizer) for word in words]
     not_meant = phonemizer.phonemes_of(list(others)) if others else []
@@ -214,7 +216,7 @@ def _accents(
     for place, phrases in enumerate(meant):
         rng = np.random.default_rng([seed, _ACCENTS, place + 1])
         away_from = [*not_meant, *(phrase for other in meant if other is not phrases for phrase in other)]
-        found.append([said for phrase in phrases for said in accents(phrase, away_from, count, rng)])
+        found.append(tuple(said for phrase in phrases for said in accents(phrase, away_from, count, rng)))
     return found
 
 
