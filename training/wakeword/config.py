@@ -99,6 +99,8 @@ class ScenesConfig:
 class ExamplesConfig(ScenesConfig, SurroundingsConfig):
     """How many scenes of each kind there are, how they are drawn, and what is done to them in each batch."""
 
+    colour_db: float = 7.0
+    """People's microphones differ by more than clips of Speech Commands need, and some are muffled."""
     per_epoch: int = 24000
     """Scenes drawn from all of them in an epoch."""
     mix: dict[str, float] = field(
