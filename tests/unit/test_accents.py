@@ -76,3 +76,13 @@ def test_a_share_of_the_takes_that_train_is_accented_and_none_that_validates(scr
     assert len(accented) == pytest.approx(0.25 * len(training), abs=4 * np.sqrt(0.25 * 0.75 * len(training)))
     assert 20 < len({said.text for said in accented}) <= SMALL.speech.num_accents
     assert all("[[" not in said.text for said in words if said.voice.split != "training")
+
+
+def test_without_a_share_no_accent_is_taught_nor_kept_from_the_near_misses() -> None:
+    words = (WordConfig(label="hey nova"),)
+    none, no_share = (
+        write_script(words, replace(SMALL.speech, **{setting: 0}), EspeakEngine(), seed=5)
+        for setting in ("num_accents", "accent_share")
+    )
+    assert none.accents == no_share.accents == ((),)
+    assert none == no_share

@@ -62,7 +62,7 @@ class SpeechConfig:
     num_accents: int = 40
     """Ways to say the word, a phoneme or two of it otherwise; see `kws.datasets.accents`."""
     accent_share: float = 0.25
-    """Of the takes that train, those said in one of these ways."""
+    """Of the takes that train, those said in one of these ways; 0 teaches none, and keeps near-misses like them."""
     near_words: int = 60
     """How many like-sounding English words."""
     near_mutations: int = 80

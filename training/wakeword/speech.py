@@ -123,7 +123,8 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
     ranked = phonetics.near_words(phrases, vocabulary, phonemizer, len(vocabulary))
     some_words = phonetics.some_words(texts, phrases, phonemizer)
     others = [miss.text for miss in [*ranked[: config.near_words], *phonetics.parts(phrases), *some_words]]
-    accented = _accents(words, phonemizer, others, config.num_accents, seed=seed)
+    num_accents = config.num_accents if config.accent_share else 0
+    accented = _accents(words, phonemizer, others, num_accents, seed=seed)
     misses = phonetics.near_misses(
         phrases,
         ranked,
