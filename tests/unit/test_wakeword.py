@@ -180,11 +180,12 @@ def test_a_pause_counts_until_some_time_after_it_has_left_the_window(
 
 
 def test_the_script_keeps_speakers_apart_and_says_every_kind(bank: speech.SpeechBank) -> None:
-    assert {str(kind) for kind in bank.kinds} == {"word", "near", "other"}
-    assert (bank.kinds == "word").sum() == 30
+    assert {str(kind) for kind in bank.kinds} == {"word", "accent", "near", "other"}
+    words = np.isin(bank.kinds, ("word", "accent"))
+    assert words.sum() == 30
     assert 0 < bank.validates.sum() < len(bank)
-    assert (bank.labels[bank.kinds == "word"] == 1).all()
-    assert (bank.labels[bank.kinds != "word"] == 0).all()
+    assert (bank.labels[words] == 1).all()
+    assert (bank.labels[~words] == 0).all()
 
 
 def test_what_was_spoken_before_an_interruption_is_not_spoken_again(
@@ -313,7 +314,9 @@ def test_scenes_do_not_depend_on_how_the_work_was_shared(
 
 def test_the_plan_has_every_source_and_validation_is_smaller(bank: speech.SpeechBank) -> None:
     training, validation = (plan(SMALL.examples, bank, validates=side) for side in (False, True))
-    assert {order.source for order in training} == {"word", "near", "other", "noise", "pause"}
+    assert {order.source for order in training} == {"word", "accent", "near", "other", "noise", "pause"}
+    assert {order.source for order in validation} == {"word", "near", "other", "noise", "pause"}
+    assert {order.label for order in training if order.source in ("word", "accent")} == {1}
     assert 0 < len(validation) < len(training) / 2
 
 

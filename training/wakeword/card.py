@@ -23,6 +23,12 @@ from kws.training.wakeword.learn import Learned
 from kws.training.wakeword.speech import Script, SpeechBank
 
 _NEAREST_SHOWN = 24
+_TAKES = {
+    "word": "takes of the words",
+    "accent": "takes of the words in accents",
+    "near": "near-misses",
+    "other": "other speech",
+}
 
 
 def write_card(
@@ -135,7 +141,7 @@ def _marks(report: CalibrationReport) -> dict[str, tuple[float, float]]:
 def _data_rows(bank: SpeechBank, script: Script) -> list[tuple[str, str]]:
     lengths_s = np.diff(bank.ends, prepend=0) / SAMPLE_RATE_HZ
     rows = []
-    for kind, name in (("word", "takes of the words"), ("near", "near-misses"), ("other", "other speech")):
+    for kind, name in _TAKES.items():
         for validates, side in ((False, "training"), (True, "validation")):
             chosen = (bank.kinds == kind) & (bank.validates == validates)
             rows.append((f"{name}, {side}", f"{int(chosen.sum())} takes, {lengths_s[chosen].sum() / 60:.0f} min"))

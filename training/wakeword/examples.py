@@ -26,8 +26,10 @@ from kws.training.augment.sounds import draw_pause, draw_sound
 from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.speech import SpeechBank
 
-Source = Literal["word", "recording", "heard", "near", "other", "noise", "pause"]
+Source = Literal["word", "accent", "recording", "heard", "near", "other", "noise", "pause"]
 Progress = Callable[[int, int], None]
+WORD_SOURCES: tuple[Literal["word", "accent"], ...] = ("word", "accent")
+"""Of the synthetic words."""
 
 _CHUNK = 64
 _CHUNKS_PER_PROCESS = 8
@@ -202,12 +204,13 @@ def plan(config: ScenesConfig, bank: SpeechBank, *, validates: bool) -> list[Ord
     """List the scenes of one side; validation gets an eighth of what training gets."""
     share = 8 if validates else 1
     orders: list[Order] = []
-    words = bank.find("word", validates=validates)
     variants = 1 if validates else config.variants_per_take
-    orders += [Order(source="word", take=int(t), label=int(bank.labels[t])) for t in words for _ in range(variants)]
+    for said in WORD_SOURCES:
+        takes = [int(take) for take in bank.find(said, validates=validates) for _ in range(variants)]
+        orders += [Order(source=said, take=take, label=int(bank.labels[take])) for take in takes]
     for source, count in (("near", config.near), ("other", config.other)):
-        takes = bank.find(source, validates=validates)  # type: ignore[arg-type]
-        chosen = [int(takes[i % takes.size]) for i in range(count // share if takes.size else 0)]
+        there = bank.find(source, validates=validates)  # type: ignore[arg-type]
+        chosen = [int(there[i % there.size]) for i in range(count // share if there.size else 0)]
         orders += [Order(source=source, take=take, label=0) for take in chosen]  # type: ignore[arg-type]
     orders += [Order(source="noise", take=-1, label=0)] * (config.noise // share)
     orders += [Order(source="pause", take=-1, label=0)] * (config.pauses // share)

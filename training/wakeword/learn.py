@@ -26,7 +26,7 @@ from kws.training.fit.train import LOOKAHEAD_STEPS, train
 from kws.training.wakeword.batches import WordBatches
 from kws.training.wakeword.config import ExamplesConfig
 from kws.training.wakeword.data import WordData
-from kws.training.wakeword.examples import Examples, WindowShape
+from kws.training.wakeword.examples import WORD_SOURCES, Examples, WindowShape
 from kws.training.wakeword.mining import Mining
 from kws.training.wakeword.network import WordNetwork
 
@@ -72,6 +72,8 @@ class Training:
     examples: ExamplesConfig
     masks: MaskConfig
     optimizer: OptimizerConfig
+    accents: bool
+    """Whether it hears words in accents."""
     stage: Path
     """Folder of all trainings, named by everything that each depends on."""
 
@@ -109,7 +111,7 @@ class Training:
     def batches(self) -> tuple[WordBatches, Mining]:
         """Make its batches, and what finds their worst moments."""
         data, examples, optimizer = self.data, self.examples, self.optimizer
-        training, mix = _batch_mix(data, examples)
+        training, mix = _batch_mix(data, examples, accents=self.accents)
         rounds = examples.mining_rounds if examples.per_epoch // optimizer.batch_clips > LOOKAHEAD_STEPS else ()
         mining = Mining(
             data.negatives,
@@ -182,7 +184,7 @@ def learn(
     trainings : int
         From the same start, on other batches.
     averaged : bool
-        Return one network, the mean of all, instead of each.
+        Return one network, the mean of all, instead of each. Every second one then hears no accents.
     num_representative : int
         Windows that set the ranges of the int8 network.
     folder : Path
@@ -201,9 +203,10 @@ def learn(
         examples=examples,
         masks=masks,
         optimizer=optimizer,
+        accents=True,
         stage=folder,
     )
-    jobs = [replace(first, number=number) for number in range(trainings)]
+    jobs = [replace(first, number=number, accents=not averaged or number % 2 == 0) for number in range(trainings)]
     _train_all(jobs)
     results = [Weights.load(job.result) for job in jobs]
     batches, _ = first.batches()
@@ -296,16 +299,20 @@ def _pause_loss(counts: tf.Tensor, unknown: tf.Tensor, silence: tf.Tensor, logit
     return tf.math.divide_no_nan(tf.reduce_sum(losses, axis=1), tf.reduce_sum(pause + talk, axis=1))
 
 
-def _batch_mix(data: WordData, config: ExamplesConfig) -> tuple[Examples, dict[str, float]]:
-    """All examples and the share of each kind in a batch."""
-    mix = dict(config.mix)
-    if data.recordings is None:
-        return data.training, mix
-    if (data.recordings.sources == "recording").any():
-        mix["recording"] = mix["word"] * config.recording_share
-        mix["word"] -= mix["recording"]
-    mix["heard"] = _HEARD_SHARE
-    return Examples.join([data.training, data.recordings]), mix
+def _batch_mix(data: WordData, config: ExamplesConfig, *, accents: bool) -> tuple[Examples, dict[str, float]]:
+    """All examples and the share of each kind in a batch; accents have theirs of the word's."""
+    mix, examples = dict(config.mix), data.training
+    if data.recordings is not None:
+        if (data.recordings.sources == "recording").any():
+            mix["recording"] = mix["word"] * config.recording_share
+            mix["word"] -= mix["recording"]
+        mix["heard"] = _HEARD_SHARE
+        examples = Examples.join([data.training, data.recordings])
+    words, accented = (int((examples.sources == source).sum()) for source in WORD_SOURCES)
+    if accented and (accents or not words):
+        mix["accent"] = mix["word"] * accented / (words + accented)
+        mix["word"] -= mix["accent"]
+    return examples, mix
 
 
 def recognised(model: keras.Model, held_out: Examples | None, features: FeaturesConfig) -> float | None:

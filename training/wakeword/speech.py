@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage 1 of a word project: everything that is synthesised, in one bank.
 
-Three kinds of takes: ``word`` (what to wake at, some of it in accents that engines do not read), ``near``
+Four kinds of takes: ``word`` (what to wake at), ``accent`` (the same in accents that engines do not read), ``near``
 (like-sounding words, invented words, parts of the phrase and some of its words) and ``other`` (a few English words in
 a row).
 """
@@ -26,7 +26,7 @@ from kws.errors import SpeechEngineError
 from kws.training.fit import work
 from kws.training.wakeword.config import SpeechConfig, WordConfig
 
-Kind = Literal["word", "near", "other"]
+Kind = Literal["word", "accent", "near", "other"]
 Progress = Callable[[int, int], None]
 
 _INTONATIONS = ("", "", ".", "!", "?", ",")
@@ -46,7 +46,7 @@ class SpeechBank:
     ends: NDArray[np.int64]
     """``[takes]``: one past the last sample of each take."""
     kinds: NDArray[np.str_]
-    """``[takes]``: word, near or other."""
+    """``[takes]``: word, accent, near or other."""
     labels: NDArray[np.int64]
     """``[takes]``: label number in the bundle; 0 for what is no word."""
     texts: NDArray[np.str_]
@@ -139,7 +139,7 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
     for label, (word, ways) in enumerate(zip(words, accented, strict=True), start=1):
         rng = np.random.default_rng([seed, _TEXTS, label])
         takes = vary(_intoned(word.texts), voices, config.takes_per_word, rng)
-        script += [(spoken, "word", label) for spoken in _with_accents(takes, ways, config.accent_share, rng)]
+        script += [(spoken, kind, label) for spoken, kind in _with_accents(takes, ways, config.accent_share, rng)]
     rng = np.random.default_rng([seed, _MISSES])
     near_texts = [miss.text for miss in misses for _ in range(_SOME_WORDS if miss.kind == "some words" else 1)]
     script += [(spoken, "near", 0) for spoken in vary(near_texts, voices, config.near_takes, rng)]
@@ -203,7 +203,7 @@ def word_durations_s(bank: SpeechBank, label: int) -> NDArray[np.float64]:
     from kws.audio import SAMPLE_RATE_HZ
 
     lengths = np.diff(bank.ends, prepend=0)
-    chosen: NDArray[Any] = lengths[(bank.kinds == "word") & (bank.labels == label)]
+    chosen: NDArray[Any] = lengths[np.isin(bank.kinds, ("word", "accent")) & (bank.labels == label)]
     return np.asarray(chosen / SAMPLE_RATE_HZ, dtype=np.float64)
 
 
@@ -223,14 +223,16 @@ def _accents(
 
 def _with_accents(
     takes: Sequence[Utterance], ways: Sequence[Sequence[str]], share: float, rng: np.random.Generator
-) -> list[Utterance]:
+) -> list[tuple[Utterance, Kind]]:
     """So many of the takes that train in one of these ways each, in turn; those that validate stay as they are read."""
-    said, count = [], 0
+    said: list[tuple[Utterance, Kind]] = []
+    count = 0
     for take in takes:
         if ways and take.voice.split == "training" and rng.random() < share:
-            take = replace(take, text=phonetics.spell(ways[count % len(ways)]))
+            said.append((replace(take, text=phonetics.spell(ways[count % len(ways)])), "accent"))
             count += 1
-        said.append(take)
+        else:
+            said.append((take, "word"))
     return said
 
 
