@@ -30,7 +30,7 @@ class WordBatches:
     ----------
     training, validation : Examples
     negatives : int8 [frames, num_features]
-        Long audio in which none of the words is said.
+        Long audio in which none of the words is said, the babble last.
     babble : int8 [frames, num_features]
         Several people at once, to be heard behind scenes; may be empty.
     features : FeaturesConfig
@@ -70,6 +70,7 @@ class WordBatches:
         self._features, self._shape, self._masks = features, shape, masks
         self._batch_clips, self._seed = batch_clips, seed
         self._targets = decision_targets(training, shape, num_labels)
+        self._first_crowd = len(negatives) - len(babble)
         self._surroundings = Surroundings(features, negatives, config, babble)
         members = {kind: np.flatnonzero(training.sources == kind) for kind in mix}
         members[AMBIENT] = np.arange(max(len(negatives) - shape.scene_frames + 1, 0))
@@ -103,7 +104,7 @@ class WordBatches:
             if kind == AMBIENT:
                 rows = self._with_mined(rows, step, rng)
                 scenes = cut_windows(self._negatives, rows, self._shape.scene_frames)
-                targets.append(_all_unknown(count, self._targets.shape[1:]))
+                targets.append(_negative_targets(rows >= self._first_crowd, self._targets.shape[1:]))
             else:
                 scenes = self._training.features[rows]
                 targets.append(self._targets[rows])
@@ -158,7 +159,9 @@ def decision_targets(examples: Examples, shape: WindowShape, num_labels: int) ->
     return targets
 
 
-def _all_unknown(clips: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    targets = np.zeros((clips, *shape), dtype=np.float32)
+def _negative_targets(crowds: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Unknown; a crowd may be silence as well."""
+    targets = np.zeros((len(crowds), *shape), dtype=np.float32)
     targets[..., 0] = 1.0
+    targets[crowds, :, -1] = 1.0
     return targets

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
 from kws.features import Features, FeaturesConfig
+from kws.levels import ratio, rms
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig, Waveform
 from kws.training.augment.sounds import draw_pause, draw_sound
 from kws.training.wakeword.config import ScenesConfig
@@ -37,8 +38,13 @@ _CHUNKS_PER_PROCESS = 8
 _NUM_NOISES = 60
 _NOISE_S = 8
 _NOISES, _EXAMPLES = 11, 12
+_CROWD_SHARE = 0.4
+"""Of the pauses, where there are crowds: a room full of guests is one, as long as nobody speaks up."""
+_BESIDE_CROWD_DB = (0.0, 30.0)
+"""So far below a crowd is what else is heard."""
 _WITH_SPEECH_BEFORE = 0.5
 _WITH_SPEECH_BEHIND = 0.4
+_QUIETEST = 1e-9
 _MAY_WAKE_EARLY_S = 0.3
 """Waking this long before the end of a word, or in the second half of a short one, is neither asked for nor wrong."""
 
@@ -144,9 +150,8 @@ class SceneMaker:
         """Return one scene."""
         rng = np.random.default_rng([self._material.seed, _EXAMPLES, self._material.validates, number])
         if order.source == "pause":
-            num_samples = self._shape.num_samples
-            heard = self._acoustics.hear(draw_pause(num_samples, rng), rng)
-            return Scene(samples=heard, end=-1, quiet_until=num_samples)
+            heard = self._acoustics.hear(self._pause(rng), rng)
+            return Scene(samples=heard, end=-1, quiet_until=self._shape.num_samples)
         dry, end, spoken = self._dry(order, rng)
         early = min(round(_MAY_WAKE_EARLY_S * SAMPLE_RATE_HZ), (spoken[1] - spoken[0]) // 2)
         return Scene(
@@ -174,6 +179,15 @@ class SceneMaker:
         _put(scene, take, end - take.size)
         self._surround(scene, end - take.size, end, rng)
         return scene, end if order.label else -1, (end - take.size, end)
+
+    def _pause(self, rng: np.random.Generator) -> Waveform:
+        """What is heard while nobody speaks but, at most, everybody."""
+        sound = draw_pause(self._shape.num_samples, rng)
+        crowds = self._material.babble
+        if not crowds.size or rng.random() >= _CROWD_SHARE:
+            return sound
+        crowd, beside = _cut(crowds, sound.size, rng), ratio(-rng.uniform(*_BESIDE_CROWD_DB))
+        return crowd + sound * np.float32(beside * rms(crowd) / max(rms(sound), _QUIETEST))
 
     def _surround(self, scene: Waveform, start: int, end: int, rng: np.random.Generator) -> None:
         """Other speech before and behind the take, so that quiet around it is no sign of anything."""
