@@ -274,23 +274,26 @@ def test_the_anchor_costs_nothing_until_the_trunk_moves() -> None:
     assert not fixed & {id(variable) for variable in model.trainable_variables}
 
 
+UNCHANGED = replace(
+    SMALL,
+    acoustics=AcousticsConfig(
+        num_rooms=1,
+        speed_probability=0.0,
+        stretch_probability=0.0,
+        pitch_probability=0.0,
+        room_probability=0.0,
+        noise_probability=0.0,
+        band_limit_probability=0.0,
+        equalizer_probability=0.0,
+        clipping_probability=0.0,
+    ),
+)
+"""What is said is what is heard."""
+
+
 def test_a_word_ends_where_the_window_shape_says(bank: speech.SpeechBank) -> None:
-    quiet = replace(
-        SMALL,
-        acoustics=AcousticsConfig(
-            num_rooms=1,
-            speed_probability=0.0,
-            stretch_probability=0.0,
-            pitch_probability=0.0,
-            room_probability=0.0,
-            noise_probability=0.0,
-            band_limit_probability=0.0,
-            equalizer_probability=0.0,
-            clipping_probability=0.0,
-        ),
-    )
     without_others = replace(bank, kinds=np.where(bank.kinds == "other", "near", bank.kinds))
-    scenes = SceneMaker(material(without_others, project=quiet))
+    scenes = SceneMaker(material(without_others, project=UNCHANGED))
     first, last = SHAPE.word_ends
     for number, take in enumerate(without_others.find("word", validates=False)[:5]):
         scene = scenes.make(Order(source="word", take=int(take), label=1), number)
@@ -298,6 +301,22 @@ def test_a_word_ends_where_the_window_shape_says(bank: speech.SpeechBank) -> Non
         assert first <= scene.end <= last
         assert abs(int(heard[-1]) + 1 - scene.end) <= 640
         assert scene.quiet_until < scene.end
+
+
+def test_a_quarter_of_the_pauses_are_crowds_and_none_without_any(bank: speech.SpeechBank) -> None:
+    """A crowd that whistles at 3 kHz, and sounds of pauses at most as loud, of which none does."""
+    whistle = np.rint(3000 * np.sin(2 * np.pi * 3000 * np.arange(160_000) / 16000)).astype(np.int16)
+    guests = replace(material(bank, project=UNCHANGED), babble=whistle)
+    orders = [Order(source="pause", take=-1, label=0)] * 120
+
+    def crowds(side: Material) -> int:
+        maker = SceneMaker(side)
+        spectra = [np.abs(np.fft.rfft(maker.make(order, n).samples)) for n, order in enumerate(orders)]
+        loudest_hz = [spectrum.argmax() * 16000 / SHAPE.num_samples for spectrum in spectra]
+        return sum(abs(hz - 3000) < 1 for hz in loudest_hz)
+
+    assert crowds(guests) == pytest.approx(30, abs=4 * np.sqrt(120 * 0.25 * 0.75))
+    assert crowds(material(bank, project=UNCHANGED)) == 0
 
 
 def test_scenes_do_not_depend_on_how_the_work_was_shared(

@@ -37,12 +37,13 @@ def batches(
     mix: dict[str, float],
     negatives: np.ndarray | None = None,
     moments: Mining | None = None,
+    babble: np.ndarray | None = None,
 ) -> WordBatches:
     return WordBatches(
         examples(counts),
         examples({"word": 2, "near": 2}),
         np.zeros((0, 40), np.int8) if negatives is None else negatives,
-        np.zeros((0, 40), np.int8),
+        np.zeros((0, 40), np.int8) if babble is None else babble,
         TRUNK.features,
         shape=SHAPE,
         config=replace(SMALL.examples, per_epoch=640),
@@ -74,6 +75,17 @@ def test_pauses_are_heard_as_they_are_and_may_not_be_anything_else() -> None:
     assert 10 < pauses.sum() < 40
     assert speech_or_music.any()
     assert set(np.unique(features[pauses])) <= set(range(5, 11)), "no colour, nothing behind: their own numbers"
+
+
+def test_a_crowd_among_the_negatives_may_be_silence_and_nothing_else_there() -> None:
+    """The last 500 of 2000 frames: of the 1903 places at which a scene of 98 may begin, 403 of a crowd alone."""
+    negatives = np.zeros((2000, 40), np.int8)
+    maker = batches({"word": 5}, {"ambient": 1.0}, negatives, babble=negatives[1500:])
+    targets = np.concatenate([maker.features(step)[1] for step in range(20)])
+    crowds, others = ((targets == right).all(axis=(1, 2)) for right in ([1, 0, 1], [1, 0, 0]))
+    assert (crowds | others).all()
+    share = 403 / 1903
+    assert crowds.mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / len(targets)))
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -182,7 +194,7 @@ def test_a_crowd_is_several_people_of_like_loudness_and_the_same_for_a_seed() ->
     assert babble.size == 20 * 16000
     assert np.array_equal(babble, make_babble(sentences, [noise(10.0, 9)], crowds=2, seed=1))
     seconds = babble.reshape(20, -1).astype(float).std(axis=1) / (0.05 * 32768)
-    assert 1.0 < seconds.min() < seconds.max() < 4.0  # of one person: 3 to 7 of them, each within 4 dB
+    assert 1.0 < seconds.min() < seconds.max() < 4.0  # of one person: 5 to 9 of them, each within 4 dB
     assert make_babble([], [], crowds=2, seed=1).size == make_babble(sentences, [], crowds=0, seed=1).size == 0
 
 

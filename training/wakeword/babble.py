@@ -13,7 +13,7 @@ from kws.levels import active_rms, ratio
 from kws.training.augment.acoustics import Waveform
 
 CROWD_S = 10.0
-_SPEAKERS = (3, 8)
+_SPEAKERS = (5, 10)
 _NEARER_DB = 4.0
 _LEVEL = 0.05
 """Of full scale, a speaker's."""
@@ -25,7 +25,7 @@ _BABBLE = 13
 def make_babble(
     sentences: Sequence[NDArray[np.int16]], recorded: Sequence[NDArray[np.int16]], *, crowds: int, seed: int
 ) -> NDArray[np.int16]:
-    """Let three to seven people talk at once, others every ten seconds.
+    """Let five to nine people talk at once, others every ten seconds.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ _CHUNKS_PER_PROCESS = 8
 _NUM_NOISES = 60
 _NOISE_S = 8
 _NOISES, _EXAMPLES = 11, 12
-_CROWD_SHARE = 0.4
+_CROWD_SHARE = 0.25
 """Of the pauses, where there are crowds: a room full of guests is one, as long as nobody speaks up."""
 _BESIDE_CROWD_DB = (0.0, 30.0)
 """So far below a crowd is what else is heard."""
