@@ -83,7 +83,7 @@ class ScenesConfig:
     other: int = 2500
     noise: int = 800
     pauses: int = 1200
-    """Nobody speaks or plays: what the label silence is learned from."""
+    """Nobody speaks or plays, or everybody speaks: what the label silence is learned from."""
     crowds: int = 120
     """Ten seconds each of several people talking at once, to be heard behind scenes."""
     recording_variants: int = 60

@@ -39,7 +39,7 @@ _NUM_NOISES = 60
 _NOISE_S = 8
 _NOISES, _EXAMPLES = 11, 12
 _CROWD_SHARE = 0.25
-"""Of the pauses, where there are crowds: a room full of guests is one, as long as nobody speaks up."""
+"""Of the pauses, where there are crowds: a room full of guests is one, unless somebody speaks up."""
 _BESIDE_CROWD_DB = (0.0, 30.0)
 """So far below a crowd is what else is heard."""
 _WITH_SPEECH_BEFORE = 0.5
