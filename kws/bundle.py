@@ -54,7 +54,7 @@ class Bundle:
     >>> import kws
     >>> bundle = kws.Bundle.load("models/wake_computer_50.kws")
     >>> bundle
-    Bundle('models/wake_computer_50.kws', 3 labels, 109,440 bytes, CRC dd3ec8fb)
+    Bundle('models/wake_computer_50.kws', 3 labels, 109,392 bytes, CRC 277bd729)
     >>> bundle.labels
     ('unknown', 'computer', 'silence')
     """
