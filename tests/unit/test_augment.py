@@ -3,25 +3,13 @@
 
 import numpy as np
 import pytest
+from word_fixtures import PLAIN
 
 from kws.datasets.synthetic import place_in_window
 from kws.features import Features, FeaturesConfig
 from kws.levels import active_rms, rms
 from kws.training.augment.acoustics import Acoustics, AcousticsConfig, draw_room, resize
 from kws.training.augment.features import Levels, MaskConfig, draw_masks, powers_per_unit, with_background
-
-PLAIN = AcousticsConfig(
-    speed_probability=0.0,
-    stretch_probability=0.0,
-    pitch_probability=0.0,
-    room_probability=0.0,
-    num_rooms=1,
-    equalizer_probability=0.0,
-    band_limit_probability=0.0,
-    noise_probability=0.0,
-    clipping_probability=0.0,
-    level_dbfs=(-20.0, -20.0),
-)
 
 
 def tone(num_samples: int = 16000) -> np.ndarray:

@@ -9,13 +9,12 @@ from typing import cast, get_args
 import keras
 import numpy as np
 import pytest
-from word_fixtures import SHAPE, SMALL, TRUNK, a_network
+from word_fixtures import PLAIN, SHAPE, SMALL, TRUNK, a_network
 
 from kws.datasets.synthetic import Utterance
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError, SpeechEngineError
 from kws.evaluation.metrics import Proportion
-from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import settings
 from kws.training.fit.config import TRUNK_FILES, Size
 from kws.training.fit.speech_trunk import ROW_FRAMES
@@ -274,21 +273,7 @@ def test_the_anchor_costs_nothing_until_the_trunk_moves() -> None:
     assert not fixed & {id(variable) for variable in model.trainable_variables}
 
 
-UNCHANGED = replace(
-    SMALL,
-    acoustics=AcousticsConfig(
-        num_rooms=1,
-        speed_probability=0.0,
-        stretch_probability=0.0,
-        pitch_probability=0.0,
-        room_probability=0.0,
-        noise_probability=0.0,
-        band_limit_probability=0.0,
-        equalizer_probability=0.0,
-        clipping_probability=0.0,
-    ),
-)
-"""What is said is what is heard."""
+UNCHANGED = replace(SMALL, acoustics=PLAIN)
 
 
 def test_a_word_ends_where_the_window_shape_says(bank: speech.SpeechBank) -> None:

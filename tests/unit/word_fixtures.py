@@ -29,6 +29,19 @@ SMALL = WordProject(
     acoustics=AcousticsConfig(num_rooms=2),
     examples=ExamplesConfig(variants_per_take=1, near=20, other=16, noise=8, pauses=8, crowds=1),
 )
+PLAIN = AcousticsConfig(
+    speed_probability=0.0,
+    stretch_probability=0.0,
+    pitch_probability=0.0,
+    room_probability=0.0,
+    num_rooms=1,
+    equalizer_probability=0.0,
+    band_limit_probability=0.0,
+    noise_probability=0.0,
+    clipping_probability=0.0,
+    level_dbfs=(-20.0, -20.0),
+)
+"""What is said is what is heard."""
 SHAPE = WindowShape(
     window_frames=58, scene_frames=98, hop_samples=320, window_samples=480, tail_samples=640, wake_samples=2560
 )
