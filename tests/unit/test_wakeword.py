@@ -3,8 +3,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast, get_args
+from typing import get_args
 
 import keras
 import numpy as np
@@ -14,14 +13,12 @@ from word_fixtures import PLAIN, SHAPE, SMALL, TRUNK, a_network
 from kws.datasets.synthetic import Utterance
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError, SpeechEngineError
-from kws.evaluation.metrics import Proportion
 from kws.training.fit import settings
 from kws.training.fit.config import TRUNK_FILES, Size
 from kws.training.fit.speech_trunk import ROW_FRAMES
 from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword import network, speech
 from kws.training.wakeword.batches import decision_targets
-from kws.training.wakeword.calibration import CalibrationReport
 from kws.training.wakeword.config import (
     WordDecisionConfig,
     WordProject,
@@ -31,7 +28,7 @@ from kws.training.wakeword.config import (
 )
 from kws.training.wakeword.examples import Examples, Material, Order, SceneMaker, make_examples, plan
 from kws.training.wakeword.learn import Weights, mean_of, recognised, scene_loss
-from kws.training.wakeword.run import best_of, pause_decisions
+from kws.training.wakeword.run import pause_decisions
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +98,10 @@ def test_phrases_or_a_file_but_not_both() -> None:
     assert name_of(("...",)) == "word"
 
 
-def test_every_size_knows_its_trunk_its_trainings_and_its_decisions() -> None:
+def test_every_size_knows_its_trunk_and_its_decisions() -> None:
     for size in get_args(Size):
         project = make_project(("nova",), size=size)
         assert project.trunk_file == TRUNK_FILES[size]
-        assert project.num_trainings >= 1
         assert project.smoothing_decisions >= 1
     with pytest.raises(ConfigError, match="expected one of micro, small, full, got 'tiny'"):
         make_project(("nova",), size="tiny")
@@ -134,33 +130,6 @@ def test_the_network_is_the_mean_of_its_trainings() -> None:
     networks = [Weights(arrays=tuple(np.full(shape, 3.0 * n, np.float32) for shape in shapes)) for n in range(3)]
     for mean, shape in zip(mean_of(networks).arrays, shapes, strict=True):
         np.testing.assert_array_equal(mean, np.full(shape, 3.0, np.float32))
-
-
-@pytest.mark.parametrize(
-    ("wanted_and_missed", "best"),
-    [
-        (((0.5, (90, 80, 70)),), 0),
-        (((0.5, (90, 80, 70)), (0.5, (90, 60, 50))), 1),
-        (((0.5, (90, 60, 50)), (0.5, (90, 60, 50))), 0),
-        (((0.5, (90, 60, 60)), (0.5, (60, 62, 62))), 1),  # two words more at the default, thirty less at the strict one
-        (((0.5, (80, 60)), (0.5, (90, 80, 70))), 1),  # the first heard too little at one point for that to be stored
-        (((2.0, (20, 10)), (0.5, (99, 90, 80))), 1),  # and here at that of half a false accept per hour
-    ],
-)
-def test_of_narrow_trainings_the_one_that_misses_fewest_at_all_its_points_is_kept(
-    wanted_and_missed: tuple[tuple[float, tuple[int, ...]], ...], best: int
-) -> None:
-    reports = [
-        SimpleNamespace(
-            default=SimpleNamespace(promise=SimpleNamespace(wanted_fa_per_hour=wanted)),
-            points=[
-                SimpleNamespace(score=SimpleNamespace(false_rejects=Proportion(count=missed, total=200)))
-                for missed in all_missed
-            ],
-        )
-        for wanted, all_missed in wanted_and_missed
-    ]
-    assert best_of([cast(CalibrationReport, report) for report in reports]) == best
 
 
 @pytest.mark.parametrize(

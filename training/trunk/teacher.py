@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws import extras
+from kws.training.fit.quiet import quiet_tensorflow
 from kws.training.fit.speech_trunk import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class SpeechEmbedding:
         import tensorflow as tf
 
         models = Path(spec.origin).parent / "models"
-        self._spectrum = tf.lite.Interpreter(str(models / "melspectrogram.tflite"), num_threads=1)
-        self._embedding = tf.lite.Interpreter(str(models / "embedding_model.tflite"), num_threads=1)
+        with quiet_tensorflow():
+            self._spectrum = tf.lite.Interpreter(str(models / "melspectrogram.tflite"), num_threads=1)
+            self._embedding = tf.lite.Interpreter(str(models / "embedding_model.tflite"), num_threads=1)
+            self.embed(np.zeros(WINDOW_SAMPLES, np.int16))
 
     def embed(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
         """Return ``[count, EMBEDDING_SIZE]``: number i heard `WINDOW_SAMPLES` from ``i * STEP_SAMPLES`` on.

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,14 +37,12 @@ def write_card(
     *,
     script: Script,
     learned: Learned,
-    missed: Sequence[str],
     bank: SpeechBank,
     cost: BenchResult | None,
 ) -> None:
     """Write the card as one HTML file.
 
-    `missed` is what each of the networks missed that the best was chosen from, `cost` what the bundle takes on a board,
-    if that was measured.
+    `cost` is what the bundle takes on a board, if that was measured.
     """
     point = report.default
     rows = [_point_row(p, is_default=p is point) for p in report.points]
@@ -74,7 +71,6 @@ def write_card(
             "data": _data_rows(bank, script),
             "near_misses": _nearest(script),
             "learned": learned,
-            "trainings": missed,
             "sizes": _sizes(report.bundle) + _cycles(cost),
             "project": json.dumps(project.without_places(), indent=1),
         },

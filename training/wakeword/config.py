@@ -18,10 +18,6 @@ from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig
 
 _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
-_TRAININGS: dict[Size, int] = {"micro": 2, "small": 2, "full": 4}
-_AVERAGED: frozenset[Size] = frozenset({"full"})
-"""Pairs came out at 23 and 34 missed takes, and the mean of all four at 20. Narrow ones gain nothing so, and differ as
-much: the best is kept."""
 _DECISION_RANGES = (
     ("smoothing_decisions", 1, 64),
     ("refractory_ms", 0, 60_000),
@@ -185,9 +181,8 @@ class WordProject:
             ema_decay=0.9993,
         )
     )
-    trainings: int | None = None
-    """So many, from the same start on other batches; the network is the mean of all, of a narrow size the best;
-    ``"none"``: as many as suit the size."""
+    trainings: int = 4
+    """So many, from the same start on other batches; the network is the mean of all."""
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
     gate: GateConfig | None = field(default_factory=GateConfig)
@@ -201,7 +196,7 @@ class WordProject:
         check_distinct(labels)
         if quiet := [label for label in labels if is_quiet(label)]:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
-        if self.trainings is not None and self.trainings < 1:
+        if self.trainings < 1:
             raise ValueError(f"trainings: expected 1 or more, got {self.trainings}")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
@@ -215,16 +210,6 @@ class WordProject:
     def smoothing_decisions(self) -> int:
         """Decisions that an event is the mean of."""
         return self.decision.smoothing_decisions or _SMOOTHING[self.size]
-
-    @property
-    def num_trainings(self) -> int:
-        """Trainings that the network is the mean or the best of."""
-        return self.trainings or _TRAININGS[self.size]
-
-    @property
-    def averaged(self) -> bool:
-        """Whether it is their mean."""
-        return self.size in _AVERAGED
 
     @property
     def labels(self) -> tuple[str, ...]:

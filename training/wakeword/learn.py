@@ -165,10 +165,9 @@ def learn(
     masks: MaskConfig,
     optimizer: OptimizerConfig,
     trainings: int,
-    averaged: bool,
     num_representative: int,
     folder: Path,
-) -> tuple[Learned, ...]:
+) -> Learned:
     """Train, more than once and side by side; what an interrupted training left in the folder is gone on from.
 
     Parameters
@@ -182,9 +181,7 @@ def learn(
     masks : MaskConfig
     optimizer : OptimizerConfig
     trainings : int
-        From the same start, on other batches.
-    averaged : bool
-        Return one network, the mean of all, instead of each. Every second one then hears no accents.
+        From the same start, on other batches, every second one without accents. The network is the mean of all.
     num_representative : int
         Windows that set the ranges of the int8 network.
     folder : Path
@@ -206,25 +203,19 @@ def learn(
         accents=True,
         stage=folder,
     )
-    jobs = [replace(first, number=number, accents=not averaged or number % 2 == 0) for number in range(trainings)]
+    jobs = [replace(first, number=number, accents=number % 2 == 0) for number in range(trainings)]
     _train_all(jobs)
-    results = [Weights.load(job.result) for job in jobs]
     batches, _ = first.batches()
     positions = choose_representative(len(data.training), num_representative, network.seed)
-    representative, validation = batches.plain_features(positions), batches.validation()
-
-    def learned(weights: Weights) -> Learned:
-        make_deterministic(network.seed)
-        model = network.of_scenes()
-        model.set_weights(weights.arrays)
-        return Learned(
-            model=network.of_window(model),
-            validation_accuracy=_accuracy(model, *validation),
-            held_out_recognised=recognised(model, data.held_out, network.features),
-            representative=representative,
-        )
-
-    return tuple(learned(weights) for weights in ([mean_of(results)] if averaged else results))
+    make_deterministic(network.seed)
+    model = network.of_scenes()
+    model.set_weights(mean_of([Weights.load(job.result) for job in jobs]).arrays)
+    return Learned(
+        model=network.of_window(model),
+        validation_accuracy=_accuracy(model, *batches.validation()),
+        held_out_recognised=recognised(model, data.held_out, network.features),
+        representative=batches.plain_features(positions),
+    )
 
 
 def _train_all(jobs: Sequence[Training]) -> None:

@@ -88,26 +88,19 @@ def _make(project: WordProject, out: Path, board: str | None, console: Console) 
     bank = _speak(project, script, engine, out, console)
     shape = network.window_shape(project.examples, trunk.config, bank, len(project.words))
     spoken = [script.sha256, engine.name]
-    candidates = _learn(project, spoken, bank, given, trunk, shape, out, console)
+    learned = _learn(project, spoken, bank, given, trunk, shape, out, console)
     held_out = [(take.label, take.samples) for take in given.takes if take.held_out]
     streams = calibration.make_streams(
         project.labels, bank, held_out, given.ambient.validation, given.negatives, seed=project.seed
     )
-    reports = []
-    for number, learned in enumerate(candidates, start=1):
-        console.print(str(learned))
-        draft = _export(learned, project, trunk, shape, given, out / "work" / f"model-{number}.tflite")
-        with task_progress(console) as show:
-            reports.append(calibration.calibrate_bundle(draft, project.decision, streams, show))
-    best = best_of(reports)
-    learned, report = candidates[best], reports[best]
-    missed = [", ".join(f"{point.score.false_rejects.value:.1%}" for point in one.points) for one in reports]
-    if len(missed) > 1:
-        console.print(f"missed at its points: {'; '.join(missed)}: training {best + 1} is kept")
+    console.print(str(learned))
+    draft = _export(learned, project, trunk, shape, given, out / "work" / "model.tflite")
+    with task_progress(console) as show:
+        report = calibration.calibrate_bundle(draft, project.decision, streams, show)
     bundle_path, card_path = out / f"{project.name}.kws", out / f"{project.name}.html"
     report.bundle.save(bundle_path)
     cost = _cost(report.bundle, board, console)
-    card.write_card(card_path, report, project, script=script, learned=learned, missed=missed, bank=bank, cost=cost)
+    card.write_card(card_path, report, project, script=script, learned=learned, bank=bank, cost=cost)
     console.print(card.points_table(report))
     for warning in report.warnings:
         console.print(f"[yellow]{warning}[/]", highlight=False)
@@ -116,20 +109,6 @@ def _make(project: WordProject, out: Path, board: str | None, console: Console) 
         f"model card: {card_path}"
     )
     return WordResult(bundle_path=bundle_path, card_path=card_path, report=report)
-
-
-def best_of(reports: Sequence[calibration.CalibrationReport]) -> int:
-    """Say which of some networks to keep: whose default point may fire least, then who misses fewest at all points.
-
-    A few loud moments set a point, so one alone is a matter of luck. Audio kept aside has no say.
-    """
-
-    def rank(number: int) -> tuple[float, int, float]:
-        report = reports[number]
-        missed = [point.score.false_rejects.value for point in report.points]
-        return report.default.promise.wanted_fa_per_hour, -len(missed), sum(missed)
-
-    return min(range(len(reports)), key=rank)
 
 
 def _speak(
@@ -153,7 +132,7 @@ def _learn(
     shape: WindowShape,
     out: Path,
     console: Console,
-) -> tuple[Learned, ...]:
+) -> Learned:
     """Make scenes, then train on them."""
     features = trunk.config.features
     plain = project.without_places()
@@ -184,8 +163,7 @@ def _learn(
         examples=project.examples,
         masks=project.masks,
         optimizer=project.optimizer,
-        trainings=project.num_trainings,
-        averaged=project.averaged,
+        trainings=project.trainings,
         num_representative=project.quantize.representative_clips,
         folder=work.place(out, "train", *depends_on, taught, _sha256(project.trunk_file)),
     )
