@@ -43,7 +43,8 @@ def main() -> None:
     options = parser.parse_args()
     words = options.words
     seed = None if options.seed is None else f"seed{options.seed}"
-    marks = [str(mark) for mark in (options.recordings, options.size, options.trunk, seed) if mark]
+    trunk = options.trunk and options.trunk.stem
+    marks = [str(mark) for mark in (options.recordings, options.size, trunk, seed) if mark]
     name = "_".join([*words, *marks])
     teaching = [path for word in words for path in drawn(options.data, word, options.recordings)]
     phrases = () if options.config else tuple(words)
