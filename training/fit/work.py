@@ -2,8 +2,9 @@
 """Folders named by what their contents are made from: a rerun goes on, changed settings start anew.
 
 Every stage keeps what it makes in ``work/STAGE-DIGEST`` of the folder for everything made. The digest is of all that
-the contents depend on, so whatever lies there belongs to these settings and these recordings; a file appears when it
-is whole. Old stages stay until somebody deletes ``work``, and going back to their settings finds them again.
+the contents depend on and of this version, so whatever lies there belongs to these settings and these recordings; a
+file appears when it is whole. Old stages stay until somebody deletes ``work``, and going back to their settings finds
+them again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 
 from kws.errors import TrainingError
+from kws.version import VERSION
 
 
 class Kept(Protocol):
@@ -48,15 +50,16 @@ def place(out: Path, stage: str, *depends_on: Any) -> Path:
         Folder for everything made.
     stage : str
     *depends_on : JSON-able
-        Everything that decides what the stage makes.
+        Everything that decides what this version makes of the stage.
 
     Raises
     ------
     TrainingError
         If the folder cannot be made.
     """
-    folder = prepare(out, f"{stage}-{digest(*depends_on)[:12]}")
-    (folder / "depends_on.json").write_text(json.dumps(depends_on, indent=1) + "\n", encoding="utf-8")
+    made_from = [VERSION, *depends_on]
+    folder = prepare(out, f"{stage}-{digest(*made_from)[:12]}")
+    (folder / "depends_on.json").write_text(json.dumps(made_from, indent=1) + "\n", encoding="utf-8")
     return folder
 
 
