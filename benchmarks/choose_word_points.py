@@ -33,9 +33,9 @@ SNRS_DB = (10.0, 20.0)
 LEFT_OUT = "letters"
 """Letters and syllables of many languages: "no", "go" and "on" are among them."""
 THRESHOLDS = range(100, 254, 3)
-PRICES = (0.0, 0.06, 0.7)
+PRICES = (0.0, 0.1, 0.7)
 """Keywords that a false accept on the calibration audio may not cost less than; one operating point each."""
-WRONG_WORD = 0.5
+WRONG_WORD = 0.4
 """Keywords that an event where another word is said counts as; that word, mostly missed, counts by itself."""
 
 

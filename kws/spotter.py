@@ -135,7 +135,7 @@ class Spotter:
         >>> import kws
         >>> spotter = kws.load("models/speech_commands_12.kws")
         >>> spotter.listen("examples/stream.flac")
-        [Detection('stop' at 1.39 s, score 141 of 255), Detection('no' at 4.15 s, score 123 of 255)]
+        [Detection('stop' at 1.55 s, score 228 of 255), Detection('no' at 4.27 s, score 208 of 255)]
 
         Arrays of another rate are heard when the rate is given:
 
@@ -230,8 +230,8 @@ class Spotter:
         >>> for start in range(0, len(samples), 1600):
         ...     for detection in spotter.feed(samples[start : start + 1600]):
         ...         print(f"{detection.time_s:.1f} s: {detection.label}")
-        1.4 s: stop
-        4.2 s: no
+        1.6 s: stop
+        4.3 s: no
         >>> spotter.flush()
         []
         """

@@ -90,3 +90,15 @@ def test_commands_may_follow_each_other() -> None:
     free = Pipeline(bundle.replace(decision=replace(bundle.decision, pause=None))).feed(audio + room)
     assert [event.label for event in free] == ["no", "right", "yes"] * 4
     assert Pipeline(bundle).feed(audio + room) == free
+
+
+@pytest.mark.parametrize("steps", [0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 300.0])
+@pytest.mark.parametrize("path", sorted(MODEL.parent.glob("*.kws")), ids=lambda path: path.stem)
+def test_a_room_in_which_nobody_speaks_is_a_pause_however_quiet(path: Path, steps: float) -> None:
+    # Two or three steps lie between digital silence and any noise that teaches: one run was deaf there.
+    bundle = Bundle.load(path)
+    assert bundle.decision.pause is not None
+    pipeline = Pipeline(bundle.without_gate())
+    pipeline.feed(np.rint(np.random.default_rng(0).normal(0.0, steps, 6 * SAMPLE_RATE_HZ)).astype(np.int16))
+    reached = pipeline.scores.smoothed[2 * len(pipeline.scores.smoothed) // 6 :, bundle.decision.pause.label]
+    assert reached.min() >= bundle.decision.pause.score
