@@ -15,8 +15,8 @@ from kws.audio_files import find_audio
 from kws.bundle import Bundle
 from kws.datasets.corpus import NOISE_FOR_TRAINING, SILENCE_SHARE
 from kws.errors import EvaluationError, note
-from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips, verdict_of_events
-from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, check_one_axis, listening_of, with_silence
+from kws.evaluation.clips import ClipScore, evaluate_clips, silence_clips, verdict_of_events
+from kws.evaluation.listening import check_one_axis, listening_of, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
@@ -58,9 +58,8 @@ def score_clips(
 ) -> ClipScore:
     """Classify labelled clips, with silence clips cut from noise if silence is a label and no clip is labelled so.
 
-    Clips are padded with silence, or cut, to one second, or to the model's window if that is longer: the network alone
-    judges them, from a clean state. Longer clips are streamed, and the first event is the verdict, as `kws replay`
-    does it.
+    The network alone judges clips, from a clean state, by the last decision within each; those shorter than its window
+    are padded with silence. Longer clips are streamed, and the first event is the verdict, as `kws replay` does it.
 
     Parameters
     ----------
@@ -88,22 +87,20 @@ def score_clips(
             f"({', '.join(bundle.labels)}) with recordings in them"
         )
     listening = listening_of(bundle)
-    num_samples = listening.clip_samples
     short: list[tuple[Samples, int]] = []
     long: list[tuple[Samples, int]] = []
     for index, recording in enumerate(labelled):
         samples, expected = recording.load(listening.sample_rate_hz), bundle.labels.index(str(recording.expected))
-        is_long = samples.size > LONGEST_CLIP_WINDOWS * listening.window_samples
-        (long if is_long else short).append((samples if is_long else fit_clip(samples, num_samples), expected))
+        (long if listening.is_long(samples.size) else short).append((samples, expected))
         on_progress("reading clips", index + 1, len(labelled))
     silence = Labels(bundle.labels).of_role(SILENCE)
     if noise and silence is not None and bundle.labels.index(silence) not in [label for _, label in short + long]:
-        quiet = _silence(noise, len(labelled), num_samples, listening.sample_rate_hz)
+        quiet = _silence(noise, len(labelled), listening.clip_samples, listening.sample_rate_hz)
         note(f"silence: {len(quiet)} clips cut from {len(noise)} noise recordings are judged beside the recordings")
         short += [(clip, bundle.labels.index(silence)) for clip in quiet]
     parts = []
     if short:
-        parts.append(evaluate_clips(bundle, np.stack([clip for clip, _ in short]), [label for _, label in short]))
+        parts.append(evaluate_clips(bundle, [clip for clip, _ in short], [label for _, label in short]))
     if long:
         parts.append(_score_long_clips(bundle, long, on_progress))
     return ClipScore.joined(parts)
