@@ -142,7 +142,7 @@ def collect_sound(link: Link, collector: Collector, num_samples: int) -> Microph
     BoardTimeoutError
         If the microphone gives no sound.
     DeviceError
-        If sound is lost on the line.
+        If sound, or what it led to, is lost on the line.
     """
     if num_samples <= 0:
         raise AudioError(f"expected to listen for at least one sample, got {num_samples}")

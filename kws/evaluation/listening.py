@@ -71,7 +71,7 @@ class Listening:
 
     @property
     def clip_samples(self) -> int:
-        """Length of clips cut from noise: one second, as of Speech Commands, where one decision judges it; or a window."""
+        """Length of clips cut from noise: one second, as in Speech Commands, or a window where that is more, or too long."""
         second = self.judged_samples(self.sample_rate_hz)
         return self.window_samples if self.is_long(second) else second
 
