@@ -71,7 +71,7 @@ class Listening:
 
     @property
     def clip_samples(self) -> int:
-        """Length of clips cut from noise: one second, as in Speech Commands, or a window where that is more, or too long."""
+        """Length of clips cut from noise: a second, as in Speech Commands; a window where that is more, or far less."""
         second = self.judged_samples(self.sample_rate_hz)
         return self.window_samples if self.is_long(second) else second
 
