@@ -16,7 +16,7 @@ from kws.bundle import Bundle
 from kws.datasets.corpus import NOISE_FOR_TRAINING, SILENCE_SHARE
 from kws.errors import EvaluationError, note
 from kws.evaluation.clips import ClipScore, evaluate_clips, silence_clips, verdict_of_events
-from kws.evaluation.listening import check_one_axis, listening_of, with_silence
+from kws.evaluation.listening import check_one_axis, listening_of, operating_point_index, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
@@ -131,10 +131,17 @@ def _score_long_clips(bundle: Bundle, clips: Sequence[tuple[Samples, int]], on_p
 
 
 def score_streams(
-    bundle: Bundle, recordings: Sequence[Recording], *, on_progress: OnProgress = ignore_progress
+    bundle: Bundle,
+    recordings: Sequence[Recording],
+    *,
+    operating_point: int | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> list[ScoreTrack]:
-    """Run the model over recordings with truth windows; the thresholds come later."""
-    pipeline = Pipeline(bundle)
+    """Run the model over recordings with truth windows; the thresholds come later.
+
+    The operating point, the bundle's default when omitted, says which labels are words that may need a pause.
+    """
+    pipeline = Pipeline(bundle, operating_point=operating_point)
     tracks = []
     for index, recording in enumerate(recordings):
         samples = recording.load(_sample_rate_hz(bundle))
@@ -144,10 +151,14 @@ def score_streams(
 
 
 def score_negatives(
-    bundle: Bundle, negatives: NegativeAudio, *, on_progress: OnProgress = ignore_progress
+    bundle: Bundle,
+    negatives: NegativeAudio,
+    *,
+    operating_point: int | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> list[ScoreTrack]:
-    """Run the model over recordings without a keyword, short ones chained one after the other."""
-    pipeline = Pipeline(bundle)
+    """Run the model over recordings without a keyword, short ones chained one after the other; see `score_streams`."""
+    pipeline = Pipeline(bundle, operating_point=operating_point)
     tracks: list[ScoreTrack] = []
     sources = (read_audio(path, sample_rate_hz=_sample_rate_hz(bundle)) for path in negatives.files)
     for done, samples in _chained(sources):
@@ -162,13 +173,14 @@ def score_mixture(
     background: NegativeAudio,
     recipe: StreamRecipe,
     *,
+    operating_point: int | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> ScoreTrack:
-    """Mix labelled clips into a background and run the model over the stream; see `mix_stream`.
+    """Mix labelled clips into a background and run the model over the stream; see `mix_stream`, `score_streams`.
 
-    Clips of labels that never fire are distractors.
+    Clips of labels that never fire at the operating point are distractors.
     """
-    keywords = keywords_of(bundle)
+    keywords = keywords_of(bundle, operating_point)
     rate_hz = _sample_rate_hz(bundle)
     words = []
     for index, recording in enumerate(recordings):
@@ -178,13 +190,20 @@ def score_mixture(
     noise = np.concatenate([read_audio(path, sample_rate_hz=rate_hz) for path in background.files])
     stream = mix_stream(words, noise, recipe)
     name = f"words in {background.name} at {recipe.snr_db:g} dB"
-    return score_recording(Pipeline(bundle), stream.samples, stream.truth.windows, name=name)
+    pipeline = Pipeline(bundle, operating_point=operating_point)
+    return score_recording(pipeline, stream.samples, stream.truth.windows, name=name)
 
 
-def keywords_of(bundle: Bundle) -> tuple[str, ...]:
-    """Labels that can fire at the bundle's default operating point."""
-    point = bundle.decision.operating_points[bundle.decision.default_operating_point]
+def keywords_of(bundle: Bundle, operating_point: int | None = None) -> tuple[str, ...]:
+    """Labels that can fire at an operating point; the bundle's default when omitted."""
+    point = bundle.decision.operating_points[operating_point_index(bundle, operating_point)]
     return tuple(label for label, limit in zip(bundle.labels, point.thresholds, strict=True) if limit > 0)
+
+
+def points_by_keywords(bundle: Bundle) -> dict[tuple[str, ...], int]:
+    """Each set of labels that can fire at an operating point, with the index of one; most bundles have one set."""
+    points = range(len(bundle.decision.operating_points))
+    return {keywords_of(bundle, index): index for index in reversed(points)}
 
 
 def _silence(noise: Sequence[Path], num_others: int, num_samples: int, sample_rate_hz: int) -> NDArray[np.int16]:
