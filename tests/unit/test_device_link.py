@@ -11,7 +11,7 @@ from kws.device.link import Link
 from kws.device.microphone import collect_sound
 from kws.device.protocol import encode, pack
 from kws.device.stream import Collector
-from kws.errors import DeviceError, ProtocolError
+from kws.errors import BoardTimeoutError, DeviceError, ProtocolError
 
 
 class Played:
@@ -113,3 +113,24 @@ def test_an_event_that_the_line_lost_of_a_microphone_is_not_passed_over_in_silen
     assert result.lost_samples == 0
     with pytest.raises(DeviceError, match="lost 1 record of the board while listening to its microphone"):
         collect_sound(microphone_link(damaged=True), Collector(labels, 10, 16000, None, None), 400)
+
+
+class Dripped(Played):
+    """A port that gives a byte at a time."""
+
+    def read(self, size: int) -> bytes:
+        return super().read(1)
+
+
+def test_a_microphone_whose_sound_comes_in_many_small_reads_is_not_called_silent() -> None:
+    link = microphone_link(damaged=False)
+    link.port, link.timeout_s = Dripped(link.port.heard), 2.0  # 200 reads of a millisecond between two records
+    result = collect_sound(link, Collector(("silence", "yes"), 10, 16000, None, None), 200)
+    assert result.sound.size == 200
+
+
+def test_a_microphone_that_gives_no_sound_is_named_after_the_time_limit() -> None:
+    link = link_that_hears()
+    link.timeout_s = 0.05
+    with pytest.raises(BoardTimeoutError):
+        collect_sound(link, Collector(("silence", "yes"), 10, 16000, None, None), 200)
