@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
+from kws.audio import Samples, read_audio
 from kws.audio_files import find_audio
 from kws.bundle import Bundle
 from kws.datasets.corpus import NOISE_FOR_TRAINING, SILENCE_SHARE
@@ -25,7 +25,7 @@ from kws.files import StrPaths, as_paths
 from kws.labels import SILENCE, Labels
 from kws.pipeline import Pipeline
 
-_CHAIN_SAMPLES = 600 * SAMPLE_RATE_HZ
+_CHAIN_S = 600
 """Short recordings without a keyword are chained into streams of up to ten minutes."""
 
 OnProgress = Callable[[str, int, int], None]
@@ -160,8 +160,9 @@ def score_negatives(
     """Run the model over recordings without a keyword, short ones chained one after the other; see `score_streams`."""
     pipeline = Pipeline(bundle, operating_point=operating_point)
     tracks: list[ScoreTrack] = []
-    sources = (read_audio(path, sample_rate_hz=_sample_rate_hz(bundle)) for path in negatives.files)
-    for done, samples in _chained(sources):
+    rate_hz = _sample_rate_hz(bundle)
+    sources = (read_audio(path, sample_rate_hz=rate_hz) for path in negatives.files)
+    for done, samples in _chained(sources, _CHAIN_S * rate_hz):
         tracks.append(score_recording(pipeline, samples, name=f"{negatives.name} {len(tracks) + 1}"))
         on_progress("listening to negative audio", done, len(negatives.files))
     return tracks
@@ -188,7 +189,7 @@ def score_mixture(
         words.append(Word(samples=recording.load(rate_hz), label=label))
         on_progress("reading words", index + 1, len(recordings))
     noise = np.concatenate([read_audio(path, sample_rate_hz=rate_hz) for path in background.files])
-    stream = mix_stream(words, noise, recipe)
+    stream = mix_stream(words, noise, recipe, sample_rate_hz=rate_hz)
     name = f"words in {background.name} at {recipe.snr_db:g} dB"
     pipeline = Pipeline(bundle, operating_point=operating_point)
     return score_recording(pipeline, stream.samples, stream.truth.windows, name=name)
@@ -213,12 +214,12 @@ def _silence(noise: Sequence[Path], num_others: int, num_samples: int, sample_ra
     return silence_clips(kept_aside, count, num_samples)
 
 
-def _chained(recordings: Iterable[Samples]) -> Iterator[tuple[int, Samples]]:
-    """Join recordings until ten minutes are reached; with each stream, how many recordings are used up."""
+def _chained(recordings: Iterable[Samples], most_samples: int) -> Iterator[tuple[int, Samples]]:
+    """Join recordings as long as they are no more than so many samples; with each stream, how many are used up."""
     waiting: list[Samples] = []
     done = 0
     for recording in recordings:
-        if waiting and sum(part.size for part in waiting) + recording.size > _CHAIN_SAMPLES:
+        if waiting and sum(part.size for part in waiting) + recording.size > most_samples:
             yield done, np.concatenate(waiting)
             waiting = []
         waiting.append(recording)

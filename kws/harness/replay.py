@@ -164,7 +164,7 @@ def _truth(recording: Recording, samples: Samples, streamed: Streamed, listening
     windows: tuple[Window, ...] = ()
     if recording.expected is not None:
         if recording.expected in listening.keywords:
-            windows = (_word_window(recording.expected, samples, streamed),)
+            windows = (_word_window(recording.expected, samples, streamed, listening.sample_rate_hz),)
     elif recording.windows is not None:
         windows = recording.windows
     else:
@@ -172,6 +172,6 @@ def _truth(recording: Recording, samples: Samples, streamed: Streamed, listening
     return Truth(num_samples=streamed.samples.size, windows=windows, sample_rate_hz=listening.sample_rate_hz)
 
 
-def _word_window(label: str, samples: Samples, streamed: Streamed) -> Window:
-    start, end = speech_bounds(samples) or (0, samples.size)
+def _word_window(label: str, samples: Samples, streamed: Streamed, sample_rate_hz: int) -> Window:
+    start, end = speech_bounds(samples, sample_rate_hz=sample_rate_hz) or (0, samples.size)
     return Window(label=label, start_sample=streamed.start_sample + start, end_sample=streamed.start_sample + end)
