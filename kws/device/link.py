@@ -184,7 +184,7 @@ class Link:
         ahead = (packet.number - self._next_record) & 0xFFFF
         if self.lossy:
             if packet.is_record:
-                if ahead:
+                if 0 < ahead < 0x8000:
                     raise DeviceError(
                         f"the line lost {counted(ahead, 'record')} of {self.name} while {self.state()}: events, scores "
                         "or sound; look at cable and port, and do it again"
