@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kws.audio import Samples
+from kws.audio import SAMPLE_RATE_HZ, Samples
 from kws.endpoints import speech_bounds
 
 
@@ -27,15 +27,17 @@ def peak_dbfs(samples: Samples) -> float:
     return float(20.0 * np.log10(peak / 32768.0)) if peak else -100.0
 
 
-def active_rms(samples: Samples) -> float:
+def active_rms(samples: Samples, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> float:
     """Root mean square over the speech in a recording, silence around it left out; 0 when there is no speech.
 
     Parameters
     ----------
     samples : numpy.ndarray
         int16 ``[num_samples]``; speech is found by its energy, see ``kws.endpoints.speech_bounds``.
+    sample_rate_hz : int
+        Of the samples.
     """
-    bounds = speech_bounds(samples)
+    bounds = speech_bounds(samples, sample_rate_hz=sample_rate_hz)
     return 0.0 if bounds is None else rms(samples[bounds[0] : bounds[1]])
 
 

@@ -83,7 +83,7 @@ def checked_rate(rate: float) -> int:
         If it is no whole number of Hz from 4000 to 768,000.
     """
     is_number = isinstance(rate, (int, float, np.integer, np.floating)) and not isinstance(rate, bool)
-    if not is_number or rate != int(rate) or not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
+    if not is_number or not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ or rate != int(rate):
         raise AudioError(f"rate: expected a sample rate in Hz, such as rate=44100, and got {rate!r}")
     return int(rate)
 

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from kws.audio import Samples, read_audio
 from kws.bundle import Bundle
 from kws.errors import AudioError
-from kws.evaluation.clips import evaluate_clips, fit_clip
-from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, describe_operating_point, listening_of
+from kws.evaluation.clips import evaluate_clips
+from kws.evaluation.listening import Listening, describe_operating_point, listening_of
 from kws.files import StrPath
 from kws.heard import Classification, Detections
 from kws.pipeline import Detection, Pipeline, Scores
@@ -170,8 +170,7 @@ class Spotter:
         Parameters
         ----------
         clip : path or array_like
-            As for `listen`. A clip shorter than the model's window (or one second, if that is longer) is padded with
-            silence at the end.
+            As for `listen`. A clip shorter than the model's window is padded with silence at the end.
         rate : int, optional
             As for `listen`.
 
@@ -193,12 +192,12 @@ class Spotter:
         ('stop', 1.0)
         """
         samples, window = self._samples(clip, rate), self.listening.window_samples
-        if samples.size > LONGEST_CLIP_WINDOWS * window:
+        if self.listening.is_long(samples.size):
             raise AudioError(
                 f"clip: expected at most {window / self.sample_rate_hz:.2f} s, which one decision sees, and got "
                 f"{samples.size / self.sample_rate_hz:.2f} s; use listen, or cut the word out"
             )
-        score = evaluate_clips(self.bundle, fit_clip(samples, self.listening.clip_samples)[np.newaxis], [0])
+        score = evaluate_clips(self.bundle, [samples], [0])
         posteriors = {label: int(value) / 255 for label, value in zip(self.labels, score.posteriors[0], strict=True)}
         return Classification(label=self.labels[int(score.predicted[0])], posteriors=posteriors)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kws.bundle import Bundle
 from kws.decision import DecisionConfig, OperatingPoint
-from kws.features import AnyFeaturesConfig, FeaturesConfig
+from kws.features import AnyFeaturesConfig, Features, FeaturesConfig
 from kws.gate import GateConfig
 from kws.importer.arithmetic import quantize_multiplier, softmax_constants
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
@@ -98,6 +98,36 @@ def random_bundle(*, seed: int = 0, streaming: bool = True, causal: bool = False
     )
     return Bundle.build(features=config, model_section=model_section(network), labels=LABELS, decision=decision,
                         metadata={"name": "random"}, gate=gate, name="random")  # fmt: skip
+
+
+def loudness_bundle(window_frames: int = 14) -> Bundle:
+    """Return a spotter of `loud` against `silence`, which sums the features of a window of 0.29 s."""
+    config = FeaturesConfig(num_coefficients=None)
+    features = Features(config)
+    samples = (window_frames - 1) * config.hop_samples + config.window_samples
+    noise = np.random.default_rng(0).normal(0.0, 8000.0, samples).clip(-32768, 32767).astype(np.int16)
+    middle = sum(int(features.compute(part).astype(int).sum()) for part in (noise, 0 * noise)) // 2
+    given = Quantization(scale=config.scale, zero_point=config.zero_point)
+    logits = Quantization(scale=0.1, zero_point=0)
+    window = Shape(height=window_frames, width=1, channels=config.num_features)
+    pair = Shape(height=1, width=1, channels=2)
+    signs = np.array([-1, 1], np.int8)
+    dense = Layer(
+        op=Op.DENSE, name="dense", input=window, output=pair, kernel=(window_frames, 1), stride=(1, 1),
+        padding=(0, 0, 0, 0), input_quantization=given, output_quantization=logits, clamp=(-128, 127),
+        weights=signs[:, np.newaxis].repeat(window_frames * config.num_features, axis=1),
+        channels=np.array([[-sign * middle, *quantize_multiplier(0.002)] for sign in (-1, 1)], np.int32),
+    )  # fmt: skip
+    softmax = Layer(
+        op=Op.SOFTMAX, name="softmax", input=pair, output=pair, kernel=(1, 1), stride=(1, 1), padding=(0, 0, 0, 0),
+        input_quantization=logits, output_quantization=Quantization(scale=1 / 256, zero_point=-128),
+        clamp=(-128, 127), weights=None, channels=np.array([softmax_constants(0.1, 1.0)], np.int32),
+    )  # fmt: skip
+    network = Network(window_frames=window_frames, num_features=config.num_features, num_labels=2,
+                      input_quantization=given, layers=(dense, softmax))  # fmt: skip
+    decision = DecisionConfig(operating_points=(OperatingPoint(thresholds=(0, 128)),))
+    return Bundle.build(features=config, model_section=model_section(network), labels=("silence", "loud"),
+                        decision=decision, name="loudness")  # fmt: skip
 
 
 def speech_like(seconds: float, *, seed: int = 0, silence: tuple[float, float] | None = None) -> np.ndarray:

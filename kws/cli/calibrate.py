@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kws.bundle import Bundle
     from kws.evaluation.calibration import Promise
-    from kws.evaluation.run import OnProgress
+    from kws.evaluation.run import NegativeAudio, OnProgress
     from kws.evaluation.tracks import ScoreTrack
 
 
@@ -53,7 +53,8 @@ def calibrate(
     from kws.cli.arguments import check_order
     from kws.datasets import negatives as fetched
     from kws.errors import ConfigError
-    from kws.evaluation.calibration import calibrate_bundle, check_rates
+    from kws.evaluation.calibration import calibrate_bundle, check_apart, check_rates
+    from kws.evaluation.run import NegativeAudio
     from kws.files import prepare_output
     from kws.progress import task_progress
 
@@ -74,11 +75,12 @@ def calibrate(
         )
     if there is not None:
         console.print(f"negatives: {there}", highlight=False)
-    chosen_on = {"ambient": list(ambient)} if ambient else {}
-    measured_on = {"report": list(report)} if report else {}
+    chosen_on = {"ambient": NegativeAudio.find(ambient)} if ambient else {}
+    measured_on = {"report": NegativeAudio.find(report)} if report else {}
     if there is not None:
-        chosen_on |= {kind: list(files) for kind, files in there.files["calibration"].items()}
-        measured_on |= {kind: list(files) for kind, files in there.files["report"].items()}
+        chosen_on |= {kind: NegativeAudio.find(files) for kind, files in there.files["calibration"].items()}
+        measured_on |= {kind: NegativeAudio.find(files) for kind, files in there.files["report"].items()}
+    check_apart(_files(chosen_on), _files(measured_on))
     with task_progress(console) as on_progress:
         calibrated, promises = calibrate_bundle(
             spotter,
@@ -92,13 +94,14 @@ def calibrate(
     console.print(f"wrote {target}", highlight=False)
 
 
-def _hear(bundle: Bundle, kinds: dict[str, list[Path]], on_progress: OnProgress) -> dict[str, Sequence[ScoreTrack]]:
-    from kws.evaluation.run import NegativeAudio, score_negatives
+def _files(kinds: dict[str, NegativeAudio]) -> list[Path]:
+    return [path for audio in kinds.values() for path in audio.files]
 
-    return {
-        kind: score_negatives(bundle, NegativeAudio.find(paths), on_progress=on_progress)
-        for kind, paths in kinds.items()
-    }
+
+def _hear(bundle: Bundle, kinds: dict[str, NegativeAudio], on_progress: OnProgress) -> dict[str, Sequence[ScoreTrack]]:
+    from kws.evaluation.run import score_negatives
+
+    return {kind: score_negatives(bundle, audio, on_progress=on_progress) for kind, audio in kinds.items()}
 
 
 def _show(console: Console, bundle: Bundle, promises: Sequence[Promise]) -> None:

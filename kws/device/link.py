@@ -21,6 +21,7 @@ import serial
 from kws.core import lib
 from kws.device.protocol import Packet, PacketReader, encode, pack
 from kws.errors import BoardTimeoutError, DeviceError, ProtocolError
+from kws.phrases import counted
 
 RETRY_S = 0.25
 """An answer that takes longer is asked for again; doubled each time up to 1 s."""
@@ -54,7 +55,7 @@ class Link:
     polling : bool
         A poll is not answered yet.
     lossy : bool
-        Records are sent once: one that was damaged on its way is gone, and ``lost_records`` counts it.
+        Records are sent once: one that was damaged on its way is gone, and `receive` raises.
     state : callable
         Returns a phrase that says what is going on, for messages of errors.
     """
@@ -77,7 +78,6 @@ class Link:
         self._unacknowledged = 0
         self.polling = False
         self.lossy = False
-        self.lost_records = 0
         self._early: list[Packet] = []  # came right behind an answer
         self._first_token = self._next_token = 1
         self._retry_s = RETRY_S
@@ -140,7 +140,7 @@ class Link:
         BoardTimeoutError
             If the board has said nothing for ``timeout_s``.
         DeviceError
-            If the line broke, or the board's processor has crashed.
+            If the line broke, the board's processor has crashed, or a record of a lossy session is gone.
         """
         if self._early:
             early, self._early = self._early, []
@@ -184,7 +184,11 @@ class Link:
         ahead = (packet.number - self._next_record) & 0xFFFF
         if self.lossy:
             if packet.is_record:
-                self.lost_records += ahead
+                if 0 < ahead < 0x8000:
+                    raise DeviceError(
+                        f"the line lost {counted(ahead, 'record')} of {self.name} while {self.state()}: events, scores "
+                        "or sound; look at cable and port, and do it again"
+                    )
                 self._next_record = (packet.number + 1) & 0xFFFF
             return True
         if packet.is_record:
@@ -275,7 +279,7 @@ class Link:
     def begin_session(self, payload: bytes, *, lossy: bool = False) -> Packet:
         """Send RESET with a new session number; returns the STATUS that answers it."""
         self.session = self.session % 255 + 1
-        self.lossy, self.lost_records = lossy, 0
+        self.lossy = lossy
         self._early = []
         self._next_record = self._unacknowledged = 0
         self.polling = False

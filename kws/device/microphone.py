@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,20 +143,20 @@ def collect_sound(link: Link, collector: Collector, num_samples: int) -> Microph
     BoardTimeoutError
         If the microphone gives no sound.
     DeviceError
-        If sound is lost on the line.
+        If sound, or what it led to, is lost on the line.
     """
     if num_samples <= 0:
         raise AudioError(f"expected to listen for at least one sample, got {num_samples}")
     sound = SoundCollector(collector, num_samples)
-    quiet_s = 0.0
+    position, heard_at = sound.position, time.monotonic()
     while True:
-        before = sound.position
         for packet in link.receive(wait_s=0.02):
             link.check_error(packet, session_runs=True)
             if sound.hear(packet):
                 return sound.result()
-        quiet_s = quiet_s + 0.02 if sound.position == before else 0.0
-        if quiet_s > link.timeout_s:
+        if sound.position != position:
+            position, heard_at = sound.position, time.monotonic()
+        elif time.monotonic() - heard_at > link.timeout_s:
             raise BoardTimeoutError(
                 f"{link.name} gave no sound for {link.timeout_s:g} s after {sound.position} samples; is its microphone "
                 "wired as its README says?"

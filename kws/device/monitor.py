@@ -60,7 +60,7 @@ def moments(
     BoardTimeoutError
         If the microphone gives no sound.
     DeviceError
-        If sound is lost on the line.
+        If sound, or what it led to, is lost on the line.
     """
     reader = SoundReader()
     statistics: Statistics | None = None

@@ -23,11 +23,14 @@ from kws.device.link import Link
 from kws.device.protocol import Packet, pack
 from kws.device.signature import Signature
 from kws.errors import BoardRefusedError
+from kws.model import Model
 from kws.pipeline import Pipeline
 
 CHUNK_BYTES = int(lib.KWS_UPDATE_MAX_CHUNK_BYTES)
 TRIAL_S = 3.0
-"""Of sound that the new bundle hears on the board and here before it is confirmed."""
+"""Of sound at least that the new bundle hears on the board and here before it is confirmed ..."""
+TRIAL_DECISIONS = 8
+"""... and so many decisions at least, however long its window is."""
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes that the board has, and bytes in all."""
@@ -162,8 +165,10 @@ def reason(result: Any) -> str:
 
 def _compare(board: Board, bundle: Bundle) -> int:
     """Let the new bundle hear noise of changing loudness on the board and here; returns how many scores were equal."""
-    rng = np.random.default_rng(1)
-    count = round(TRIAL_S * board.info.sample_rate_hz)
+    rng, model = np.random.default_rng(1), Model(bundle)
+    last_frame = model.window_frames - 1 + (TRIAL_DECISIONS - 1) * model.decision_frames
+    decided = board.info.window_samples + last_frame * board.info.hop_samples
+    count = max(round(TRIAL_S * board.info.sample_rate_hz), decided)
     loudness = 10.0 ** rng.uniform(1.0, 4.0, count // 400 + 1).repeat(400)[:count]
     samples = np.clip(rng.normal(size=count) * loudness, -32768, 32767).astype(np.int16)
     heard = board.stream(samples).scores
@@ -173,5 +178,10 @@ def _compare(board: Board, bundle: Bundle) -> int:
         raise BoardRefusedError(
             f"{board.info.board} does not compute with the new bundle what this computer computes, and it was not "
             "confirmed: reset the board, and it goes back to the one before"
+        )
+    if not heard.posteriors.size:
+        raise BoardRefusedError(
+            f"{board.info.board} made no decision with the new bundle in {count} samples of noise, so nothing was "
+            "compared and it was not confirmed: reset the board, and it goes back to the one before"
         )
     return int(heard.posteriors.size)

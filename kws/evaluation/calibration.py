@@ -8,15 +8,17 @@ was measured on report audio; without report audio it is an estimate, and says s
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kws.bundle import Bundle
 from kws.core import lib
 from kws.decision import OperatingPoint
-from kws.errors import ConfigError, EvaluationError
+from kws.errors import AudioError, ConfigError, EvaluationError
 from kws.evaluation.det import score_tracks
 from kws.evaluation.metrics import Rate
 from kws.evaluation.operating_point import NO_AUDIO, calibrate, estimate, hours_needed
@@ -133,6 +135,46 @@ def promise(
             by_kind=by_kind,
         )
     return tuple(chosen[rate] for rate in rates_per_hour)
+
+
+def check_apart(calibration: Iterable[Path], report: Iterable[Path]) -> None:
+    """Refuse report audio that thresholds are chosen on too: what is measured there is no measurement.
+
+    Parameters
+    ----------
+    calibration, report : iterable of path
+        Recordings; copies are one, whatever their names.
+
+    Raises
+    ------
+    ConfigError
+        Naming the recording.
+    """
+    chosen_on = _by_size(calibration)
+    for size, files in _by_size(report).items():
+        known = {_digest(path): path for path in chosen_on.get(size, ())}
+        for path in files if known else ():
+            if (same := known.get(_digest(path))) is not None:
+                raise ConfigError(
+                    f"--report: expected other recordings than those that thresholds are chosen on, and {path} is "
+                    + ("one of them" if path.absolute() == same.absolute() else f"the same as {same}")
+                    + "; keep some aside for the report"
+                )
+
+
+def _by_size(paths: Iterable[Path]) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = {}
+    for path in paths:
+        found.setdefault(path.stat().st_size, []).append(path)
+    return found
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def check_rates(rates_per_hour: Sequence[float]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One-second clips: the accuracy and the confusion of the network alone, as Speech Commands results are reported.
+"""Clips of one word: the accuracy and the confusion of the network alone, as Speech Commands results are reported.
 
 Each clip is one decision: its features through the model from a clean state, the highest posterior wins. Smoothing
 and thresholds, which belong to streams, play no part.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kws.audio import Samples
 from kws.bundle import Bundle
 from kws.evaluation.events import Event
+from kws.evaluation.listening import listening_of
 from kws.evaluation.metrics import Proportion
 from kws.features import Features
 from kws.labels import SILENCE, UNKNOWN, Labels
@@ -71,38 +72,40 @@ def confusion_matrix(expected: NDArray[np.intp], predicted: NDArray[np.intp], nu
     return confusion
 
 
-def evaluate_clips(bundle: Bundle, clips: NDArray[np.int16], expected: Sequence[int]) -> ClipScore:
-    """Classify clips with the C core: the last decision of each clip counts.
+def evaluate_clips(bundle: Bundle, clips: Sequence[Samples] | Samples, expected: Sequence[int]) -> ClipScore:
+    """Classify clips with the C core: the last decision within each counts, or that over its first window.
 
     Parameters
     ----------
     bundle : Bundle
-    clips : numpy.ndarray
-        int16 ``[clips, samples]``, see `fit_clip`; at least one model window long.
+    clips : sequence of numpy.ndarray
+        int16 ``[samples]`` each, or together ``[clips, samples]``. Those shorter than the model's window are padded
+        with silence at the end.
     expected : sequence of int
         Label index of each clip.
 
     Returns
     -------
     ClipScore
+        In the order of the clips.
 
     Raises
     ------
     ValueError
-        If clips and labels do not match, or a clip is shorter than the model's window.
+        If clips and labels do not match.
     """
-    if clips.ndim != 2 or len(clips) != len(expected) or len(clips) == 0:
-        raise ValueError(f"expected clips [n, samples] with a label each, got {clips.shape} and {len(expected)} labels")
-    features, model = Features(bundle.front_end), Model(bundle)
-    parts = []
-    for start in range(0, len(clips), _BATCH_CLIPS):
-        frames = features.compute_batch(clips[start : start + _BATCH_CLIPS])
-        parts.append(model.run_batch(frames))
-    return ClipScore(
-        labels=tuple(bundle.labels),
-        expected=np.asarray(expected, dtype=np.intp),
-        posteriors=np.concatenate(parts),
-    )
+    if len(clips) != len(expected) or len(clips) == 0:
+        raise ValueError(f"expected clips with a label each, got {len(clips)} and {len(expected)} labels")
+    listening, features, model = listening_of(bundle), Features(bundle.front_end), Model(bundle)
+    judged = np.array([listening.judged_samples(len(clip)) for clip in clips])
+    posteriors = np.zeros((len(clips), len(bundle.labels)), np.uint8)
+    for num_samples in np.unique(judged):
+        alike = np.flatnonzero(judged == num_samples)
+        for start in range(0, len(alike), _BATCH_CLIPS):
+            batch = alike[start : start + _BATCH_CLIPS]
+            frames = features.compute_batch(np.stack([fit_clip(clips[index], int(num_samples)) for index in batch]))
+            posteriors[batch] = model.run_batch(frames)
+    return ClipScore(labels=tuple(bundle.labels), expected=np.asarray(expected, dtype=np.intp), posteriors=posteriors)
 
 
 def fit_clip(samples: Samples, num_samples: int) -> Samples:

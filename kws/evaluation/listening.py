@@ -23,7 +23,7 @@ from kws.features import Features
 from kws.labels import SILENCE, role_of
 from kws.model import Model
 
-LONGEST_CLIP_WINDOWS = 1.1
+_LONGEST_CLIP_WINDOWS = 1.1
 """A clip of up to this many model windows has one decision as its verdict."""
 
 
@@ -61,10 +61,19 @@ class Listening:
             return 0
         return round(HIT_TOLERANCE_S * self.sample_rate_hz)
 
+    def is_long(self, num_samples: int) -> bool:
+        """Whether a recording is too long for one decision to be the verdict on it as a clip."""
+        return num_samples > _LONGEST_CLIP_WINDOWS * self.window_samples
+
+    def judged_samples(self, num_samples: int) -> int:
+        """Samples from a clip's start within which the last decision is its verdict: the clip, or the first window."""
+        return max(num_samples, self.window_samples)
+
     @property
     def clip_samples(self) -> int:
-        """Length that clips are cut or padded to before they are classified: one second, or the model's window."""
-        return max(self.sample_rate_hz, self.window_samples)
+        """Length of clips cut from noise: a second, as in Speech Commands; a window where that is more, or far less."""
+        second = self.judged_samples(self.sample_rate_hz)
+        return self.window_samples if self.is_long(second) else second
 
     def colour_index(self, label: str) -> int:
         """Number of a label's colour in figures: 0 and 1 for labels that never fire, from 2 on for keywords."""

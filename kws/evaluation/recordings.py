@@ -12,7 +12,7 @@ from pathlib import Path
 from kws.audio import Samples, read_audio
 from kws.audio_files import find_audio_by_root
 from kws.errors import AudioError, ConfigError, EvaluationError, note
-from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening
+from kws.evaluation.listening import Listening
 from kws.evaluation.truth import Window, within
 from kws.evaluation.truth_files import Said, read_truth
 from kws.files import StrPath, StrPaths, as_paths
@@ -172,7 +172,7 @@ class _FolderLabels:
             samples = read_audio(file, sample_rate_hz=self._listening.sample_rate_hz)
         except AudioError:  # it is named when it is to be heard
             return False
-        return samples.size > LONGEST_CLIP_WINDOWS * self._listening.window_samples
+        return self._listening.is_long(samples.size)
 
 
 def _absolute(path: Path) -> Path:

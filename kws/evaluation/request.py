@@ -16,6 +16,7 @@ from kws.evaluation.run import (
     OnProgress,
     ignore_progress,
     keywords_of,
+    points_by_keywords,
     score_clips,
     score_mixture,
     score_negatives,
@@ -104,12 +105,9 @@ def evaluate_request(
     labelled = [recording for recording in recordings if recording.expected is not None]
     streams = [recording for recording in recordings if recording.windows is not None]
     others = [recording for recording in recordings if recording.expected is None and recording.windows is None]
-    clips, tracks = None, []
-    if labelled and request.mix is not None:
-        tracks.append(_mixture(bundle, labelled, request, on_progress))
-    elif labelled:
+    clips = None
+    if labelled and request.mix is None:
         clips = score_clips(bundle, labelled, noise, on_progress=on_progress)
-    tracks += score_streams(bundle, streams, on_progress=on_progress)
     if others and (labelled or streams):
         names = first_few(recording.name for recording in others)
         note(f"{counted(len(others), 'recording')} without a label or truth left out ({names})")
@@ -118,11 +116,44 @@ def evaluate_request(
             f"{_names(request.paths)}: no folder is named like a label of {bundle.name}, so all "
             f"{len(others)} recordings are audio in which nothing may fire"
         )
-        negatives = NegativeAudio(name=_names(request.paths), files=tuple(recording.path for recording in others))
-        tracks += score_negatives(bundle, negatives, on_progress=on_progress)
-    if request.negatives:
-        tracks += score_negatives(bundle, NegativeAudio.find(request.negatives), on_progress=on_progress)
+    words = _words_to_mix(bundle, labelled) if request.mix is not None and labelled else []
+    tracks = {
+        keywords: _tracks(bundle, point, request, recordings, words, on_progress)
+        for keywords, point in points_by_keywords(bundle).items()
+    }
     return judge(bundle, clips, tracks)
+
+
+def _tracks(
+    bundle: Bundle,
+    operating_point: int,
+    request: EvaluationRequest,
+    recordings: Sequence[Recording],
+    words: Sequence[Recording],
+    on_progress: OnProgress,
+) -> list[ScoreTrack]:
+    """Hear everything but clips, with the labels that can fire at an operating point for words."""
+    heard: list[ScoreTrack] = []
+    if request.mix is not None and words:
+        background = NegativeAudio.find([request.mix])
+        heard.append(
+            score_mixture(
+                bundle, words, background, request.recipe, operating_point=operating_point, on_progress=on_progress
+            )
+        )
+    if request.truth is not None and keywords_of(bundle, operating_point) != keywords_of(bundle):
+        recordings = _found(bundle, request, operating_point)
+    streams = [recording for recording in recordings if recording.windows is not None]
+    heard += score_streams(bundle, streams, operating_point=operating_point, on_progress=on_progress)
+    negatives = []
+    if all(recording.expected is None and recording.windows is None for recording in recordings):
+        files = tuple(recording.path for recording in recordings)
+        negatives.append(NegativeAudio(name=_names(request.paths), files=files))
+    if request.negatives:
+        negatives.append(NegativeAudio.find(request.negatives))
+    for audio in negatives:
+        heard += score_negatives(bundle, audio, operating_point=operating_point, on_progress=on_progress)
+    return heard
 
 
 def _check(request: EvaluationRequest) -> None:
@@ -135,23 +166,20 @@ def _check(request: EvaluationRequest) -> None:
         raise ConfigError(f"--split: expected one of {', '.join(SPLITS)} and got {request.split!r}")
 
 
-def _mixture(
-    bundle: Bundle, labelled: Sequence[Recording], request: EvaluationRequest, on_progress: OnProgress
-) -> ScoreTrack:
-    """The words mixed into the background; recordings of silence hold none."""
-    assert request.mix is not None
+def _words_to_mix(bundle: Bundle, labelled: Sequence[Recording]) -> list[Recording]:
+    """What is mixed into the background; recordings of silence hold no word."""
     words = [recording for recording in labelled if role_of(str(recording.expected)) != SILENCE]
-    if not any(recording.expected in keywords_of(bundle) for recording in words):
+    if not any(recording.expected in keywords for recording in words for keywords in points_by_keywords(bundle)):
         raise EvaluationError("--mix: expected folders of keyword clips and found none; name them like the labels")
     if len(words) < len(labelled):
         note(f"--mix: {counted(len(labelled) - len(words), 'recording')} of silence left out, there is no word in it")
-    return score_mixture(bundle, words, NegativeAudio.find([request.mix]), request.recipe, on_progress=on_progress)
+    return words
 
 
-def _found(bundle: Bundle, request: EvaluationRequest) -> list[Recording]:
+def _found(bundle: Bundle, request: EvaluationRequest, operating_point: int | None = None) -> list[Recording]:
     return find_recordings(
         request.paths,
-        listening_of(bundle),
+        listening_of(bundle, operating_point),
         truth=request.truth,
         truth_label=request.truth_label,
         other_words=request.other_words,

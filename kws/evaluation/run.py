@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
+from kws.audio import Samples, read_audio
 from kws.audio_files import find_audio
 from kws.bundle import Bundle
 from kws.datasets.corpus import NOISE_FOR_TRAINING, SILENCE_SHARE
 from kws.errors import EvaluationError, note
-from kws.evaluation.clips import ClipScore, evaluate_clips, fit_clip, silence_clips, verdict_of_events
-from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, check_one_axis, listening_of, with_silence
+from kws.evaluation.clips import ClipScore, evaluate_clips, silence_clips, verdict_of_events
+from kws.evaluation.listening import check_one_axis, listening_of, operating_point_index, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.streams import StreamRecipe, Word, mix_stream
 from kws.evaluation.tracks import ScoreTrack, score_recording
@@ -25,7 +25,7 @@ from kws.files import StrPaths, as_paths
 from kws.labels import SILENCE, Labels
 from kws.pipeline import Pipeline
 
-_CHAIN_SAMPLES = 600 * SAMPLE_RATE_HZ
+_CHAIN_S = 600
 """Short recordings without a keyword are chained into streams of up to ten minutes."""
 
 OnProgress = Callable[[str, int, int], None]
@@ -58,9 +58,8 @@ def score_clips(
 ) -> ClipScore:
     """Classify labelled clips, with silence clips cut from noise if silence is a label and no clip is labelled so.
 
-    Clips are padded with silence, or cut, to one second, or to the model's window if that is longer: the network alone
-    judges them, from a clean state. Longer clips are streamed, and the first event is the verdict, as `kws replay`
-    does it.
+    The network alone judges clips, from a clean state, by the last decision within each; those shorter than its window
+    are padded with silence. Longer clips are streamed, and the first event is the verdict, as `kws replay` does it.
 
     Parameters
     ----------
@@ -88,22 +87,20 @@ def score_clips(
             f"({', '.join(bundle.labels)}) with recordings in them"
         )
     listening = listening_of(bundle)
-    num_samples = listening.clip_samples
     short: list[tuple[Samples, int]] = []
     long: list[tuple[Samples, int]] = []
     for index, recording in enumerate(labelled):
         samples, expected = recording.load(listening.sample_rate_hz), bundle.labels.index(str(recording.expected))
-        is_long = samples.size > LONGEST_CLIP_WINDOWS * listening.window_samples
-        (long if is_long else short).append((samples if is_long else fit_clip(samples, num_samples), expected))
+        (long if listening.is_long(samples.size) else short).append((samples, expected))
         on_progress("reading clips", index + 1, len(labelled))
     silence = Labels(bundle.labels).of_role(SILENCE)
     if noise and silence is not None and bundle.labels.index(silence) not in [label for _, label in short + long]:
-        quiet = _silence(noise, len(labelled), num_samples, listening.sample_rate_hz)
+        quiet = _silence(noise, len(labelled), listening.clip_samples, listening.sample_rate_hz)
         note(f"silence: {len(quiet)} clips cut from {len(noise)} noise recordings are judged beside the recordings")
         short += [(clip, bundle.labels.index(silence)) for clip in quiet]
     parts = []
     if short:
-        parts.append(evaluate_clips(bundle, np.stack([clip for clip, _ in short]), [label for _, label in short]))
+        parts.append(evaluate_clips(bundle, [clip for clip, _ in short], [label for _, label in short]))
     if long:
         parts.append(_score_long_clips(bundle, long, on_progress))
     return ClipScore.joined(parts)
@@ -134,10 +131,17 @@ def _score_long_clips(bundle: Bundle, clips: Sequence[tuple[Samples, int]], on_p
 
 
 def score_streams(
-    bundle: Bundle, recordings: Sequence[Recording], *, on_progress: OnProgress = ignore_progress
+    bundle: Bundle,
+    recordings: Sequence[Recording],
+    *,
+    operating_point: int | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> list[ScoreTrack]:
-    """Run the model over recordings with truth windows; the thresholds come later."""
-    pipeline = Pipeline(bundle)
+    """Run the model over recordings with truth windows; the thresholds come later.
+
+    The operating point, the bundle's default when omitted, says which labels are words that may need a pause.
+    """
+    pipeline = Pipeline(bundle, operating_point=operating_point)
     tracks = []
     for index, recording in enumerate(recordings):
         samples = recording.load(_sample_rate_hz(bundle))
@@ -147,13 +151,18 @@ def score_streams(
 
 
 def score_negatives(
-    bundle: Bundle, negatives: NegativeAudio, *, on_progress: OnProgress = ignore_progress
+    bundle: Bundle,
+    negatives: NegativeAudio,
+    *,
+    operating_point: int | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> list[ScoreTrack]:
-    """Run the model over recordings without a keyword, short ones chained one after the other."""
-    pipeline = Pipeline(bundle)
+    """Run the model over recordings without a keyword, short ones chained one after the other; see `score_streams`."""
+    pipeline = Pipeline(bundle, operating_point=operating_point)
     tracks: list[ScoreTrack] = []
-    sources = (read_audio(path, sample_rate_hz=_sample_rate_hz(bundle)) for path in negatives.files)
-    for done, samples in _chained(sources):
+    rate_hz = _sample_rate_hz(bundle)
+    sources = (read_audio(path, sample_rate_hz=rate_hz) for path in negatives.files)
+    for done, samples in _chained(sources, _CHAIN_S * rate_hz):
         tracks.append(score_recording(pipeline, samples, name=f"{negatives.name} {len(tracks) + 1}"))
         on_progress("listening to negative audio", done, len(negatives.files))
     return tracks
@@ -165,13 +174,14 @@ def score_mixture(
     background: NegativeAudio,
     recipe: StreamRecipe,
     *,
+    operating_point: int | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> ScoreTrack:
-    """Mix labelled clips into a background and run the model over the stream; see `mix_stream`.
+    """Mix labelled clips into a background and run the model over the stream; see `mix_stream`, `score_streams`.
 
-    Clips of labels that never fire are distractors.
+    Clips of labels that never fire at the operating point are distractors.
     """
-    keywords = keywords_of(bundle)
+    keywords = keywords_of(bundle, operating_point)
     rate_hz = _sample_rate_hz(bundle)
     words = []
     for index, recording in enumerate(recordings):
@@ -179,15 +189,22 @@ def score_mixture(
         words.append(Word(samples=recording.load(rate_hz), label=label))
         on_progress("reading words", index + 1, len(recordings))
     noise = np.concatenate([read_audio(path, sample_rate_hz=rate_hz) for path in background.files])
-    stream = mix_stream(words, noise, recipe)
+    stream = mix_stream(words, noise, recipe, sample_rate_hz=rate_hz)
     name = f"words in {background.name} at {recipe.snr_db:g} dB"
-    return score_recording(Pipeline(bundle), stream.samples, stream.truth.windows, name=name)
+    pipeline = Pipeline(bundle, operating_point=operating_point)
+    return score_recording(pipeline, stream.samples, stream.truth.windows, name=name)
 
 
-def keywords_of(bundle: Bundle) -> tuple[str, ...]:
-    """Labels that can fire at the bundle's default operating point."""
-    point = bundle.decision.operating_points[bundle.decision.default_operating_point]
+def keywords_of(bundle: Bundle, operating_point: int | None = None) -> tuple[str, ...]:
+    """Labels that can fire at an operating point; the bundle's default when omitted."""
+    point = bundle.decision.operating_points[operating_point_index(bundle, operating_point)]
     return tuple(label for label, limit in zip(bundle.labels, point.thresholds, strict=True) if limit > 0)
+
+
+def points_by_keywords(bundle: Bundle) -> dict[tuple[str, ...], int]:
+    """Each set of labels that can fire at an operating point, with the index of one; most bundles have one set."""
+    points = range(len(bundle.decision.operating_points))
+    return {keywords_of(bundle, index): index for index in reversed(points)}
 
 
 def _silence(noise: Sequence[Path], num_others: int, num_samples: int, sample_rate_hz: int) -> NDArray[np.int16]:
@@ -197,12 +214,12 @@ def _silence(noise: Sequence[Path], num_others: int, num_samples: int, sample_ra
     return silence_clips(kept_aside, count, num_samples)
 
 
-def _chained(recordings: Iterable[Samples]) -> Iterator[tuple[int, Samples]]:
-    """Join recordings until ten minutes are reached; with each stream, how many recordings are used up."""
+def _chained(recordings: Iterable[Samples], most_samples: int) -> Iterator[tuple[int, Samples]]:
+    """Join recordings as long as they are no more than so many samples; with each stream, how many are used up."""
     waiting: list[Samples] = []
     done = 0
     for recording in recordings:
-        if waiting and sum(part.size for part in waiting) + recording.size > _CHAIN_SAMPLES:
+        if waiting and sum(part.size for part in waiting) + recording.size > most_samples:
             yield done, np.concatenate(waiting)
             waiting = []
         waiting.append(recording)

@@ -57,7 +57,9 @@ class Stream:
     truth: Truth
 
 
-def mix_stream(words: Sequence[Word], background: Samples, recipe: StreamRecipe) -> Stream:
+def mix_stream(
+    words: Sequence[Word], background: Samples, recipe: StreamRecipe, *, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> Stream:
     """Place every word once, in random order with random gaps, over a background repeated as often as needed.
 
     Parameters
@@ -68,6 +70,8 @@ def mix_stream(words: Sequence[Word], background: Samples, recipe: StreamRecipe)
         int16 ``[num_samples]``, any length; read from a random place on, around its end.
     recipe : StreamRecipe
         Levels, gaps and seed.
+    sample_rate_hz : int
+        Of words and background.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def mix_stream(words: Sequence[Word], background: Samples, recipe: StreamRecipe)
     random = np.random.default_rng(recipe.seed)
     order = random.permutation(len(words))
     gaps_s = random.uniform(recipe.min_gap_s, recipe.max_gap_s, len(words) + 1)
-    gaps = np.rint(gaps_s * SAMPLE_RATE_HZ).astype(int)
+    gaps = np.rint(gaps_s * sample_rate_hz).astype(int)
     num_samples = int(gaps.sum()) + sum(word.samples.size for word in words)
     mixed = _background(background, num_samples, recipe, random)
     windows: list[Window] = []
@@ -94,16 +98,17 @@ def mix_stream(words: Sequence[Word], background: Samples, recipe: StreamRecipe)
     for gap, index in zip(gaps, order, strict=False):
         position += int(gap)
         word = words[index]
-        start, end = _bounds(word, int(index))
-        mixed[position : position + word.samples.size] += _scaled(word.samples, recipe.word_dbfs)
+        start, end = _bounds(word, int(index), sample_rate_hz)
+        mixed[position : position + word.samples.size] += _scaled(word.samples, recipe.word_dbfs, sample_rate_hz)
         if word.label is not None:
             windows.append(Window(label=word.label, start_sample=position + start, end_sample=position + end))
         position += word.samples.size
-    return Stream(samples=to_int16(mixed), truth=Truth(num_samples=num_samples, windows=tuple(windows)))
+    truth = Truth(num_samples=num_samples, windows=tuple(windows), sample_rate_hz=sample_rate_hz)
+    return Stream(samples=to_int16(mixed), truth=truth)
 
 
-def _bounds(word: Word, index: int) -> tuple[int, int]:
-    bounds = speech_bounds(word.samples)
+def _bounds(word: Word, index: int, sample_rate_hz: int) -> tuple[int, int]:
+    bounds = speech_bounds(word.samples, sample_rate_hz=sample_rate_hz)
     if bounds is None:
         raise EvaluationError(f"word {index} ({word.label}): expected speech and got silence; leave it out")
     return bounds
@@ -119,7 +124,7 @@ def _background(
     return values * (wanted / has) if has > 0.0 else values
 
 
-def _scaled(samples: Samples, dbfs: float) -> NDArray[np.float64]:
+def _scaled(samples: Samples, dbfs: float, sample_rate_hz: int) -> NDArray[np.float64]:
     """Word of full scale ±1.0 with its active level at ``dbfs``."""
-    gain = ratio(dbfs) / active_rms(samples)
+    gain = ratio(dbfs) / active_rms(samples, sample_rate_hz=sample_rate_hz)
     return np.asarray(samples * gain, dtype=np.float64)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,23 +83,37 @@ class Evaluation:
             raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 
 
-def judge(bundle: Bundle, clips: ClipScore | None, tracks: Sequence[ScoreTrack]) -> Evaluation:
-    """Judge what the model said: streams at every operating point of the bundle, and along the DET curve."""
-    decision = bundle.decision
+def judge(
+    bundle: Bundle, clips: ClipScore | None, tracks: Mapping[tuple[str, ...], Sequence[ScoreTrack]]
+) -> Evaluation:
+    """Judge what the model said: streams at every operating point of the bundle, and along the DET curve.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    clips : ClipScore, optional
+    tracks : mapping of tuple of str to sequence of ScoreTrack
+        The recordings as heard with these labels for words; see `kws.evaluation.run.points_by_keywords`.
+    """
+    decision, keywords = bundle.decision, keywords_of(bundle)
     points = tuple(
-        PointVerdict(index=index, point=point, score=score_tracks(tracks, point.thresholds, decision.refractory_frames))
+        PointVerdict(
+            index=index,
+            point=point,
+            score=score_tracks(tracks[keywords_of(bundle, index)], point.thresholds, decision.refractory_frames),
+        )
         for index, point in enumerate(decision.operating_points)
-        if tracks
+        if tracks[keywords]
     )
-    keywords = keywords_of(bundle)
-    has_curve = bool(points) and points[0].score.num_keywords > 0 and points[0].score.has_negative_audio
+    default = points[decision.default_operating_point].score if points else None
+    has_curve = default is not None and default.num_keywords > 0 and default.has_negative_audio
     return Evaluation(
         bundle_name=Path(bundle.name).name,
         bundle_crc32=bundle.crc32,
         keywords=keywords,
         clips=clips,
         points=points,
-        curve=det_curve(tracks, keywords, decision.refractory_frames) if has_curve else (),
+        curve=det_curve(tracks[keywords], keywords, decision.refractory_frames) if has_curve else (),
     )
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import SAMPLE_RATE_HZ, Samples
+from kws.audio import Samples
 from kws.core import ffi, lib
 from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window, within
 from kws.pipeline import Detection, Pipeline, Scores
 
-_FEED_SAMPLES = 60 * SAMPLE_RATE_HZ
+_FEED_S = 60
 """Audio per feed: bounds the memory of a night-long recording, changes nothing else."""
 
 
@@ -53,8 +53,9 @@ def score_recording(
     padded = np.concatenate([samples, np.zeros(tail, dtype=np.int16)])
     pipeline.reset()
     parts = []
-    for start in range(0, padded.size, _FEED_SAMPLES):
-        pipeline.feed(padded[start : start + _FEED_SAMPLES])
+    piece = _FEED_S * rate_hz
+    for start in range(0, padded.size, piece):
+        pipeline.feed(padded[start : start + piece])
         parts.append(pipeline.scores)
     truth = Truth(num_samples=padded.size, windows=windows, sample_rate_hz=rate_hz)
     return ScoreTrack(name=name, labels=pipeline.labels, scores=Scores.joined(parts), truth=truth)

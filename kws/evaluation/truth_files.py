@@ -5,8 +5,9 @@
 CSV                 ``file,label,start_s,end_s`` with a header, in any order, more columns allowed. A line with a file
                     only: nothing is said in it. A line without times: the recording is a clip of the label. Commas,
                     semicolons or tabs; decimal commas where commas do not separate; with or without byte-order mark.
-                    ``path`` may stand for ``file``, ``word`` for ``label``, ``start_ms,end_ms`` for seconds: so the
-                    ``manifest.csv`` of ``kws record`` is a truth file.
+                    ``path`` may stand for ``file``, ``word`` for ``label``, ``start,end`` or ``onset,offset`` for
+                    ``start_s,end_s``, ``start_ms,end_ms`` for seconds: so the ``manifest.csv`` of ``kws record`` is a
+                    truth file.
 JSON                as `write_truth` writes it, or MLPerf Tiny's streaming truth.
 Label track         as Audacity exports it (``start TAB end TAB label``), one for each recording: the file for a single
                     recording, or a folder of tracks named like the recordings.
@@ -37,7 +38,16 @@ from kws.textfile import read_text
 LONGEST_WORD_S = 30.0
 """A longer window is none of one word: the times are in another unit, or lines are mixed up."""
 TRACK_SUFFIX = ".txt"
-_COLUMNS = {"path": "file", "word": "label", "start": "start_s", "end": "end_s"}
+_COLUMNS = {
+    **{"path": "file", "word": "label"},
+    **{"start": "start_s", "end": "end_s", "onset": "start_s", "offset": "end_s"},
+}
+_TIMES = (("start_s", "end_s"), ("start_ms", "end_ms"))
+_LIKE_A_TIME = re.compile(
+    r"((word|time|t|speech|segment)_?)?(start|begin|onset|end|stop|finish|offset|[xt]min|[xt]max)"
+    r"(_?(time|at|s|ms|us|secs?|seconds?|msecs?|milliseconds?|samples?|frames?))*"
+)
+"""A column that says when a word is said, in a name that is none of the formats."""
 _FORMATS = (
     "expected a truth file (CSV with file,label,start_s,end_s; JSON of kws or MLPerf Tiny; an Audacity label track)"
 )
@@ -233,6 +243,8 @@ def _read_csv(path: Path, text: str) -> dict[str, list[_Line]]:
         raise EvaluationError(
             f"{path}: {_FORMATS} and got something else (first line: {', '.join(header)[:80] or 'empty'})"
         )
+    if not any(set(pair) <= set(header) for pair in _TIMES):
+        _refuse_other_times(path, header)
     found: dict[str, list[_Line]] = {}
     for number, cells in rows:
         where = f"{path} line {number}"
@@ -249,6 +261,16 @@ def _read_csv(path: Path, text: str) -> dict[str, list[_Line]]:
             raise EvaluationError(f"{where}: times without a label; say which word it is")
         found.setdefault(row["file"], []).append(_Line(where=where, word=word, times_s=times_s))
     return found
+
+
+def _refuse_other_times(path: Path, header: Sequence[str]) -> None:
+    """Without their times windows would be clips."""
+    strange = [name for name in header if _LIKE_A_TIME.fullmatch(name)]
+    if strange:
+        raise EvaluationError(
+            f"{path}: expected times in columns start_s,end_s (seconds) or start_ms,end_ms and got "
+            f"{', '.join(strange)}; rename them"
+        )
 
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -173,8 +173,8 @@ class _Pair:
 
     def __init__(self, before: Entry, now: Entry, rate_hz: int) -> None:
         self._before, self._now, self._rate_hz = before, now, rate_hz
-        self._windows = list(_by_key(before["windows"], now["windows"]))
-        self._strays = _nearest(_stray(before), _stray(now), rate_hz)
+        self._windows = _nearest(before["windows"] or (), now["windows"] or (), _WINDOW, rate_hz)
+        self._strays = _nearest(_stray(before), _stray(now), _EVENT, rate_hz)
 
     def changes(self) -> Iterable[Change]:
         """Verdict, words, and events that answer no word."""
@@ -248,23 +248,9 @@ class _Pair:
 
 
 _NO_WINDOW = "not in the truth"
-
-
-def _by_key(before: Sequence[Entry] | None, now: Sequence[Entry] | None) -> Iterable[tuple[Entry | None, Entry | None]]:
-    """Windows of both, paired by label and number among those of the label: a truth may be mended by a few samples."""
-
-    def keyed(windows: Sequence[Entry] | None) -> dict[tuple[str, int], Entry]:
-        seen: dict[str, int] = {}
-        found = {}
-        for window in windows or ():
-            number = seen.get(window["label"], 0)
-            seen[window["label"]] = number + 1
-            found[window["label"], number] = window
-        return found
-
-    old, new = keyed(before), keyed(now)
-    for key in {**old, **new}:
-        yield old.get(key), new.get(key)
+_WINDOW = ("start_sample", "end_sample")
+_EVENT = ("sample_index", "sample_index")
+"""Where an entry of a replay's JSON begins and ends."""
 
 
 def _stray(entry: Entry) -> list[Entry]:
@@ -274,19 +260,24 @@ def _stray(entry: Entry) -> list[Entry]:
 
 
 def _nearest(
-    before: Sequence[Entry], now: Sequence[Entry], reach_samples: int
+    before: Sequence[Entry], now: Sequence[Entry], span: tuple[str, str], reach_samples: int
 ) -> list[tuple[Entry | None, Entry | None]]:
-    """Pair events of the same label, the nearest first, as far as they are less than ``reach_samples`` apart."""
+    """Pair windows or events of the same label, the nearest first, as far as less than ``reach_samples`` lie between.
+
+    A truth may be mended by a few samples, or by a word that was forgotten.
+    """
+    first, last = span
     distances = sorted(
-        (abs(old["sample_index"] - new["sample_index"]), i, j)
+        (between, abs(old[first] - new[first]), i, j)
         for i, old in enumerate(before)
         for j, new in enumerate(now)
         if old["label"] == new["label"]
+        and (between := max(0, old[first] - new[last], new[first] - old[last])) < reach_samples
     )
     left_before, left_now = dict(enumerate(before)), dict(enumerate(now))
     pairs: list[tuple[Entry | None, Entry | None]] = []
-    for distance, i, j in distances:
-        if distance < reach_samples and i in left_before and j in left_now:
+    for _, _, i, j in distances:
+        if i in left_before and j in left_now:
             pairs.append((left_before.pop(i), left_now.pop(j)))
     pairs += [(old, None) for old in left_before.values()]
     return pairs + [(None, new) for new in left_now.values()]

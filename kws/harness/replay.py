@@ -6,9 +6,9 @@ How a recording is streamed
 Every recording starts from reset, so its result depends on nothing before it.
 
 * A *clip* (its label is known) has silence around it, as `kws.evaluation.listening` defines it. The clip's verdict is
-  the last decision that does not reach beyond the clip (or its first window, if the clip is shorter): for one-second
-  clips and models of one second, the very decision that `kws evaluate` reports. A clip much longer than the window
-  has no such decision; there the first event is the verdict.
+  the last decision that does not reach beyond the clip (or its first window, if the clip is shorter): the very
+  decision that `kws evaluate` reports. A clip much longer than the window has no such decision; there the first event
+  is the verdict.
 * A *stream* (its truth windows are known) starts with its first sample, and is followed by silence only as far as its
   last window may be answered.
 * Anything else is streamed with the silence of a clip, and its events are listed.
@@ -27,7 +27,7 @@ from kws.audio import Samples
 from kws.endpoints import speech_bounds
 from kws.evaluation.clips import verdict_of_events
 from kws.evaluation.events import Matching, match_events
-from kws.evaluation.listening import LONGEST_CLIP_WINDOWS, Listening, Streamed, with_silence
+from kws.evaluation.listening import Listening, Streamed, with_silence
 from kws.evaluation.recordings import Recording
 from kws.evaluation.truth import Truth, Window
 from kws.harness.listener import Heard, Listener
@@ -144,9 +144,9 @@ def same_bits(one: Heard, other: Heard) -> bool:
 
 def clip_decision(scores: Scores, streamed: Streamed, listening: Listening) -> int | None:
     """Row of the decision that is a clip's verdict; None if the clip is too long, or the network slept."""
-    if streamed.num_samples > LONGEST_CLIP_WINDOWS * listening.window_samples:
+    if listening.is_long(streamed.num_samples):
         return None
-    limit = streamed.start_sample + max(streamed.num_samples, listening.window_samples)
+    limit = streamed.start_sample + listening.judged_samples(streamed.num_samples)
     row = int(np.searchsorted(scores.sample_index, limit, side="right")) - 1
     return row if row >= 0 and scores.sample_index[row] > streamed.start_sample else None
 
@@ -164,7 +164,7 @@ def _truth(recording: Recording, samples: Samples, streamed: Streamed, listening
     windows: tuple[Window, ...] = ()
     if recording.expected is not None:
         if recording.expected in listening.keywords:
-            windows = (_word_window(recording.expected, samples, streamed),)
+            windows = (_word_window(recording.expected, samples, streamed, listening.sample_rate_hz),)
     elif recording.windows is not None:
         windows = recording.windows
     else:
@@ -172,6 +172,6 @@ def _truth(recording: Recording, samples: Samples, streamed: Streamed, listening
     return Truth(num_samples=streamed.samples.size, windows=windows, sample_rate_hz=listening.sample_rate_hz)
 
 
-def _word_window(label: str, samples: Samples, streamed: Streamed) -> Window:
-    start, end = speech_bounds(samples) or (0, samples.size)
+def _word_window(label: str, samples: Samples, streamed: Streamed, sample_rate_hz: int) -> Window:
+    start, end = speech_bounds(samples, sample_rate_hz=sample_rate_hz) or (0, samples.size)
     return Window(label=label, start_sample=streamed.start_sample + start, end_sample=streamed.start_sample + end)

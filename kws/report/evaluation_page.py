@@ -25,7 +25,7 @@ def evaluation_page(evaluation: Evaluation, heard: str, *, default_point: int = 
     marks = {
         verdict.name: (verdict.score.false_accepts.per_hour, verdict.score.false_rejects.value)
         for verdict in evaluation.points
-        if evaluation.curve
+        if evaluation.curve and verdict.score.num_keywords and verdict.score.has_negative_audio
     }
     values = {
         "title": "Evaluation",

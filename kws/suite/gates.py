@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from kws.errors import ConfigError
+from kws.evaluation.listening import Listening
 from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Gate
+from kws.labels import Labels
 from kws.stages import STAGES
 from kws.suite.keys import Key
 
@@ -111,6 +114,32 @@ class Gates:
         """Whether a recording that is heard wrongly fails."""
         return bool(self.limits.get("no_mistakes"))
 
+    def words(self, listening: Listening) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the limits of single words: the label in any of its spellings, and what it is held to.
+
+        Labels that never fire can be held to ``min_accuracy``; they have no events that could break another limit.
+
+        Raises
+        ------
+        ConfigError
+            If the bundle has no such word.
+        """
+        labels, found = Labels(listening.labels), []
+        for name, inside in self.limits.get("words", {}).items():
+            label = labels.find(name)
+            if label is None:
+                raise ConfigError(
+                    f"gates.words.{name}: expected a word of the bundle, one of {', '.join(listening.keywords)}, and "
+                    "it has no such label; correct the name"
+                )
+            if label not in listening.keywords and (idle := [limit for limit in inside if limit != "min_accuracy"]):
+                raise ConfigError(
+                    f"gates.words.{name}: expected a word that can fire, one of {', '.join(listening.keywords)}; "
+                    f"{label!r} never does at this operating point, so take {', '.join(idle)} away"
+                )
+            found.append((label, inside))
+        return found
+
     def judge(
         self, result: ReplayResult, *, baseline: Mapping[str, Any] | None = None, known: Sequence[str] = ()
     ) -> list[Gate]:
@@ -123,6 +152,11 @@ class Gates:
             What was accepted before, for limits on growth.
         known : sequence of str
             Names of recordings whose mistakes are known.
+
+        Raises
+        ------
+        ConfigError
+            As `words`.
         """
         return list(self._judge(result, baseline, known))
 
@@ -141,7 +175,7 @@ class Gates:
             wrong = [o.recording.name for o in result.outcomes if o.is_wrong and o.recording.name not in known]
             problem = f"expected every recording heard right and got {len(wrong)} that are not" if wrong else None
             yield Gate(name="no_mistakes", problem=problem)
-        for word, inside in limits.get("words", {}).items():
+        for word, inside in self.words(result.listening):
             yield from _hold(f"words.{word}.", inside, figures_of(result.outcomes, word=word))
         for stage, inside in limits.get("stages", {}).items():
             yield from _hold(f"stages.{stage}.", inside, {"max_cycles_per_second": _cycles(result, stage)})

@@ -24,6 +24,8 @@ def judge_suite(suite: Suite, result: ReplayResult) -> Verdict:
 
     Raises
     ------
+    ConfigError
+        If it limits a word that the bundle does not have.
     EvaluationError
         If its baseline cannot be read.
     """

@@ -20,7 +20,7 @@ from kws.files import StrPath
 from kws.harness.listener import HOST, Listener, open_listener
 from kws.places import cache_folder
 from kws.suite import labgrid
-from kws.suite.keys import Key, json_schema, read_toml
+from kws.suite.keys import Key, read_toml
 
 KEYS = (
     Key(
@@ -99,11 +99,6 @@ def read_pool(path: StrPath) -> list[Place]:
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(f"{path}: two boards are named {twice[0]!r}; give them names, or a count")
     return places
-
-
-def pool_schema() -> dict[str, Any]:
-    """Return the JSON schema of a pool, for editors."""
-    return json_schema(KEYS, "Pool of boards of kws")
 
 
 def _places(path: Path, values: Mapping[str, Any]) -> list[Place]:

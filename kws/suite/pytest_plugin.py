@@ -20,6 +20,7 @@ with ``pytest --kws-bundle door.kws --kws-board /dev/ttyACM0``, or with a fixtur
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Generator, Iterator
@@ -100,7 +101,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile 
 
 
 def _suites(config: pytest.Config) -> list[Path]:
-    asked: list[Path] = [path.absolute() for path in config.getoption("--kws-suite")]
+    asked = [Path(os.path.abspath(path)) for path in config.getoption("--kws-suite")]  # as pytest names what it finds
     return [path / "suite.toml" if path.is_dir() else path for path in asked]
 
 

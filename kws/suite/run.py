@@ -129,9 +129,10 @@ class Plan:
 
     @classmethod
     def of(cls, suite: Suite) -> Plan:
-        """Load the bundle and find the recordings."""
+        """Load the bundle, hold the suite's words against it, and find the recordings."""
         bundle = Bundle.load(suite.bundle)
         listening = listening_of(bundle, suite.operating_point)
+        suite.gates.words(listening)  # refused before anything is heard
         return cls(suite=suite, bundle=bundle, listening=listening, recordings=tuple(recordings_of(suite, listening)))
 
     def task(self, *, count_cycles: bool) -> Task:

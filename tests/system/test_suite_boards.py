@@ -335,7 +335,7 @@ def test_boards_serve_tests_of_your_own_and_a_gate_fails_the_session(folder: Pat
     assert "1 failed, 5 passed, 6 xfailed" in said, said
     assert "no gate and no baseline forbids it" in said
     assert "max_false_accepts_per_hour: expected 1 and nothing replayed could measure it" in said
-    code, said = run_pytest("--kws-suite", ".", "--kws-board", "host", "-k", "left")
+    code, said = run_pytest("--kws-suite", f"../{folder.name}/suite.toml", "--kws-board", "host", "-k", "left")
     assert code == 0
     assert "not judged: 3 of 6 recordings were heard" in said
     assert "3 skipped" in said

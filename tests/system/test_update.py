@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from random_bundles import random_bundle
+from random_bundles import loudness_bundle, random_bundle
 
 from kws.core import lib
+from kws.device import update
 from kws.device.boards import open_link, open_port
 from kws.device.build import build_firmware
 from kws.device.chips import start_chip
@@ -59,6 +60,21 @@ def test_two_updates_in_a_row_use_both_slots(native: Link) -> None:
         assert (result.board, result.bundle_crc32, running(native)) == ("native", bundle.crc32, bundle.crc32)
         assert result.compared_scores > 50
         assert told[-1] == (len(bundle.data), len(bundle.data))
+
+
+def test_a_bundle_whose_window_is_longer_than_the_usual_trial_is_compared_all_the_same(native: Link) -> None:
+    long = loudness_bundle(window_frames=200)  # 4 s
+    assert update_board(native, long).compared_scores == 8 * 2
+    assert running(native) == long.crc32
+
+
+def test_a_bundle_that_decides_nothing_in_its_trial_is_not_confirmed(
+    native: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update, "TRIAL_S", 0.1)
+    monkeypatch.setattr(update, "TRIAL_DECISIONS", 0)
+    with pytest.raises(BoardRefusedError, match=r"no decision .* not confirmed"):
+        update_board(native, NEW)
 
 
 def test_the_command_updates_a_board_and_says_what_it_compared(tmp_path: Path, old_path: Path) -> None:

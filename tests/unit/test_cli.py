@@ -130,6 +130,34 @@ def test_a_rate_that_no_audio_can_show_is_refused_before_any_is_heard(
     assert "expected more than 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("report", "problem"),
+    [
+        ("room", "room/a.wav is one of them"),
+        ("room/a.wav", "is one of them"),
+        ("copied", "copied/b.wav is the same as"),
+    ],
+)
+def test_calibrating_measures_on_nothing_that_it_chose_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], report: str, problem: str
+) -> None:
+    monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
+    for name, seed in (("room/a", 1), ("room/c", 2), ("copied/b", 1), ("copied/a", 3), ("other/a", 3)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        samples = np.random.default_rng(seed).integers(-300, 300, 32000).astype(np.int16)
+        write_wav(tmp_path / f"{name}.wav", samples)
+    command = ["calibrate", str(BUNDLE), str(tmp_path / "room"), f"--out={tmp_path / 'out.kws'}"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--report", str(tmp_path / report)])
+    assert stopped.value.code == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--report: expected other recordings than those that thresholds are chosen on" in told
+    assert problem in told
+    with pytest.raises(SystemExit) as done:
+        main([*command, "--report", str(tmp_path / "other")])
+    assert done.value.code == 0
+
+
 @pytest.mark.parametrize("options", [(), ("--no-pause",)])
 def test_calibrating_keeps_the_pause_unless_told_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from kws.core import lib
 from kws.device.link import Link
+from kws.device.microphone import collect_sound
 from kws.device.protocol import encode, pack
-from kws.errors import DeviceError, ProtocolError
+from kws.device.stream import Collector
+from kws.errors import BoardTimeoutError, DeviceError, ProtocolError
 
 
 class Played:
@@ -83,3 +86,51 @@ def test_errors_of_the_board_are_put_into_words(error: int, words: str) -> None:
     (frame,) = link.receive(0.0)
     with pytest.raises(ProtocolError, match=words):
         link.check_error(frame, session_runs=True)
+
+
+def microphone_link(*, damaged: bool) -> Link:
+    """Five records of sound and an event behind the third of them, one bit of which may have turned."""
+    kinds = [lib.KWS_MESSAGE_HEARD] * 3 + [lib.KWS_MESSAGE_EVENT] + [lib.KWS_MESSAGE_HEARD] * 2
+    line, position = b"", 0
+    for number, kind in enumerate(kinds):
+        payload = pack("event", label=1, score=200, sample_index=250)
+        if kind == lib.KWS_MESSAGE_HEARD:
+            payload = pack("heard", position=position, lost=0) + np.ones(100, "<i2").tobytes()
+            position += 100
+        record = bytearray(encode(kind, payload, session=7, number=number))
+        if kind == lib.KWS_MESSAGE_EVENT and damaged:
+            record[8] ^= 0x10
+        line += record
+    link = link_that_hears(line)
+    link.session, link.lossy, link.state = 7, True, lambda: "listening to its microphone"
+    return link
+
+
+def test_an_event_that_the_line_lost_of_a_microphone_is_not_passed_over_in_silence() -> None:
+    labels = ("silence", "yes")
+    result = collect_sound(microphone_link(damaged=False), Collector(labels, 10, 16000, None, None), 400)
+    assert [(event.label, event.sample_index) for event in result.detections] == [("yes", 250)]
+    assert result.lost_samples == 0
+    with pytest.raises(DeviceError, match="lost 1 record of the board while listening to its microphone"):
+        collect_sound(microphone_link(damaged=True), Collector(labels, 10, 16000, None, None), 400)
+
+
+class Dripped(Played):
+    """A port that gives a byte at a time."""
+
+    def read(self, size: int) -> bytes:
+        return super().read(1)
+
+
+def test_a_microphone_whose_sound_comes_in_many_small_reads_is_not_called_silent() -> None:
+    link = microphone_link(damaged=False)
+    link.port, link.timeout_s = Dripped(link.port.heard), 2.0  # 200 reads of a millisecond between two records
+    result = collect_sound(link, Collector(("silence", "yes"), 10, 16000, None, None), 200)
+    assert result.sound.size == 200
+
+
+def test_a_microphone_that_gives_no_sound_is_named_after_the_time_limit() -> None:
+    link = link_that_hears()
+    link.timeout_s = 0.05
+    with pytest.raises(BoardTimeoutError):
+        collect_sound(link, Collector(("silence", "yes"), 10, 16000, None, None), 200)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Word bounds, and streams mixed from words and backgrounds at known places and levels."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,18 @@ def test_words_stand_out_of_the_background_by_the_snr_asked_for() -> None:
     noise_power = np.mean(values[~inside] ** 2)
     word_power = np.mean(values[inside] ** 2) - noise_power
     assert 10 * np.log10(word_power / noise_power) == pytest.approx(12.0, abs=0.6)
+
+
+def test_a_stream_of_another_rate_is_the_same_in_seconds() -> None:
+    words = [Word(samples=burst(0.2, 0.6), label="yes") for _ in range(6)]
+    stream = mix_stream(words, background(), StreamRecipe())
+    faster = [Word(samples=word.samples.repeat(3), label=word.label) for word in words]
+    other = mix_stream(faster, background().repeat(3), StreamRecipe(), sample_rate_hz=48000)
+    windows = [(window.start_sample, window.end_sample) for window in other.truth.windows]
+    expected = [(3 * window.start_sample, 3 * window.end_sample) for window in stream.truth.windows]
+    assert np.abs(np.array(windows) - expected).max() <= 20  # gaps are rounded to samples
+    assert other.truth.tolerance_samples == 48000
+    assert min(start - end for (_, end), (start, _) in pairwise(windows)) >= 2.0 * 48000
 
 
 def test_gaps_shorter_than_the_tolerance_of_a_hit_are_refused() -> None:

@@ -76,6 +76,7 @@ CSV_FORMS = {
     "Excel, Unicode text": "file\tlabel\tstart_s\tend_s\r\nthree.wav\tyes\t0.5\t1.5\r\n".encode("utf-16"),
     "other order, more columns": b"Start_S,END_S,who,Label,File\n0.5,1.5,ann,yes,three.wav\n",
     "milliseconds": b"path,word,start_ms,end_ms\nthree.wav,yes,500,1500\n",
+    "times as sound event detection names them": b"file,label,onset,offset\nthree.wav,yes,0.5,1.5\n",
     "spaces, quotes, blank lines": b'\nfile, label ,start_s,end_s\n\n"three.wav", yes, 0.5 ," 1.5"\n\n',
     "a folder of Windows": HEAD.encode() + b"C:\\takes\\x\\..\\three.wav,no,1,2\r\nthree.wav,yes,0.5,1.5\r\n",
 }
@@ -85,6 +86,21 @@ CSV_FORMS = {
 @pytest.mark.parametrize("form", CSV_FORMS)
 def test_every_form_of_csv_gives_the_same_window(tmp_path: Path, form: str) -> None:
     assert windows_of(tmp_path, CSV_FORMS[form]) == (window("yes", 8000, 24000),)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["begin,end", "start_time,end_time", "StartTime,EndTime", "Start Sample,End Sample", "start,who", "start_s,end_ms"],
+)
+def test_times_in_columns_of_other_names_are_not_lost(tmp_path: Path, columns: str) -> None:
+    (tmp_path / "t.csv").write_text(f"file,label,{columns}\na.wav,yes,0.5,1.0\n")
+    with pytest.raises(EvaluationError, match=r"expected times in columns start_s,end_s .* rename them"):
+        read_truth(tmp_path / "t.csv")
+
+
+def test_columns_that_are_no_times_of_words_may_stand_beside_clips(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,label,duration_s,recorded_utc,front_end,time\na.wav,yes,1,2025,mic,9:00\n")
+    assert read_truth(tmp_path / "t.csv").entries == {"a.wav": Said(word="yes")}
 
 
 TRACKS = {

@@ -12,6 +12,7 @@ from random_bundles import speech_like
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.datasets import recorder
+from kws.decision import OperatingPoint, Pause
 from kws.errors import ConfigError, EvaluationError, KwsWarning
 from kws.evaluation.listening import Listening
 from kws.evaluation.recordings import Recording, find_recordings
@@ -226,10 +227,19 @@ def test_evaluate_and_replay_count_the_same_clips_and_the_same_negative_audio(
     assert seen[0] == seen[1]
 
 
+def with_other_words(bundle: Bundle) -> Bundle:
+    """A bundle that asks for a pause before its words, which are not the same ones at its operating points."""
+    points = tuple(OperatingPoint(thresholds=row) for row in ((0, 0, 90, 90), (0, 0, 0, 90), (0, 90, 90, 0)))
+    pause = Pause(label=0, score=200, decisions=10, penalty=20)
+    decision = replace(bundle.decision, operating_points=points, default_operating_point=1, pause=pause)
+    return bundle.replace(decision=decision)
+
+
+@pytest.mark.parametrize("has_pause", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.filterwarnings("ignore::kws.errors.KwsWarning")
 def test_evaluate_and_replay_count_the_same_hits_misses_and_false_accepts_in_streams(
-    tmp_path: Path, bundle_path: Path, seed: int
+    tmp_path: Path, bundle_path: Path, seed: int, has_pause: bool
 ) -> None:
     random = np.random.default_rng(seed)
     truths = {}
@@ -246,11 +256,17 @@ def test_evaluate_and_replay_count_the_same_hits_misses_and_false_accepts_in_str
     write_truth(tmp_path / "t.json", truths)
     recordings = tuple(tmp_path / name for name in truths)
     bundle = Bundle.load(bundle_path)
-    replayed = run_replay(ReplayRequest(paths=recordings, bundle=bundle_path, truth=tmp_path / "t.json")).spotting
-    request = EvaluationRequest(paths=recordings, truth=tmp_path / "t.json")
-    evaluated = evaluate_request(bundle, request).points[bundle.decision.default_operating_point].score
-    for figure in ("num_keywords", "num_hits", "num_wrong_words", "latencies_ms", "false_accepts"):
-        assert getattr(replayed, figure) == getattr(evaluated, figure), figure
+    if has_pause:
+        bundle = with_other_words(bundle)
+        bundle.save(bundle_path)
+    evaluated = evaluate_request(bundle, EvaluationRequest(paths=recordings, truth=tmp_path / "t.json"))
+    for point in evaluated.points:
+        request = ReplayRequest(
+            paths=recordings, bundle=bundle_path, truth=tmp_path / "t.json", operating_point=point.index
+        )
+        replayed = run_replay(request).spotting
+        for figure in ("num_keywords", "num_hits", "num_wrong_words", "latencies_ms", "false_accepts"):
+            assert getattr(replayed, figure) == getattr(point.score, figure), figure
 
 
 @pytest.mark.parametrize("verb", ["replay", "evaluate"])

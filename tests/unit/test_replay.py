@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_bundles import random_bundle, speech_like
+from random_bundles import loudness_bundle, random_bundle, speech_like
 from replay_fixtures import LISTENING, Scripted, event
 from rich.console import Console
 
@@ -15,8 +15,9 @@ from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.errors import AudioError, BoardLostError, BoardTimeoutError, ConfigError
 from kws.evaluation.clips import evaluate_clips
-from kws.evaluation.listening import listening_of
+from kws.evaluation.listening import listening_of, with_silence
 from kws.evaluation.recordings import Recording
+from kws.evaluation.request import EvaluationRequest, evaluate_request
 from kws.evaluation.truth import Truth, Window
 from kws.evaluation.truth_files import write_truth
 from kws.gate import GateConfig
@@ -28,6 +29,7 @@ from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
 from kws.pipeline import Pipeline
 from kws.report.terminal import print_replay
+from kws.spotter import load
 
 
 def clip_of(tmp_path: Path, seconds: float, expected: str | None) -> Recording:
@@ -90,6 +92,37 @@ def test_verdicts_are_those_of_clip_evaluation_bit_for_bit(
         expected = evaluate_clips(bundle, samples[np.newaxis], [2]).posteriors[0]
         assert row is not None
         assert np.array_equal(scores.posteriors[row], expected)
+
+
+@pytest.mark.parametrize("num_samples", [8000, 15840, 16479, 16480, 17424])
+def test_replay_and_evaluate_judge_clips_of_any_length_by_one_decision(
+    num_samples: int, streaming_bundle: Bundle
+) -> None:
+    listening, samples = listening_of(streaming_bundle), speech_like(2.0, seed=4)[:num_samples]
+    streamed = with_silence(samples, lead_samples=listening.lead_samples, tail_samples=listening.tail_samples)
+    scores = HostListener(streaming_bundle, None).hear(streamed.samples).scores
+    row = clip_decision(scores, streamed, listening)
+    assert row is not None
+    assert np.array_equal(scores.posteriors[row], evaluate_clips(streaming_bundle, [samples], [2]).posteriors[0])
+
+
+def test_clips_of_a_short_window_are_judged_by_themselves_and_not_by_silence_behind_them(tmp_path: Path) -> None:
+    bundle = loudness_bundle()
+    bundle.save(tmp_path / "loudness.kws")
+    rng, clips = np.random.default_rng(3), tmp_path / "clips"
+    loud = [rng.normal(0.0, 8000.0, 4640).clip(-32768, 32767).astype(np.int16) for _ in range(3)]
+    for label, sounds in (("loud", loud), ("silence", [np.ones(4640, np.int16)] * 3)):
+        (clips / label).mkdir(parents=True)
+        for index, samples in enumerate(sounds):
+            write_wav(clips / label / f"{index}.wav", samples)
+    assert listening_of(bundle).clip_samples == listening_of(bundle).window_samples == 4640
+    replayed = run_replay(ReplayRequest(paths=clips, bundle=tmp_path / "loudness.kws"))
+    evaluated = evaluate_request(bundle, EvaluationRequest(paths=clips)).clips
+    assert replayed.accuracy is not None
+    assert evaluated is not None
+    assert (replayed.accuracy.count, replayed.accuracy.total) == (6, 6)
+    assert (evaluated.accuracy.count, evaluated.accuracy.total) == (6, 6)
+    assert load(bundle).classify(loud[0][:4000]).label == "loud"
 
 
 @pytest.mark.parametrize(

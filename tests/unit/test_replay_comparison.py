@@ -78,6 +78,40 @@ def test_a_lost_word_does_not_hide_behind_another_one_found(tmp_path: Path) -> N
     assert (comparison.lost, comparison.gained, comparison.p_value) == (1, 1, 1.0)
 
 
+def heard_lefts(tmp_path: Path, *words: tuple[float, bool]) -> ReplayResult:
+    """A stream with "left" of half a second at some moments, each heard or not."""
+    path = tmp_path / "long.wav"
+    if not path.exists():
+        write_wav(path, speech_like(10.0))
+    starts = [round(at_s * 16000) for at_s, _ in words]
+    windows = tuple(Window(label="left", start_sample=start, end_sample=start + 8000) for start in starts)
+    heard = tuple(event(start + 9000) for start, (_, is_heard) in zip(starts, words, strict=True) if is_heard)
+    recording = Recording(path=path, name="long.wav", windows=windows)
+    return result_of(*replay(Scripted(events=heard), [recording], LISTENING))
+
+
+def test_a_lost_word_does_not_hide_behind_one_that_the_truth_had_forgotten(tmp_path: Path) -> None:
+    before = heard_lefts(tmp_path, (1.0, True), (5.0, True))
+    now = heard_lefts(tmp_path, (1.0, True), (3.0, True), (5.0, False))
+    comparison = compare(now, json.loads(json.dumps(before.to_json())))
+    assert [(change.what, change.before, change.worse) for change in comparison.changes] == [
+        ('long.wav, "left" at 5.00 s', "heard at 5.56 s, 200", True),
+        ('long.wav, "left" at 3.00 s', "not in the truth", False),
+    ]
+    assert (comparison.lost, comparison.gained) == (1, 0)
+
+
+def test_a_word_keeps_its_name_when_the_truth_is_mended(tmp_path: Path) -> None:
+    before = heard_lefts(tmp_path, (1.0, True), (2.0, False), (5.0, True))
+    now = heard_lefts(tmp_path, (1.9, True), (5.02, True))
+    comparison = compare(now, json.loads(json.dumps(before.to_json())))
+    assert [(change.what, change.now, change.worse) for change in comparison.changes] == [
+        ('long.wav, "left" at 1.00 s', "not in the truth", True),
+        ('long.wav, "left" at 1.90 s', "heard at 2.46 s, 200", False),
+    ]
+    assert (comparison.lost, comparison.gained) == (0, 1)
+
+
 def test_an_event_that_moved_is_no_change_of_verdict_and_not_identical(tmp_path: Path) -> None:
     before, now = heard_words(tmp_path, event(20000, "left")), heard_words(tmp_path, event(20640, "left"))
     comparison = compare(now, json.loads(json.dumps(before.to_json())))

@@ -156,6 +156,8 @@ def test_samples_with_their_rate_are_heard_as_the_file(spotter: Spotter, tmp_pat
         ([[1, 2], [1]], None, "different lengths"),
         ([[1, 2], [3, 4], [5, 6]], None, "expected one channel"),
         (np.zeros(100, np.int16), 0, "rate=44100"),
+        (np.zeros(100, np.int16), float("nan"), "rate=44100"),
+        (np.zeros(100, np.int16), float("inf"), "rate=44100"),
         (np.zeros(100, np.int16), 44100.5, "got 44100.5"),
         (np.zeros(100, np.int16), "44100", "got '44100'"),
         ("no/such.wav", None, "no such file"),

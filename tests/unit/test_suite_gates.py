@@ -13,12 +13,14 @@ import pytest
 from suite_fixtures import SUITE, run, write_recordings
 
 from kws.bundle import Bundle
+from kws.errors import ConfigError
 from kws.harness.result import ReplayResult
 from kws.report.junit import junit_xml
 from kws.report.markdown import verdict_markdown
 from kws.suite import gates as gates_module
 from kws.suite.gates import Gates, figures_of, in_slice
 from kws.suite.judge import judge, judge_suite
+from kws.suite.run import Plan
 from kws.suite.suite import read_suite
 
 
@@ -33,7 +35,7 @@ def folder(tmp_path: Path, streaming_bundle: Bundle) -> Path:
 def test_a_gate_that_nothing_measured_fails_by_name(folder: Path) -> None:
     _, result = run(folder)
     limits: dict[str, Any] = {key.name: 1 for key in gates_module.KEYS if key.kind in ("number", "whole")}
-    limits |= {"words": {"elephant": {"min_accuracy": 0, "max_p95_latency_ms": 9}}}
+    limits |= {"words": {"left": {"min_accuracy": 0, "max_p95_latency_ms": 9}}}
     limits |= {"stages": {"model": {"max_cycles_per_second": 1}}}
     limits |= {"slices": [{"where": {"noise": "street"}, "max_false_reject_rate": 1}]}
     gates = Gates(limits=limits).judge(replace(result, outcomes=()))
@@ -41,7 +43,7 @@ def test_a_gate_that_nothing_measured_fails_by_name(folder: Path) -> None:
     assert unmeasured == {
         "min_accuracy", "max_false_reject_rate", "max_false_accepts_per_hour", "max_median_latency_ms",
         "max_p95_latency_ms", "max_cycles_per_second", "max_ram_bytes",
-        "words.elephant.min_accuracy", "words.elephant.max_p95_latency_ms",
+        "words.left.min_accuracy", "words.left.max_p95_latency_ms",
         "stages.model.max_cycles_per_second", "slices.noise=street.max_false_reject_rate",
         "median.max_latency_growth_ms", "p95.max_latency_growth_ms", "stages.every_stage.max_cycles_growth",
     }  # fmt: skip
@@ -61,6 +63,28 @@ def test_figures_of_a_word_and_of_a_slice_count_what_is_theirs(folder: Path) -> 
     ann = in_slice(result.outcomes, {"speaker": "ann"})
     assert [outcome.recording.tags["speaker"] for outcome in ann] == ["ann"] * 3
     assert in_slice(result.outcomes, {"distance_m": 2, "noise": "kitchen"}) == [result.outcomes[-1]]
+
+
+def test_a_word_of_a_gate_is_found_by_any_spelling(folder: Path) -> None:
+    _, result = run(folder)
+    limits = {"words": {"LEFT": {"min_accuracy": 0}, "unknown": {"min_accuracy": 0}}}
+    assert [gate.name for gate in Gates(limits=limits).judge(result)] == [
+        "max_dropped_samples", "words.left.min_accuracy", "words.unknown.min_accuracy"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("lefft", "gates.words.lefft: expected a word of the bundle, one of left, right, and it has no such label"),
+        ("unknown", "one of left, right; 'unknown' never does .* take max_false_accepts_per_hour away"),
+    ],
+)
+def test_a_word_that_cannot_fire_is_refused_before_anything_is_heard(folder: Path, word: str, problem: str) -> None:
+    text = f"operating_point = 1\n{SUITE}\n[gates.words.{word}]\nmax_false_accepts_per_hour = 1\n"
+    (folder / "suite.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=problem):
+        Plan.of(read_suite(folder / "suite.toml"))
 
 
 def test_growth_is_held_against_the_baseline(folder: Path) -> None:
