@@ -197,7 +197,9 @@ def describe_point(decision: DecisionConfig, metadata: Mapping[str, Any], index:
         if measured is None:
             return f"{wanted:g} /h wanted, estimate"
         low, high = measured["interval_95"]
-        interval = f"{low:.2g}-{high:.2g}, {measured['hours']:.1f} h"
-        return f"{wanted:g} /h wanted, {measured['value']:.2g} measured ({interval})"
-    rate = decision.operating_points[index].false_accepts_per_hour
-    return "false accepts not measured" if rate is None else f"{rate:g} false accepts per hour"
+        rate, interval = f"{measured['value']:.2g}", f"({low:.2g}-{high:.2g}, {measured['hours']:.1f} h)"
+        if wanted is None:
+            return f"{rate} /h measured {interval}"
+        return f"{wanted:g} /h wanted, {rate} measured {interval}"
+    known = decision.operating_points[index].false_accepts_per_hour
+    return "false accepts not measured" if known is None else f"{known:g} false accepts per hour"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kws calibrate``: choose thresholds for a wanted rate of false accepts."""
+"""``kws calibrate``: choose thresholds for a wanted rate of false accepts, or measure those there are."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kws.bundle import Bundle
+    from kws.datasets.negatives import Negatives
     from kws.evaluation.calibration import Promise
     from kws.evaluation.run import NegativeAudio, OnProgress
     from kws.evaluation.tracks import ScoreTrack
@@ -40,6 +41,9 @@ def calibrate(
     no_pause: Annotated[
         bool, typer.Option("--no-pause", help="Ask for no pause before a word: hear it amid speech and music too.")
     ] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Leave the thresholds; only measure them on audio kept aside (--report).")
+    ] = False,
 ) -> None:
     """Choose thresholds on audio without keywords and write them into a new bundle, the first as its default.
 
@@ -59,6 +63,11 @@ def calibrate(
     from kws.progress import task_progress
 
     check_order("calibrate", bundle, ambient or [])
+    if measure and (ambient or fa_per_hour or no_pause):
+        raise ConfigError(
+            "kws calibrate: --measure leaves thresholds as they are; expected no recordings to choose on, no "
+            "--fa-per-hour and no --no-pause beside it"
+        )
     wanted = fa_per_hour or [0.5]
     check_rates(wanted)
     spotter = Bundle.load(bundle)
@@ -68,6 +77,9 @@ def calibrate(
     prepare_output(target, "--out")
     console = Console()
     there = fetched.find(negatives)
+    if measure:
+        _only_measure(console, spotter, target, report, there)
+        return
     if not ambient and there is None:
         raise ConfigError(
             "kws calibrate: expected recordings without a keyword to choose on, got none; name folders, or run "
@@ -76,10 +88,9 @@ def calibrate(
     if there is not None:
         console.print(f"negatives: {there}", highlight=False)
     chosen_on = {"ambient": NegativeAudio.find(ambient)} if ambient else {}
-    measured_on = {"report": NegativeAudio.find(report)} if report else {}
     if there is not None:
         chosen_on |= {kind: NegativeAudio.find(files) for kind, files in there.files["calibration"].items()}
-        measured_on |= {kind: NegativeAudio.find(files) for kind, files in there.files["report"].items()}
+    measured_on = _kept_aside(report, there)
     check_apart(_files(chosen_on), _files(measured_on))
     with task_progress(console) as on_progress:
         calibrated, promises = calibrate_bundle(
@@ -92,6 +103,40 @@ def calibrate(
     calibrated.save(target)
     _show(console, spotter, promises)
     console.print(f"wrote {target}", highlight=False)
+
+
+def _only_measure(
+    console: Console, spotter: Bundle, target: Path, report: list[Path] | None, there: Negatives | None
+) -> None:
+    from kws.decision import describe_point
+    from kws.errors import ConfigError
+    from kws.evaluation.calibration import measure_bundle
+    from kws.progress import task_progress
+
+    measured_on = _kept_aside(report, there)
+    if not measured_on:
+        raise ConfigError(
+            "kws calibrate --measure: expected --report recordings that neither taught nor chose the thresholds, got "
+            "none; name some, or run `kws dataset download negatives` once"
+        )
+    with task_progress(console) as on_progress:
+        heard = _hear(spotter, measured_on, on_progress)
+    result, points = measure_bundle(spotter, heard, source=", ".join(measured_on))
+    result.save(target)
+    for index, measured in enumerate(points):
+        console.print(f"{index}: {describe_point(result.decision, result.metadata, index)}", highlight=False)
+        for kind, rate in measured.by_kind.items():
+            console.print(f"    {kind}: {rate}", highlight=False)
+    console.print(f"wrote {target}", highlight=False)
+
+
+def _kept_aside(report: list[Path] | None, there: Negatives | None) -> dict[str, NegativeAudio]:
+    from kws.evaluation.run import NegativeAudio
+
+    measured_on = {"report": NegativeAudio.find(report)} if report else {}
+    if there is not None:
+        measured_on |= {kind: NegativeAudio.find(files) for kind, files in there.files["report"].items()}
+    return measured_on
 
 
 def _files(kinds: dict[str, NegativeAudio]) -> list[Path]:

@@ -76,6 +76,28 @@ class Promise:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """An operating point that was chosen elsewhere, and what was measured of it."""
+
+    point: OperatingPoint
+    """As the bundle holds it, with the rate that was measured."""
+    rate: Rate
+    """On all report audio."""
+    by_kind: Mapping[str, Rate]
+    """The same, kind by kind."""
+
+    def to_json(self, source: str) -> dict[str, Any]:
+        """For the metadata of a bundle, as `Promise.to_json`; ``source`` is what the report audio was."""
+        return {
+            "audio": source,
+            "wanted_false_accepts_per_hour": None,
+            "basis": "measured",
+            "measured_false_accepts_per_hour": self.rate.to_json(),
+            "by_kind": {kind: rate.to_json() for kind, rate in self.by_kind.items()},
+        }
+
+
 def promise(
     calibration: Tracks,
     report: Tracks,
@@ -235,6 +257,48 @@ def calibrate_bundle(
     decision = replace(bundle.decision, operating_points=points, default_operating_point=0)
     metadata = bundle.metadata | {"calibration": [chosen.to_json(source) for chosen in promises]}
     return bundle.replace(decision=decision, metadata=metadata), promises
+
+
+def measure_bundle(bundle: Bundle, report: Tracks, *, source: str) -> tuple[Bundle, tuple[Measured, ...]]:
+    """Leave a bundle's thresholds as they are, and let it say what was measured of them.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    report : mapping of str to sequence of ScoreTrack
+        Audio without a keyword that neither taught nor chose the thresholds; of this bundle.
+    source : str
+        What that audio is, for the metadata.
+
+    Returns
+    -------
+    bundle : Bundle
+        With the measured rates in its operating points and, by kind, under ``calibration`` in its metadata.
+    measured : tuple of Measured
+        One per operating point.
+
+    Raises
+    ------
+    EvaluationError
+        If there is no report audio.
+    """
+    heard = [track for kind in report.values() for track in kind]
+    if not heard:
+        raise EvaluationError(NO_AUDIO)
+    refractory_frames = bundle.decision.refractory_frames
+
+    def measure(point: OperatingPoint) -> Measured:
+        rate = _rate(heard, point.thresholds, refractory_frames)
+        return Measured(
+            point=replace(point, false_accepts_per_hour=rate.per_hour),
+            rate=rate,
+            by_kind={name: _rate(kind, point.thresholds, refractory_frames) for name, kind in report.items() if kind},
+        )
+
+    measured = tuple(map(measure, bundle.decision.operating_points))
+    decision = replace(bundle.decision, operating_points=tuple(one.point for one in measured))
+    metadata = bundle.metadata | {"calibration": [one.to_json(source) for one in measured]}
+    return bundle.replace(decision=decision, metadata=metadata), measured
 
 
 def _choose(

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -171,6 +172,29 @@ def test_calibrating_keeps_the_pause_unless_told_otherwise(
     assert stopped.value.code == 0
     assert Bundle.load(BUNDLE).decision.pause is not None
     assert (Bundle.load(out).decision.pause is None) == bool(options)
+
+
+def test_measuring_leaves_what_a_bundle_decides_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "room").mkdir()
+    write_wav(tmp_path / "room/a.wav", np.random.default_rng(1).integers(-300, 300, 32000).astype(np.int16))
+    out = tmp_path / "out.kws"
+    command = ["calibrate", str(BUNDLE), "--measure", f"--out={out}"]
+    for options, problem in (((), "expected --report recordings"), (("--fa-per-hour=1",), "leaves thresholds")):
+        with pytest.raises(SystemExit) as refused:
+            main([*command, *options])
+        assert refused.value.code == 2
+        assert problem in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(SystemExit) as done:
+        main([*command, "--report", str(tmp_path / "room")])
+    assert done.value.code == 0
+    before, after = Bundle.load(BUNDLE).decision, Bundle.load(out).decision
+    unmeasured = [replace(point, false_accepts_per_hour=None) for point in after.operating_points]
+    assert [replace(point, false_accepts_per_hour=None) for point in before.operating_points] == unmeasured
+    assert (after.pause, after.default_operating_point) == (before.pause, before.default_operating_point)
+    assert all(point.false_accepts_per_hour == 0.0 for point in after.operating_points)
 
 
 def test_the_help_of_wakeword_shows_the_brackets_of_phonemes() -> None:

@@ -9,9 +9,9 @@ import pytest
 from random_bundles import random_bundle, speech_like
 
 from kws.bundle import Bundle
-from kws.decision import DecisionConfig
+from kws.decision import DecisionConfig, describe_point
 from kws.errors import EvaluationError
-from kws.evaluation.calibration import calibrate_bundle, promise
+from kws.evaluation.calibration import calibrate_bundle, measure_bundle, promise
 from kws.evaluation.det import det_curve, score_tracks
 from kws.evaluation.operating_point import calibrate, estimate, hours_needed
 from kws.evaluation.tracks import ScoreTrack, detect, score_recording
@@ -198,6 +198,28 @@ def test_points_carry_what_was_measured_on_audio_kept_aside(streaming_bundle: Bu
         assert point.false_accepts_per_hour == pytest.approx(again.false_accepts.per_hour, abs=0.001)
         assert chosen.calibration.count <= chosen.wanted_fa_per_hour / 60.0
         assert stored["measured_false_accepts_per_hour"]["count"] == again.false_accepts.count
+
+
+def test_points_that_were_chosen_elsewhere_are_measured_as_they_are(streaming_bundle: Bundle) -> None:
+    bundle = streaming_bundle.replace(decision=_rarely(streaming_bundle))
+    report = {
+        "chirps": [score_recording(Pipeline(bundle), speech_like(60.0, seed=4))],
+        "more": [score_recording(Pipeline(bundle), speech_like(120.0, seed=5))],
+    }
+    measured, (told,) = measure_bundle(bundle, report, source="chirps, more")
+    (before,), (after,) = bundle.decision.operating_points, measured.decision.operating_points
+    assert after.thresholds == before.thresholds
+    counts = [
+        score_tracks(tracks, before.thresholds, bundle.decision.refractory_frames).false_accepts.count
+        for tracks in report.values()
+    ]
+    assert [rate.count for rate in told.by_kind.values()] == counts
+    assert sum(counts) > 0
+    assert after.false_accepts_per_hour == pytest.approx(sum(counts) * 20.0, abs=0.001)  # in three minutes
+    assert describe_point(measured.decision, measured.metadata, 0).startswith(f"{sum(counts) * 20.0:.2g} /h measured (")
+    assert describe_point(bundle.decision, bundle.metadata, 0) == "false accepts not measured"
+    with pytest.raises(EvaluationError, match="no audio without the keyword"):
+        measure_bundle(bundle, {}, source="")
 
 
 def test_without_audio_kept_aside_a_point_is_an_estimate() -> None:
