@@ -40,7 +40,10 @@ def listen(
         str | None, typer.Option(help="Port of a board whose microphone is heard, such as /dev/ttyACM0.")
     ] = None,
     exec: Annotated[
-        str | None, typer.Option(help="Program to start at each word; it finds KWS_LABEL in its environment.")
+        str | None,
+        typer.Option(
+            help="Program to start at each word, such as 'sh -c \"echo $KWS_LABEL\"': it finds the word there."
+        ),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Folder for the sound of each word, and of what came near its threshold.")
