@@ -5,6 +5,8 @@ import sys
 
 import kws
 
+if len(sys.argv) < 4:
+    sys.exit(__doc__)
 old_bundle, new_bundle, *clips = sys.argv[1:]
 old, new = (kws.run_replay(kws.ReplayRequest(paths=clips, bundle=bundle)) for bundle in (old_bundle, new_bundle))
 

@@ -216,7 +216,10 @@ class Bundle:
         """Let the C readers judge everything, then cut the file into its sections."""
         data, _owner = aligned_copy(self.data)
         opened = ffi.new("kws_bundle_t *")
-        check(lib.kws_bundle_open(opened, data, len(self.data)), self.name)
+        status = lib.kws_bundle_open(opened, data, len(self.data))
+        if status == lib.KWS_ERROR_VERSION:
+            raise BundleError(f"{self.name}: {_of_another_kws(self.data)}")
+        check(status, self.name)
         check(lib.kws_pipeline_arena_bytes(opened), self.name)
         sections = {}
         for index in range(HEADER.unpack_from(self.data)[5]):
@@ -229,6 +232,13 @@ class Bundle:
 def model_alone(model_section: bytes) -> bytes:
     """Return a bundle file with nothing but a model, as ``firmware/apps/mlperf_tiny`` reads it; no spotter."""
     return _assemble({"MODL": model_section})
+
+
+def _of_another_kws(data: bytes) -> str:
+    """Why a bundle of another major version is refused, and what to do."""
+    found, known = int(HEADER.unpack_from(data)[1]), int(lib.KWS_BUNDLE_VERSION_MAJOR)
+    maker, way_out = ("a newer", "update kws") if found > known else ("an older", "make the bundle again with this one")
+    return f"made by {maker} kws: format {found}, this one reads {known}; {way_out}"
 
 
 def _check_text(sections: Mapping[str, bytes], name: str) -> None:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +17,14 @@ from kws.pipeline import Detection, Pipeline
 COMMAND_WINDOW_S = int(lib.KWS_COMMAND_WINDOW_MS) / 1000
 """Commands are listened for so long after a wake word, where nobody says otherwise."""
 MOST_WINDOW_MS = 86_400_000
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CascadeDetection(Detection):
+    """A detection, and which of the two bundles it is of."""
+
+    is_command: bool
+    """Whether the commands' bundle heard it; else the wake word's."""
 
 
 class Cascade:
@@ -54,7 +65,7 @@ class Cascade:
                 f"{wake.name} listens at {self.sample_rate_hz} Hz and {commands.name} at {both[1].sample_rate_hz} Hz: "
                 "expected one rate"
             )
-        self._window_ms = round(1000 * window_s)
+        self._window_ms = round(1000 * window_s) if math.isfinite(window_s) else 0
         if not 0 < self._window_ms < MOST_WINDOW_MS:
             raise ConfigError(f"window of {window_s:g} s for commands: expected more than 0, and less than a day")
         self.arena_bytes = max(pipeline.arena_bytes for pipeline in both)
@@ -89,7 +100,7 @@ class Cascade:
         """Tell that samples of the stream were lost, as :meth:`kws.pipeline.Pipeline.skip`; the window goes on."""
         lib.kws_cascade_skip(ffi.addressof(self._door, "cascade"), num_samples)
 
-    def feed(self, samples: npt.NDArray[np.int16]) -> list[Detection]:
+    def feed(self, samples: npt.NDArray[np.int16]) -> list[CascadeDetection]:
         """Hear samples, in chunks of any size; as :meth:`kws.pipeline.Pipeline.feed`.
 
         Parameters
@@ -98,7 +109,7 @@ class Cascade:
 
         Returns
         -------
-        list of Detection
+        list of CascadeDetection
             Wake words and commands in order; ``label_index`` counts in the bundle that heard it.
 
         Raises
@@ -117,12 +128,13 @@ class Cascade:
         self._door.events, self._door.is_command, self._door.capacity = events, is_command, capacity
         lib.kws_door_cascade_feed(self._door, ffi.from_buffer("int16_t[]", chunk), chunk.size)
         return [
-            Detection(
+            CascadeDetection(
                 label=(self.commands if of_commands else self.wake).labels[event.label],
                 label_index=int(event.label),
                 sample_index=int(event.sample_index),
                 score=int(event.score),
                 sample_rate_hz=self.sample_rate_hz,
+                is_command=bool(of_commands),
             )
             for event, of_commands in zip(
                 events[0 : self._door.num_events], is_command[0 : self._door.num_events], strict=True

@@ -23,7 +23,7 @@ class Command:
     Parameters
     ----------
     text : str
-        Program and arguments, split as a shell splits them; no shell runs them (``sh -c '...'`` asks for one).
+        Program and arguments, split as a shell splits them; no shell runs them (``sh -c "..."`` asks for one).
 
     Raises
     ------
@@ -37,7 +37,7 @@ class Command:
         except ValueError as error:
             raise ConfigError(f"--exec {text}: {error}; close the quotes") from error
         if not self._words or shutil.which(self._words[0]) is None:
-            raise ConfigError(f"--exec {text}: no such program; give its whole path, or use sh -c '...'")
+            raise ConfigError(f"--exec {text}: no such program; give its whole path, or use 'sh -c \"...\"'")
         self._running: list[subprocess.Popen[bytes]] = []
         self.skipped = 0
         """Detections for which no program was started, because too many still ran."""

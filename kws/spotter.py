@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -28,7 +27,8 @@ from kws.evaluation.listening import Listening, describe_operating_point, listen
 from kws.files import StrPath
 from kws.heard import Classification, Detections
 from kws.pipeline import Detection, Pipeline, Scores
-from kws.samples import BlockResampler, as_mono, at_rate, checked_rate
+from kws.samples import as_mono, at_rate, checked_rate
+from kws.stream import Stream
 
 _FEED_S = 60
 """Audio per feed: bounds the memory of a night-long recording, changes nothing else."""
@@ -272,63 +272,35 @@ class Spotter:
             raise AudioError("samples: expected audio and got 0 samples; look at where they come from")
         return at_rate(samples, self.sample_rate_hz if rate is None else checked_rate(rate), self.sample_rate_hz)
 
-    def _new_stream(self) -> Stream:
-        return Stream(Pipeline(self.bundle, operating_point=self._point), self.listening)
+    def _new_stream(self) -> _ScoredStream:
+        return _ScoredStream(Pipeline(self.bundle, operating_point=self._point), self.listening)
 
 
-class Stream:
-    """Blocks of any rate on their way to a pipeline, with the silence of a recording before and after them.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Just reset.
-    listening : Listening
-        Of its bundle.
-    """
+class _ScoredStream(Stream[Detection]):
+    """A stream into a pipeline just reset, which keeps its decisions."""
 
     def __init__(self, pipeline: Pipeline, listening: Listening) -> None:
-        self._pipeline, self._listening = pipeline, listening
-        self._resampler: BlockResampler | None = None
+        super().__init__(self._heard_by_pipeline, listening)
+        self._pipeline = pipeline
         self.scores: list[Scores] = []
         """Decisions of the last `feed` or `flush`; their indices count the silence before the recording too."""
         self.smoothed: NDArray[np.uint8] | None = None
         """Smoothed posteriors of the newest decision, uint8 ``[labels]``."""
 
     def feed(self, samples: ArrayLike, rate: float | None = None) -> list[Detection]:
-        """Hear a block."""
-        mono = as_mono(samples)
-        from_hz = self._listening.sample_rate_hz if rate is None else checked_rate(rate)
         self.scores = []
-        found = [] if self._resampler is not None else self._begin(from_hz)
-        assert self._resampler is not None
-        if self._resampler.from_hz != from_hz:
-            raise AudioError(
-                f"rate: this stream began at {self._resampler.from_hz} Hz and goes on at {from_hz} Hz; give the same "
-                f"rate with every block, such as feed(block, rate={self._resampler.from_hz}), or call reset()"
-            )
-        return found + self._hear(self._resampler.feed(mono))
+        return super().feed(samples, rate)
 
     def flush(self) -> list[Detection]:
-        """Hear what is left, and the silence after the recording."""
         self.scores = []
-        if self._resampler is None:
-            return []
-        found = self._hear(self._resampler.flush())
-        return found + self._hear(np.zeros(self._listening.tail_samples, np.int16))
+        return super().flush()
 
-    def _begin(self, from_hz: int) -> list[Detection]:
-        self._resampler = BlockResampler(from_hz, self._listening.sample_rate_hz)
-        return self._hear(np.zeros(self._listening.lead_samples, np.int16))
-
-    def _hear(self, samples: Samples) -> list[Detection]:
-        events = self._pipeline.feed(samples)
-        scores = self._pipeline.scores
+    def _heard_by_pipeline(self, samples: Samples) -> list[Detection]:
+        events, scores = self._pipeline.feed(samples), self._pipeline.scores
         self.scores.append(scores)
         if len(scores.smoothed):
             self.smoothed = scores.smoothed[-1]
-        lead = self._listening.lead_samples
-        return [replace(event, sample_index=event.sample_index - lead) for event in events]
+        return events
 
 
 def is_blocks(audio: Any) -> bool:

@@ -22,6 +22,9 @@
  *   METZ  zlib stream of UTF-8 JSON: provenance, data hashes, training config; the board never reads it. Since 1.1;
  *         bundles of 1.0 have META, the same without zlib
  *
+ * The CRC does not cover the first 16 bytes. A wrong byte among them is refused all the same, but in version_minor: any
+ * minor is taken, and nothing is read differently by it.
+ *
  * Nothing is copied: the views below point into the file, which must stay in place (flash, or a buffer of the
  * caller) and be aligned to 16 bytes. A loader that trusts nothing: open() checks the header, the CRC and the
  * section table; each stage checks its own section before use. */

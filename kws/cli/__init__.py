@@ -18,6 +18,8 @@ from typing import Annotated, TextIO
 import typer
 
 from kws.cli import defects
+from kws.cli.arguments import Command
+from kws.cli.stdout import whole_stdout
 from kws.errors import BoardLostError, KwsError, KwsWarning
 
 _INTERRUPTED = 130
@@ -76,9 +78,11 @@ def build_app(verbs: dict[str, str] | None = None) -> typer.Typer:
         module = importlib.import_module(module_name)
         name = verb.replace("-", "_")
         if isinstance(group := getattr(module, "app", None), typer.Typer):
+            for below in group.registered_commands:
+                below.cls = Command
             app.add_typer(group, name=verb)
         else:
-            app.command(verb)(getattr(module, name, None) or getattr(module, f"{name}_"))
+            app.command(verb, cls=Command)(getattr(module, name, None) or getattr(module, f"{name}_"))
     return app
 
 
@@ -125,7 +129,8 @@ def main(arguments: list[str] | None = None) -> None:
     wanted = {given[0]: VERBS[given[0]]} if given and given[0] in VERBS else VERBS
     show_notes()
     try:
-        build_app(wanted)(given)
+        with whole_stdout():
+            build_app(wanted)(given)
     except KwsError as error:
         typer.secho(f"kws: {error}", fg=typer.colors.RED, err=True)
         raise SystemExit(3 if isinstance(error, BoardLostError) else 2) from None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def dashboard(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
 ) -> None:
     """Show live what a spotter hears, and what other thresholds would do, in the browser."""
-    from contextlib import suppress
+    from contextlib import ExitStack, closing, suppress
 
     from rich.console import Console
 
@@ -42,6 +43,7 @@ def dashboard(
     from kws.dashboard import sources
     from kws.dashboard.figures import SuiteFigures
     from kws.dashboard.server import Dashboard, Places, run
+    from kws.device import open_board
     from kws.errors import ConfigError
     from kws.files import prepare_output
     from kws.spotter import load
@@ -57,17 +59,21 @@ def dashboard(
     if target.resolve() == bundle.resolve():
         raise ConfigError(f"--out {target}: expected another file than the bundle that is listened with")
     prepare_output(target, "--out")
-    rate_hz = spotter.sample_rate_hz
-    if board is not None:
-        blocks, source = sources.from_board(board, bundle, rate_hz, sound), f"the microphone of {board}"
-    elif recording is not None:
-        blocks, source = sources.from_recording(recording, rate_hz), str(recording)
-    else:
-        blocks, source = sources.from_microphone(rate_hz, device), "the microphone"
-    figures = None
-    if suite is not None:
-        console.print(f"hearing {suite}", highlight=False)
-        figures = SuiteFigures(suite, spotter.bundle, spotter.listening)
-    page = Dashboard(spotter, blocks, source, Places(moments=save, bundle=target), figures)
-    with suppress(KeyboardInterrupt):
-        run(page, host, port, lambda address: console.print(f"open {address}", highlight=False, soft_wrap=True))
+    with ExitStack() as stack:
+        if board is not None:
+            opened = stack.enter_context(open_board(board, bundle=bundle, sound=sound))
+            blocks: Iterator[sources.Block] = stack.enter_context(
+                closing(sources.from_board(opened, is_paced=sound is not None))
+            )
+            source = f"the microphone of {board}"
+        elif recording is not None:
+            blocks, source = sources.from_recording(recording, spotter.sample_rate_hz), str(recording)
+        else:
+            blocks, source = sources.from_microphone(spotter.sample_rate_hz, device), "the microphone"
+        figures = None
+        if suite is not None:
+            console.print(f"hearing {suite}", highlight=False)
+            figures = SuiteFigures(suite, spotter.bundle, spotter.listening)
+        page = Dashboard(spotter, blocks, source, Places(moments=save, bundle=target), figures)
+        with suppress(KeyboardInterrupt):
+            run(page, host, port, lambda address: console.print(f"open {address}", highlight=False, soft_wrap=True))

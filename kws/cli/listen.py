@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from kws.audio import Samples
     from kws.captures import Captures
-    from kws.cascade import Cascade
+    from kws.cascade import CascadeDetection
+    from kws.cascade_spotter import CascadeSpotter
     from kws.commands import Command
     from kws.pipeline import Detection, Scores
     from kws.spotter import Spotter
@@ -39,7 +40,10 @@ def listen(
         str | None, typer.Option(help="Port of a board whose microphone is heard, such as /dev/ttyACM0.")
     ] = None,
     exec: Annotated[
-        str | None, typer.Option(help="Program to start at each word; it finds KWS_LABEL in its environment.")
+        str | None,
+        typer.Option(
+            help="Program to start at each word, such as 'sh -c \"echo $KWS_LABEL\"': it finds the word there."
+        ),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Folder for the sound of each word, and of what came near its threshold.")
@@ -83,37 +87,69 @@ def listen(
         actions.end()
 
 
-def _cascade(wake: Path, commands: Path, window_s: float | None, operating_point: int | None) -> Cascade:
+def _cascade(wake: Path, commands: Path, window_s: float | None, operating_point: int | None) -> CascadeSpotter:
     from kws.bundle import Bundle
-    from kws.cascade import COMMAND_WINDOW_S, Cascade
+    from kws.cascade import COMMAND_WINDOW_S
+    from kws.cascade_spotter import CascadeSpotter
 
     seconds = COMMAND_WINDOW_S if window_s is None else window_s
-    return Cascade(Bundle.load(wake), Bundle.load(commands), window_s=seconds, operating_point=operating_point)
+    return CascadeSpotter(Bundle.load(wake), Bundle.load(commands), window_s=seconds, operating_point=operating_point)
 
 
-def _listen_in_turns(cascade: Cascade, files: list[Path] | None, device: str | None, console: Console) -> None:
+def _listen_in_turns(cascade: CascadeSpotter, files: list[Path] | None, device: str | None, console: Console) -> None:
+    from kws.audio import read_audio
+
+    def tell(detections: list[CascadeDetection]) -> None:
+        for event in detections:
+            console.print(f"{_line(event)}  {'command' if event.is_command else 'wake word'}", highlight=False)
+
+    def hear(path: Path) -> None:
+        samples = read_audio(path, sample_rate_hz=cascade.sample_rate_hz)
+        detections = cascade.listen(samples)
+        _tell_file(console, path, samples.size / cascade.sample_rate_hz, cascade.keywords, heard=bool(detections))
+        tell(detections)
+
+    if files:
+        _hear_files(files, hear)
+        return
+    blocks = _microphone(cascade.sample_rate_hz, device)
+    words, commands = ", ".join(cascade.keywords), ", ".join(cascade.commands)
+    console.print(f"listening for [bold]{words}[/], then {commands}, until Ctrl-C", highlight=False)
+    for block, lost in blocks:
+        _tell_lost(console, lost)
+        tell(cascade.feed(block))
+
+
+def _hear_files(paths: list[Path], hear: Callable[[Path], None]) -> None:
+    """Hear each recording; those that cannot be read are told, and make the exit code 2."""
+    from kws.audio_files import find_audio
+    from kws.errors import AudioError
+
+    unreadable = False
+    for path in find_audio(paths):
+        try:
+            hear(path)
+        except AudioError as error:
+            unreadable = True
+            typer.secho(f"kws: {error}", fg=typer.colors.RED, err=True)
+    if unreadable:
+        raise typer.Exit(2)
+
+
+def _line(event: Detection) -> str:
+    return f"{event.time_s:8.2f} s  [bold green]{event.label}[/]  {event.posterior:.2f}"
+
+
+def _tell_file(console: Console, path: Path, seconds: float, keywords: Sequence[str], *, heard: bool) -> None:
     from rich.markup import escape
 
-    from kws.audio import read_audio
-    from kws.audio_files import find_audio
-    from kws.microphone import Microphone
+    nothing = "" if heard else f"; none of {', '.join(keywords)}"
+    console.print(escape(f"{path}, {seconds:.1f} s{nothing}"), highlight=False, soft_wrap=True)
 
-    def tell(detections: list[Detection]) -> None:
-        for event in detections:
-            line = f"{event.time_s:8.2f} s  [bold green]{event.label}[/]  {event.posterior:.2f}"
-            console.print(line, highlight=False)
 
-    for path in find_audio(files) if files else []:
-        samples = read_audio(path, sample_rate_hz=cascade.sample_rate_hz)
-        console.print(
-            f"{escape(str(path))}, {samples.size / cascade.sample_rate_hz:.1f} s", highlight=False, soft_wrap=True
-        )
-        cascade.reset()
-        tell(cascade.feed(samples))
-    if not files:
-        console.print(f"listening for [bold]{', '.join(cascade.wake.labels)}[/] until Ctrl-C", highlight=False)
-        for block in Microphone(cascade.sample_rate_hz, device).blocks():
-            tell(cascade.feed(block))
+def _tell_lost(console: Console, lost: str) -> None:
+    if lost:
+        console.print(f"[yellow]audio was lost: {lost}[/]")
 
 
 @dataclass
@@ -138,8 +174,7 @@ class _Actions:
     def hear(self, samples: Samples, detections: list[Detection], scores: Scores) -> None:
         """Print, run, keep."""
         for event in detections:
-            line = f"{event.time_s:8.2f} s  [bold green]{event.label}[/]  {event.posterior:.2f}"
-            self.console.print(line, highlight=False)
+            self.console.print(_line(event), highlight=False)
             if self.command is not None:
                 self.command.run(event)
         if self.captures is not None:
@@ -164,24 +199,21 @@ class _Actions:
 
 
 def _listen_to_files(spotter: Spotter, paths: list[Path], actions: _Actions, console: Console) -> None:
-    from rich.markup import escape
-
-    from kws.audio_files import find_audio
-
-    for path in find_audio(paths):
+    def hear(path: Path) -> None:
         detections = spotter.listen(path)
         seconds = detections.samples.size / spotter.sample_rate_hz
-        heard = "" if detections else f"; none of {', '.join(spotter.keywords)}"
-        console.print(f"{escape(str(path))}, {seconds:.1f} s{escape(heard)}", highlight=False, soft_wrap=True)
+        _tell_file(console, path, seconds, spotter.keywords, heard=bool(detections))
         actions.begin(path.stem)
         actions.hear(detections.samples, detections, detections.scores)
+
+    _hear_files(paths, hear)
 
 
 def _listen_live(spotter: Spotter, device: str | None, board: str | None, actions: _Actions, console: Console) -> None:
     from rich.live import Live
 
     with ExitStack() as stack:
-        blocks = _microphone(spotter, device) if board is None else board_blocks(spotter, board, stack)
+        blocks = _microphone(spotter.sample_rate_hz, device) if board is None else board_blocks(spotter, board, stack)
         console.print(
             f"listening for [bold]{', '.join(spotter.keywords)}[/] until Ctrl-C (time, word, posterior of 1)",
             highlight=False,
@@ -189,17 +221,16 @@ def _listen_live(spotter: Spotter, device: str | None, board: str | None, action
         actions.begin(f"{datetime.now(UTC):%Y%m%dT%H%M%S}")
         live = stack.enter_context(Live(console=console, transient=True, auto_refresh=False))
         for block, lost in blocks:
-            if lost:
-                console.print(f"[yellow]audio was lost: {lost}[/]")
+            _tell_lost(console, lost)
             actions.hear(block, spotter.feed(block), spotter.scores)
             live.update(_view(spotter, block), refresh=True)
 
 
-def _microphone(spotter: Spotter, device: str | None) -> Iterator[tuple[Samples, str]]:
+def _microphone(sample_rate_hz: int, device: str | None) -> Iterator[tuple[Samples, str]]:
     """Blocks of this computer's microphone, each with what is to be said of sound lost before it."""
     from kws.microphone import Microphone
 
-    microphone, lost = Microphone(spotter.sample_rate_hz, device), 0
+    microphone, lost = Microphone(sample_rate_hz, device), 0
     for block in microphone.blocks():
         yield block, "this computer did not fetch it in time" if microphone.overflows > lost else ""
         lost = microphone.overflows

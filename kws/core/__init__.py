@@ -25,7 +25,7 @@ def status_text(status: int) -> str:
 def check(status: int, what: str, error: type[KwsError] = BundleError) -> None:
     """Raise ``error`` when a ``kws_status_t`` is not ``KWS_OK``; ``what`` names the object, for the message."""
     if status < 0:
-        raise error(f"{what}: {status_text(status)} (status {status})")
+        raise error(f"{what}: {status_text(status)}")
 
 
 def aligned_copy(data: bytes | bytearray | memoryview, alignment: int = 16) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hmac
 import json
+import logging
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from kws.audio import write_wav
 from kws.bundle import Bundle
@@ -30,6 +33,8 @@ from kws.spotter import Spotter
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+log = logging.getLogger(__name__)
 
 LOCAL = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")
@@ -73,6 +78,7 @@ class Dashboard:
         self._lock = threading.Lock()
         self._pages: set[asyncio.Queue[str]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._hearing = threading.Thread(target=self._hear, daemon=True)
         self._ending = threading.Event()
         self.token = secrets.token_urlsafe(24)
         """Every request must bring it."""
@@ -83,11 +89,16 @@ class Dashboard:
         """Begin to hear, unless it has begun: the first page that opens sees a recording from its beginning."""
         if self._loop is None:
             self._loop = loop
-            threading.Thread(target=self._hear, daemon=True).start()
+            self._hearing.start()
 
     def stop(self) -> None:
         """Hear no more."""
         self._ending.set()
+
+    def wait(self) -> None:
+        """Wait until nothing is heard any more: then what is listened to can be closed."""
+        if self._loop is not None:
+            self._hearing.join()
 
     def _hear(self) -> None:
         try:
@@ -95,8 +106,11 @@ class Dashboard:
                 if self._ending.is_set():
                     return
                 self._tell(self._message(block))
+            silence = np.zeros(self._spotter.listening.tail_samples, np.int16)  # a word at the end still counts
+            self._tell(self._message(Block(sound=silence)))
             self._tell({"ended": f"{self._source} is over"})
         except KwsError as error:
+            log.error(str(error))
             self._tell({"ended": str(error)})
 
     def _message(self, block: Block) -> dict[str, Any]:
@@ -304,4 +318,7 @@ def run(dashboard: Dashboard, host: str, port: int, on_ready: Callable[[str], No
         finally:
             await runner.cleanup()
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    finally:
+        dashboard.wait()

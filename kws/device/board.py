@@ -142,7 +142,7 @@ class Board:
                 f"{info.arena_bytes}; use a smaller model or a board with more memory"
             )
         raise BoardRefusedError(
-            f"{self._link.name} has no bundle that it can run: {status_text(status)} (status {status}); "
+            f"{self._link.name} has no bundle that it can run: {status_text(status)}; "
             "flash a bundle, or give one on the command line"
         )
 

@@ -155,3 +155,21 @@ def test_commands_of_the_readme_that_need_nothing_but_a_clone_run(command: str) 
 
 def test_enough_commands_of_the_readme_are_run() -> None:
     assert len(RUNNABLE) >= 5
+
+
+def test_the_readmes_program_at_each_word_is_told_the_word_whatever_shell_it_is_typed_into() -> None:
+    (line,) = [
+        command for command in commands_in((ROOT / "README.md").read_text(encoding="utf-8")) if "--exec" in command
+    ]
+    typed = line.replace("models/wake_computer_50.kws", f"{MODEL} examples/stream.flac")
+    assert typed != line
+    typed = typed.replace("kws", f"{shlex.quote(sys.executable)} -m kws", 1)
+    done = subprocess.run(["sh", "-c", typed], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert sorted(text for text in done.stdout.splitlines() if text.startswith("heard")) == ["heard no", "heard stop"]
+
+
+def test_an_example_that_needs_arguments_says_which() -> None:
+    done = run("examples/compare_bundles.py")
+    assert done.returncode != 0
+    assert done.stderr.endswith("python examples/compare_bundles.py OLD.kws NEW.kws CLIPS...\n")
+    assert "Traceback" not in done.stderr

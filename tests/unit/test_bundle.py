@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import struct
 import tracemalloc
@@ -149,11 +150,31 @@ def test_one_flipped_bit_anywhere_is_noticed() -> None:
             Bundle(bytes(altered))
 
 
-def test_another_major_version_is_refused() -> None:
+def test_one_flipped_bit_before_the_checked_bytes_is_noticed_but_in_the_minor_version() -> None:
+    bundle = build()
+    for offset, bit in itertools.product(range(16), range(8)):
+        altered = bytearray(bundle.data)
+        altered[offset] ^= 1 << bit
+        if offset in (6, 7):
+            assert Bundle(bytes(altered)).kinds == bundle.kinds
+        else:
+            with pytest.raises(BundleError):
+                Bundle(bytes(altered))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (1, "x.kws: made by a newer kws: format 3, this one reads 2; update kws"),
+        (-1, "x.kws: made by an older kws: format 1, this one reads 2; make the bundle again with this one"),
+    ],
+)
+def test_another_major_version_is_refused(step: int, message: str) -> None:
     data = bytearray(build().data)
-    data[4] += 1
-    with pytest.raises(BundleError, match="version"):
-        Bundle(with_crc(data))
+    data[4] += step
+    with pytest.raises(BundleError) as refused:
+        Bundle(with_crc(data), name="x.kws")
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize(("field", "value"), [(4, 16), (4, 1 << 30), (4, 4), (8, 1 << 31), (8, 0xFFFFFFFF)])

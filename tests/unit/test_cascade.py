@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from random_bundles import random_bundle, speech_like
 from typer.testing import CliRunner
 
-from kws.audio import write_wav
+import kws
+from kws.audio import read_audio, write_wav
 from kws.bundle import Bundle
 from kws.cascade import Cascade
+from kws.cascade_spotter import CascadeSpotter
 from kws.cli import build_app
 from kws.errors import ConfigError, KwsError
 from kws.pipeline import Pipeline
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +101,9 @@ def test_lost_sound_counts_in_indices_and_in_the_window(streaming_bundle: Bundle
 
 
 def test_what_cannot_be_is_refused(streaming_bundle: Bundle, commands: Bundle) -> None:
-    with pytest.raises(ConfigError, match="more than 0"):
-        Cascade(streaming_bundle, commands, window_s=0.0)
+    for window_s in (0.0, -1.0, float("nan"), float("inf"), 86_400.0):
+        with pytest.raises(ConfigError, match="more than 0"):
+            Cascade(streaming_bundle, commands, window_s=window_s)
     with pytest.raises(KwsError, match="operating point 99"):
         Cascade(streaming_bundle, commands, operating_point=99)
 
@@ -114,6 +120,52 @@ def test_listen_prints_the_wake_word_and_the_commands_behind_it(
     arguments += ["--commands", str(tmp_path / "commands.kws"), "--window", "1.0"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    expected = Cascade(streaming_bundle, commands, window_s=1.0).feed(samples)
-    told = [line.split()[2] for line in done.output.splitlines()[1:]]
-    assert told[: len(expected)] == [event.label for event in expected]
+    expected = CascadeSpotter(streaming_bundle, commands, window_s=1.0).listen(samples)
+    lines = [f"{event.time_s:8.2f} s  {event.label}  {event.posterior:.2f}" for event in expected]
+    kinds = ["command" if event.is_command else "wake word" for event in expected]
+    assert {"command", "wake word"} == set(kinds)
+    assert done.output.splitlines()[1:] == [f"{line}  {kind}" for line, kind in zip(lines, kinds, strict=True)]
+
+
+def test_a_recording_has_the_silence_around_it_that_a_spotter_of_the_wake_word_hears(
+    streaming_bundle: Bundle, commands: Bundle
+) -> None:
+    samples = speech_like(3.0, seed=5)
+    spotter = CascadeSpotter(streaming_bundle, commands, window_s=1.0)
+    plain = kws.load(streaming_bundle)
+    lead, tail = (np.zeros(size, np.int16) for size in (plain.listening.lead_samples, plain.listening.tail_samples))
+    expected = Cascade(streaming_bundle, commands, window_s=1.0).feed(np.concatenate([lead, samples, tail]))
+    found = spotter.listen(samples)
+    assert [(event.label, event.sample_index + lead.size, event.score) for event in found] == [
+        (event.label, event.sample_index, event.score) for event in expected
+    ]
+    first = plain.listen(samples)[0]
+    assert (found[0].label, found[0].sample_index, found[0].score) == (first.label, first.sample_index, first.score)
+    blocks = [event for at in range(0, samples.size, 777) for event in spotter.feed(samples[at : at + 777])]
+    assert blocks == [event for event in found if event.sample_index <= samples.size]
+
+
+def test_a_word_at_the_end_of_a_recording_is_heard() -> None:
+    words = Bundle.load(ROOT / "models/speech_commands_12.kws")
+    samples = read_audio(ROOT / "examples/stream.flac")[:24000]
+    (expected,) = kws.load(words).listen(samples)
+    assert expected.sample_index > samples.size
+    (found,) = CascadeSpotter(words, words).listen(samples)
+    assert (found.label, found.sample_index, found.score) == ("stop", expected.sample_index, expected.score)
+
+
+def test_listen_names_the_words_that_can_fire(
+    streaming_bundle: Bundle, commands: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streaming_bundle.save(tmp_path / "wake.kws")
+    commands.save(tmp_path / "commands.kws")
+    write_wav(tmp_path / "silent.wav", np.zeros(8000, np.int16))
+    monkeypatch.setattr("kws.microphone.Microphone", lambda *_: SimpleNamespace(overflows=0, blocks=lambda: iter([])))
+    app, pair = build_app({"listen": "kws.cli.listen"}), [str(tmp_path / "wake.kws"), "--commands"]
+    pair += [str(tmp_path / "commands.kws"), "--operating-point", "1"]
+    words = ", ".join(kws.load(streaming_bundle, operating_point=1).keywords)
+    more = ", ".join(kws.load(commands).keywords)
+    assert words != ", ".join(streaming_bundle.labels)
+    assert CliRunner().invoke(app, ["listen", *pair]).output == f"listening for {words}, then {more}, until Ctrl-C\n"
+    done = CliRunner().invoke(app, ["listen", *pair, str(tmp_path / "silent.wav")])
+    assert done.output.endswith(f"silent.wav, 0.5 s; none of {words}\n")

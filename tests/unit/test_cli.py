@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -58,7 +60,8 @@ def test_a_features_file_may_say_none(tmp_path: Path) -> None:
     assert config.num_features == 32
 
 
-BUNDLE = Path(__file__).parents[2] / "models" / "speech_commands_12.kws"
+ROOT = Path(__file__).parents[2]
+BUNDLE, STREAM = ROOT / "models/speech_commands_12.kws", ROOT / "examples/stream.flac"
 
 
 def fails_with(error: BaseException) -> dict[str, str]:
@@ -99,6 +102,55 @@ def test_whoever_interrupts_is_told_so_and_by_the_code_of_shells(
     assert capsys.readouterr().err.strip() == "kws: interrupted"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("verb", [["--version"], ["listen", str(BUNDLE), str(STREAM)]])
+def test_a_full_disk_behind_stdout_is_no_defect_of_ours(verb: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kws", *verb], stdout=full, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert done.stderr == (
+        "kws: output cannot be written (No space left on device); make room, or write it elsewhere\n"
+    )
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("verb", ["listen", "replay"])
+def test_letters_that_stdout_lacks_are_question_marks(tmp_path: Path, verb: str, encoding: str) -> None:
+    (tmp_path / "日本").mkdir()
+    shutil.copy(STREAM, tmp_path / "日本" / "a.flac")
+    done = subprocess.run(
+        [sys.executable, "-m", "kws", verb, str(BUNDLE), "日本"], cwd=tmp_path, capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"??" in done.stdout
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "listen b.kws --window",
+        "listen b.kws --near",
+        "evaluate b.kws clips --snr-db",
+        "record nova --seconds",
+        "calibrate b.kws --fa-per-hour",
+        "machine learn normal --moment",
+    ],
+)
+def test_numbers_are_finite(command: str, value: str) -> None:
+    *words, option = command.split()
+    done = CliRunner().invoke(build_app(), [*words, f"{option}={value}"])
+    assert done.exit_code == 2
+    assert f"Invalid value for {option}: expected a finite number and got {value}" in done.stderr or (
+        option == "--seconds" and "Invalid value for '--seconds'" in done.stderr
+    )
+
+
 @pytest.mark.parametrize("asked", ["option", "variable"])
 def test_a_traceback_is_shown_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
     monkeypatch.setattr("kws.cli.VERBS", fails_with(ZeroDivisionError("division by zero")))
@@ -120,7 +172,7 @@ def test_what_the_user_should_know_is_one_line_each_and_told_once(tmp_path: Path
     assert notes[1] == "kws: note: folders: took 'NO' for 'no'"
 
 
-@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("rate", ["0", "-1"])
 def test_a_rate_that_no_audio_can_show_is_refused_before_any_is_heard(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str
 ) -> None:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +15,18 @@ from random_bundles import speech_like
 import kws
 from kws.audio import read_audio, write_wav
 from kws.bundle import Bundle
+from kws.cli import main
 from kws.dashboard import history
 from kws.dashboard.figures import SuiteFigures
 from kws.dashboard.history import History
 from kws.dashboard.server import Dashboard, Places
 from kws.dashboard.sources import Block
 from kws.decision import DecisionConfig, OperatingPoint, with_default
-from kws.errors import ConfigError
+from kws.errors import AudioError, ConfigError
 from kws.spotter import Spotter
+
+ROOT = Path(__file__).parents[2]
+MODEL, STREAM = ROOT / "models/speech_commands_12.kws", ROOT / "examples/stream.flac"
 
 
 @pytest.fixture
@@ -56,6 +63,58 @@ def test_events_at_the_spotters_own_thresholds_are_those_it_gave(bundle_path: Pa
     assert kept.events(spotter.listening.thresholds) == expected
     assert expected
     assert kept.events([255 if limit else 0 for limit in spotter.listening.thresholds]) != expected
+
+
+def told_by(page: Dashboard, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(page, "_tell", told.append)
+    page._hear()
+    return told
+
+
+def test_a_word_at_the_end_of_a_recording_is_told_before_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spotter = kws.load(MODEL)
+    sound = read_audio(STREAM)[:24000]
+    (word,) = spotter.listen(sound)
+    assert word.sample_index > sound.size
+    places = Places(moments=tmp_path / "moments", bundle=tmp_path / "tuned.kws")
+    page = Dashboard(spotter, iter(blocks_of(sound)), "a test", places, None)
+    *heard, over = told_by(page, monkeypatch)
+    events = [event for message in heard for event in message["events"]]
+    assert events == [[word.label, round(word.time_s, 3), word.score]]
+    assert over == {"ended": "a test is over"}
+    thresholds = dict(zip(spotter.labels, spotter.listening.thresholds, strict=True))
+    assert page.what_if({"thresholds": thresholds})["events"] == events
+
+
+def test_why_nothing_is_heard_any_more_is_told_in_the_terminal_too(
+    bundle_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unplugged() -> Iterator[Block]:
+        yield Block(sound=np.zeros(1600, np.int16))
+        raise AudioError("unplugged")
+
+    page = Dashboard(kws.load(bundle_path), unplugged(), "a test", Places(moments=tmp_path, bundle=tmp_path), None)
+    assert told_by(page, monkeypatch)[-1] == {"ended": "unplugged"}
+    assert caplog.messages == ["unplugged"]
+
+
+@pytest.mark.parametrize("source", [["nosuch.wav"], ["empty.wav"], ["--board", "nosuchboard"], []])
+def test_what_cannot_be_listened_to_is_refused_before_a_page_is_served(
+    bundle_path: Path, source: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(bundle_path.parent)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    (bundle_path.parent / "empty.wav").write_bytes(b"")
+    monkeypatch.setattr("kws.dashboard.server.run", lambda *_: pytest.fail("a page was served"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["dashboard", bundle_path.name, *source])
+    assert stopped.value.code == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("kws: ")
+    assert "open http" not in said.out
 
 
 def test_what_has_become_too_old_is_forgotten(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

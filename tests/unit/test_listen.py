@@ -11,11 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from random_bundles import speech_like
+from typer.testing import CliRunner
 
 import kws
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.captures import Captures
+from kws.cli import build_app
 from kws.cli.listen import listen
 from kws.datasets.recorder import MicrophoneTakes
 from kws.errors import AudioError, ConfigError, ToolMissingError
@@ -143,6 +145,18 @@ def test_a_file_without_a_word_is_said_to_have_none(
     write_wav("silent.wav", np.zeros(8000, np.int16))
     listen(bundle_path, [Path("silent.wav")], operating_point=1)
     assert capsys.readouterr().out == "silent.wav, 0.5 s; none of left, right\n"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_heard(bundle_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "a.wav").write_text("no audio")
+    write_wav(tmp_path / "some" / "b.wav", np.zeros(8000, np.int16))
+    for extra in ([], ["--commands", str(bundle_path)]):
+        command = ["listen", str(bundle_path), str(tmp_path / "some"), *extra]
+        done = CliRunner().invoke(build_app({"listen": "kws.cli.listen"}), command)
+        assert done.exit_code == 2
+        assert f"kws: {tmp_path / 'some' / 'a.wav'}" in done.stderr
+        assert f"{tmp_path / 'some' / 'b.wav'}, 0.5 s" in done.stdout
 
 
 def test_a_microphone_and_files_at_once_are_refused(bundle_path: Path) -> None:
