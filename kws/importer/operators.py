@@ -104,6 +104,8 @@ def _geometry(view: View, kernel: tuple[int, int], options: Any, name: str, dila
     """Return the fields of a sliding layer that follow from its input, the padding before it and its options."""
     shape, before = view.shape, view.padding
     stride_h, stride_w = _swap((options.StrideH(), options.StrideW()), view)
+    if view.blocks != (1, 1) and options.Padding() == SAME_PADDING and kernel != (1, 1):
+        raise ImportModelError(f"{name} behind SPACE_TO_BATCH_ND with 'same' padding is not supported; pad before it")
     if max(kernel) > MAX_KERNEL:
         raise ImportModelError(f"{name}: kernel {kernel[0]}x{kernel[1]}; expected at most {MAX_KERNEL} each way")
     rows, columns = shape.height + before[0] + before[1], shape.width + before[2] + before[3]

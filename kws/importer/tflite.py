@@ -19,7 +19,15 @@ from kws.importer.folding import fold_strides
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
 from kws.importer.operators import CONVERTERS, softmax_layer
 from kws.importer.states import STATE, frames_seen, take_state, without_variables
-from kws.importer.walk import View, Walk, input_view, quantization_of, require_int8, require_unpadded
+from kws.importer.walk import (
+    View,
+    Walk,
+    input_view,
+    quantization_of,
+    require_int8,
+    require_shape_of_file,
+    require_unpadded,
+)
 
 RESHAPES = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
 OPERATORS: dict[str, Callable[[Walk, Operator], None]] = {
@@ -92,7 +100,7 @@ def _network(graph: Graph, time_axis: int | None, *, scores: bool) -> Network:
     source = walk.tensor(graph.input_index)
     if source.type_name not in ("FLOAT32", "UINT8"):
         require_int8(source, "input")
-    view = input_view(source.shape, time_axis)
+    view = input_view(source, time_axis)
     walk.views[graph.input_index] = view
     quantization: Quantization | None = quantization_of(source) if source.type_name == "INT8" else None
     for operator in graph.operators:
@@ -100,6 +108,7 @@ def _network(graph: Graph, time_axis: int | None, *, scores: bool) -> Network:
             quantization = _entered(walk, operator)
         else:
             _follow(walk, operator)
+        require_shape_of_file(walk, operator)
     if quantization is None or not walk.layers:
         raise ImportModelError("the model has no layers; expected a small quantised network")
     return _finished(walk, _frames(walk, view), quantization, scores=scores)

@@ -95,6 +95,9 @@ KERAS: dict[str, Callable[[], bytes]] = {
     "padded_pool": lambda: keras_file(
         (20, 10, 1), [layers.ZeroPadding2D(1), layers.Conv2D(4, 3, activation="relu"), layers.ZeroPadding2D(1),
                       layers.MaxPooling2D(3, 2), layers.Flatten(), head()]),
+    "newest_rows_cut": lambda: keras_file(
+        (20, 10), [layers.Conv1D(6, 3, bias_initializer=BIAS), layers.Cropping1D((4, 6)), layers.Flatten(), head()]
+    ),
     "reshape_first": lambda: keras_file((490,), [layers.Reshape((49, 10, 1)), *stack()]),
 }  # fmt: skip
 
@@ -129,11 +132,54 @@ def test_what_keras_and_its_converter_write_gives_the_posteriors_of_tflite(tmp_p
             np.testing.assert_array_equal(model.run(frames), posteriors_of(interpreter, network, frames))
 
 
+def assert_equal_to_tflite(network: Network, data: bytes) -> None:
+    """Compare posteriors as a window network and as it is imported by default."""
+    reference = Reference.of(data)
+    for streaming in (False, None):
+        model = Model(model_section(network, streaming=streaming))
+        for seed in range(4):
+            shape = (network.window_frames, network.num_features)
+            frames = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
+            want = reference.run(frames)[network.layers[-1].name].reshape(-1)
+            np.testing.assert_array_equal(model.run(frames).astype(int) - 128, want)
+
+
 def written(tmp_path: Path, build: Callable[[Writer], Value], *, seed: int = 1) -> tuple[Path, bytes]:
     writer = Writer(np.random.default_rng(seed))
     data = writer.finish(build(writer))
     (tmp_path / "net.tflite").write_bytes(data)
     return tmp_path / "net.tflite", data
+
+
+@pytest.mark.parametrize("rows", [(0, 12), (4, 9), (4, 18)])
+def test_a_slice_that_drops_the_newest_rows_makes_a_window_network(tmp_path: Path, rows: tuple[int, int]) -> None:
+    def cropped(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 20, 4, 1)), 3, (3, 3))
+        return writer.softmax(writer.dense(writer.cut(value, (0, rows[0], 0, 0), (1, rows[1], 2, 3)), 4))
+
+    path, data = written(tmp_path, cropped)
+    network = import_tflite(path)
+    assert network.can_stream == (rows[1] == 18)
+    assert_equal_to_tflite(network, data)
+
+
+def test_a_convolution_between_blocks_is_a_dilated_one(tmp_path: Path) -> None:
+    path, data = written(
+        tmp_path, lambda writer: writer.softmax(writer.dense(writer.dilated(writer.source((1, 20, 4, 3)), 5, 4, 2), 4))
+    )
+    network = import_tflite(path)
+    assert network.layers[0].dilation == 2
+    assert_equal_to_tflite(network, data)
+
+
+def test_columns_joined_behind_a_mean_over_time_are_columns(tmp_path: Path) -> None:
+    def joined(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 9, 6, 1)), 3, (3, 3))
+        parts = [writer.mean(value, (1,), rescale=False), writer.mean(value, (1,), rescale=False)]
+        return writer.softmax(writer.dense(writer.mean(writer.concat(parts, axis=1), (1,)), 4))
+
+    path, data = written(tmp_path, joined)
+    assert_equal_to_tflite(import_tflite(path), data)
 
 
 def test_a_model_that_ends_in_logits_is_given_a_softmax_and_says_so(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ flattening against its ends; nothing is trained.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -239,6 +240,31 @@ class Writer:
         options = schema.ConcatenationOptionsT()
         options.axis = axis
         self.operator("CONCATENATION", [part.index for part in parts], [target.index], options)
+        return target
+
+    def cut(self, source: Value, begin: Sequence[int], end: Sequence[int], *, offset: bool = False) -> Value:
+        """Add a STRIDED_SLICE; with ``offset`` the file counts its ends from its begin."""
+        shape = [b - a for a, b in zip(begin, end, strict=True)]
+        target = self.value(shape, scale=source.scale, zero_point=source.zero_point)
+        options = schema.StridedSliceOptionsT()
+        options.offset = offset
+        bounds = [self.constant(begin), self.constant(shape if offset else end), self.constant([1] * len(shape))]
+        self.operator("STRIDED_SLICE", [source.index, *bounds], [target.index], options)
+        return target
+
+    def dilated(self, source: Value, filters: int, kernel: int, blocks: int, *, same: bool = False) -> Value:
+        """Add a convolution over time between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND; the rows fill the blocks."""
+        _, height, width, channels = source.shape
+        edges, count = self.constant([[0, 0], [0, 0]]), self.constant([blocks, 1])
+        split = self.value(
+            (blocks, height // blocks, width, channels), scale=source.scale, zero_point=source.zero_point
+        )
+        self.operator("SPACE_TO_BATCH_ND", [source.index, count, edges], [split.index], schema.SpaceToBatchNDOptionsT())
+        made = self.conv(split, filters, (kernel, 1), same=same)
+        made = dataclasses.replace(made, shape=(blocks, *made.shape[1:]))
+        self.tensors[made.index].shape = list(made.shape)
+        target = self.value((1, made.shape[1] * blocks, width, filters), scale=made.scale, zero_point=made.zero_point)
+        self.operator("BATCH_TO_SPACE_ND", [made.index, count, edges], [target.index], schema.BatchToSpaceNDOptionsT())
         return target
 
     def finish(self, *outputs: Value) -> bytes:
