@@ -118,6 +118,11 @@ class Network:
         return self.layers[index].sources or (index - 1,)
 
     @property
+    def input_frames(self) -> int:
+        """Frames the first layer is made for: a window, or fewer where variables of the file carried the past."""
+        return next(layer.input.height for index, layer in enumerate(self.layers) if FRAMES in self.sources(index))
+
+    @property
     def can_stream(self) -> bool:
         """Whether nothing is padded below the newest row (nor a pool at all), so that each frame is computed once.
 
@@ -150,9 +155,7 @@ class Network:
         """Return how many rows each layer makes of the frames of one window when nothing ends it."""
         rows: list[int] = []
         for index, layer in enumerate(self.layers):
-            arrived = min(
-                layer.input.height if source == FRAMES else rows[source] for source in self.sources(index)
-            )  # fmt: skip
+            arrived = min(self.input_frames if source == FRAMES else rows[source] for source in self.sources(index))
             span = (layer.kernel[0] - 1) * layer.dilation + 1
             rows.append(max(0, (arrived + layer.padding[0] - layer.skip_rows - span) // layer.stride[0] + 1))
         return rows

@@ -15,7 +15,7 @@ from kws.core import lib
 from kws.errors import ImportModelError
 from kws.importer import joins, shaping, tables
 from kws.importer.flatbuffer import DAMAGE, Graph, Operator, read_graph
-from kws.importer.folding import fold_strides
+from kws.importer.folding import fold_strides, without_unread
 from kws.importer.network import Layer, Network, Op, Quantization, Shape
 from kws.importer.operators import CONVERTERS, softmax_layer
 from kws.importer.states import STATE, frames_seen, take_state, without_variables
@@ -161,15 +161,16 @@ def _finished(walk: Walk, frames: Shape, quantization: Quantization, *, scores: 
         )
     if frames.height > lib.KWS_MODEL_MAX_FRAMES:
         raise ImportModelError(f"a window of {frames.height} frames; expected at most {lib.KWS_MODEL_MAX_FRAMES}")
+    require_unpadded(output, Operator(name="the output", inputs=(), outputs=(), options=None))
     if scores:
-        _end_in_posteriors(walk, require_unpadded(output, walk.graph.operators[-1]))
+        _end_in_posteriors(walk, output)
     last = walk.layers[-1]
     return Network(
         window_frames=max(frames.height, frames_seen(walk.layers) if walk.graph.initial else 0),
         num_features=frames.width * frames.channels,
         num_labels=last.output.width * last.output.channels,
         input_quantization=quantization,
-        layers=tuple(fold_strides(walk.layers)),
+        layers=tuple(fold_strides(without_unread(walk.layers))),
         notes=tuple(walk.notes),
     )
 

@@ -93,8 +93,8 @@ class Walk:
         index = len(self.layers)
         if index >= MAX_LAYERS:
             raise ImportModelError(f"the model has more than {MAX_LAYERS} layers; expected at most that many")
-        if past_rows := max(view.past_rows for view in views):
-            layer = _below_past_rows(layer, past_rows)
+        if self.graph.initial:
+            layer = _continuing(layer, max(view.past_rows for view in views))
         self.layers.append(dataclasses.replace(layer, sources=() if sources == (index - 1,) else sources))
         return index
 
@@ -106,23 +106,27 @@ class Walk:
         self.views[operator.outputs[0]] = View(layer=index, shape=seen, swapped=first.swapped, blocks=first.blocks)
 
 
-def _below_past_rows(layer: Layer, num_rows: int) -> Layer:
-    """Return a layer, converted as if all the rows it reads were new, with the past ones as padding above.
+def _continuing(layer: Layer, past_rows: int) -> Layer:
+    """Return a layer of a network that carries its past in variables, which goes on where it was with every call.
 
-    Its kernel covers all rows, and it moves on by the new ones.
+    It was converted as if all the rows it reads were new. The past ones are padding above: then its kernel covers all
+    rows, and it moves on by the new ones. Without any it moves on from kernel to kernel.
     """
-    new_rows = layer.input.height - num_rows
-    covers = layer.op in (Op.CONV, Op.DEPTHWISE, Op.DENSE) and layer.kernel[0] == layer.input.height
-    if not covers or new_rows < 1 or layer.dilation != 1 or layer.padding[:2] != (0, 0):
+    new_rows, span = layer.input.height - past_rows, (layer.kernel[0] - 1) * layer.dilation + 1
+    stride = new_rows // layer.output.height
+    whole = new_rows == stride * layer.output.height and layer.skip_rows == 0 and layer.padding[:2] == (0, 0)
+    covers = layer.op in (Op.CONV, Op.DEPTHWISE, Op.DENSE) and span == layer.kernel[0] == layer.input.height
+    goes_on = covers if past_rows else span == stride and layer.stride[0] in (1, stride)
+    if not whole or not goes_on:
         raise ImportModelError(
-            f"{layer.name}: {num_rows} rows kept in a variable; expected a convolution or a dense layer that reads "
-            f"them and the {new_rows} new ones at once"
+            f"{layer.name}: reads {past_rows} rows kept in a variable and {new_rows} new ones with a kernel of {span}; "
+            "expected a convolution or a dense layer that reads all of them at once"
         )
     return dataclasses.replace(
         layer,
         input=dataclasses.replace(layer.input, height=new_rows),
-        stride=(new_rows, layer.stride[1]),
-        padding=(num_rows, 0, *layer.padding[2:]),
+        stride=(stride, layer.stride[1]),
+        padding=(past_rows, 0, *layer.padding[2:]),
     )
 
 

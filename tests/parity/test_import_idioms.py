@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 from tflite_nets import BIAS, Reference
-from tflite_writer import Value, Writer
+from tflite_writer import Value, Writer, schema
 
 from kws.errors import ImportModelError
 from kws.importer.network import Network, Op
@@ -180,6 +180,90 @@ def test_columns_joined_behind_a_mean_over_time_are_columns(tmp_path: Path) -> N
 
     path, data = written(tmp_path, joined)
     assert_equal_to_tflite(import_tflite(path), data)
+
+
+def test_a_network_with_variables_goes_on_from_call_to_call(tmp_path: Path) -> None:
+    def continuing(writer: Writer) -> Value:
+        value = writer.conv(
+            writer.source((1, 6, 1, 5)), 4, (3, 1), (3, 1), activation="RELU"
+        )  # no past: 3 rows, then 3
+        value = writer.conv(value, 6, (2, 1))
+        value = writer.depthwise(writer.below_past(value, 4), (5, 1))
+        return writer.softmax(writer.dense(writer.below_past(value, 2), 3))
+
+    path, data = written(tmp_path, continuing)
+    network, reference = import_tflite(path), Reference.of(data)
+    assert (network.time_stride, network.window_frames) == (6, 42)
+    frames = np.random.default_rng(0).integers(-128, 128, (96, 5)).astype(np.int8)
+    wanted = [reference.run(call)[network.layers[-1].name].reshape(-1) for call in np.split(frames, 16)]
+    posteriors, newest = Model(model_section(network)).stream(frames)
+    np.testing.assert_array_equal(posteriors.astype(int) - 128, wanted)
+    assert newest.tolist() == list(range(5, 96, 6))
+    with pytest.raises(ImportModelError, match="only runs as a stream"):
+        model_section(network, streaming=False)
+
+
+@pytest.mark.parametrize("read", [3, 4])
+def test_kernels_side_by_side_must_end_at_the_newest_row(tmp_path: Path, read: int) -> None:
+    def mixed(writer: Writer) -> Value:
+        whole = writer.below_past(writer.source((1, 2, 1, 4)), 3)
+        long, short = (writer.value((1, 5, 1, 2), scale=whole.scale, zero_point=whole.zero_point) for _ in range(2))
+        options = schema.SplitOptionsT()
+        options.numSplits = 2
+        writer.operator("SPLIT", [writer.constant([3]), whole.index], [long.index, short.index], options)
+        newest = writer.cut(short, (0, 5 - read, 0, 0), (1, 5, 1, 2))
+        parts = [writer.depthwise(long, (5, 1), (2, 2)), writer.depthwise(newest, (3, 1), (2, 2))]
+        for part in parts:
+            made = writer.tensors[part.index].quantization
+            made.scale, made.zeroPoint = [parts[0].scale], [parts[0].zero_point]
+        return writer.softmax(writer.dense(writer.concat(parts), 3))
+
+    path, data = written(tmp_path, mixed)
+    if read != 3:
+        with pytest.raises(ImportModelError, match="parallel depthwise convolutions that differ in kind"):
+            import_tflite(path)
+        return
+    network, reference = import_tflite(path), Reference.of(data)
+    frames = np.random.default_rng(0).integers(-128, 128, (20, 4)).astype(np.int8)
+    wanted = [reference.run(call)[network.layers[-1].name].reshape(-1) for call in np.split(frames, 10)]
+    np.testing.assert_array_equal(Model(model_section(network)).stream(frames)[0].astype(int) - 128, wanted)
+
+
+def test_rows_that_overlap_from_call_to_call_are_refused(tmp_path: Path) -> None:
+    def restarting(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 6, 1, 5)), 4, (3, 1))  # four rows of six frames, then of the next six
+        return writer.softmax(writer.dense(writer.below_past(value, 2), 3))
+
+    with pytest.raises(ImportModelError, match="0 rows kept in a variable and 6 new ones with a kernel of 3"):
+        import_tflite(written(tmp_path, restarting)[0])
+
+
+def test_a_part_of_a_split_that_nobody_reads_is_left_out(tmp_path: Path) -> None:
+    def halved(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 9, 4, 1)), 4, (3, 3))
+        parts = [writer.value((1, 7, 2, 2), scale=value.scale, zero_point=value.zero_point) for _ in range(2)]
+        options = schema.SplitOptionsT()
+        options.numSplits = 2
+        writer.operator("SPLIT", [writer.constant([3]), value.index], [part.index for part in parts], options)
+        return writer.softmax(writer.dense(parts[0], 4))
+
+    path, data = written(tmp_path, halved)
+    network = import_tflite(path)
+    assert [layer.op for layer in network.layers] == [Op.CONV, Op.SLICE, Op.DENSE, Op.SOFTMAX]
+    assert_equal_to_tflite(network, data)
+
+
+def test_padding_behind_the_last_layer_is_refused(tmp_path: Path) -> None:
+    def padded(writer: Writer) -> Value:
+        value = writer.conv(writer.source((1, 9, 4, 1)), 4, (9, 3))
+        target = writer.value((1, 1, 3, 4), scale=value.scale, zero_point=value.zero_point)
+        amounts = writer.constant([[0, 0], [0, 0], [0, 1], [0, 0]])
+        writer.operator("PAD", [value.index, amounts], [target.index], schema.PadOptionsT())
+        return target
+
+    for scores in (False, True):
+        with pytest.raises(ImportModelError, match="PAD before the output is not supported"):
+            import_tflite(written(tmp_path, padded)[0], scores=scores)
 
 
 def test_a_model_that_ends_in_logits_is_given_a_softmax_and_says_so(tmp_path: Path) -> None:
