@@ -318,6 +318,9 @@ def _dense(walk: Walk, operator: Operator) -> None:
         common["input_quantization"].zero_point,
         multipliers,
     )
+    sums = np.abs(table[:, 0].astype(np.float64)) + 128 * np.abs(data.astype(np.int64)).sum(axis=1)
+    if np.any(sums * table[:, 1] * 2.0 ** (table[:, 2] - 31) >= 1 << 31):  # TFLite lets such outputs wrap
+        raise ImportModelError(f"{operator.name}: output scale {scales[1]:g} is too small for its weights and biases")
     layer = Layer(
         op=Op.DENSE,
         input=Shape(height=shape.height, width=1, channels=shape.width * shape.channels),
@@ -336,7 +339,10 @@ def softmax_layer(shape: Shape, beta: float, **fields: Any) -> Layer:
     """Return a softmax over the channels of one column."""
     if shape.height != 1 or shape.width != 1 or shape.channels > 255:
         raise ImportModelError(f"SOFTMAX over {shape_text(shape)}; expected 1 x 1 x at most 255 labels")
-    constants = arithmetic.softmax_constants(fields["input_quantization"].scale, beta)
+    scale = fields["input_quantization"].scale
+    constants = arithmetic.softmax_constants(scale, beta)
+    if not 0 <= constants[2] <= 30:
+        raise ImportModelError(f"SOFTMAX with the input scale {scale:g} and beta {beta:g} is not usable; retrain")
     return Layer(op=Op.SOFTMAX, input=shape, output=shape, kernel=(1, 1), stride=(1, 1), padding=NO_PADDING,
                  weights=None, channels=np.array([constants], np.int32), **fields)  # fmt: skip
 

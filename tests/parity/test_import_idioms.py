@@ -323,6 +323,29 @@ def test_a_dead_channel_with_the_largest_bias_is_taken(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Model(model_section(network)).run(frames).astype(int) - 128, want)
 
 
+@pytest.mark.parametrize("scale", [1e-12, 40.0])
+def test_a_softmax_over_impossible_scales_is_refused(tmp_path: Path, scale: float) -> None:
+    def steep(writer: Writer) -> Value:
+        output = writer.dense(writer.source((1, 9, 4, 1)), 4)
+        writer.tensors[output.index].quantization.scale = [scale]
+        return writer.softmax(output)
+
+    with pytest.raises(ImportModelError, match=r"SOFTMAX with the input scale .* is not usable|is too small"):
+        import_tflite(written(tmp_path, steep)[0])
+
+
+def test_a_dense_layer_whose_outputs_pass_32_bits_is_refused(tmp_path: Path) -> None:
+    def huge(writer: Writer) -> Value:
+        output = writer.dense(writer.source((1, 9, 4, 1)), 4)
+        weights, bias = (writer.tensors[index] for index in writer.operators[-1].inputs[1:3])
+        weights.quantization.scale = [100.0 * output.scale] * len(weights.quantization.scale)
+        writer.buffers[bias.buffer].data = np.frombuffer(np.full(4, 2**29, "<i4").tobytes(), np.uint8)
+        return writer.softmax(output)
+
+    with pytest.raises(ImportModelError, match="is too small for its weights and biases"):
+        import_tflite(written(tmp_path, huge)[0])
+
+
 @pytest.mark.parametrize(("field", "value", "message"), [("zeroPoint", [-255], "zero point -255"),
                                                          ("scale", [0.0], "not a positive number")])  # fmt: skip
 def test_impossible_quantisation_is_named(tmp_path: Path, field: str, value: list[float], message: str) -> None:
