@@ -14,10 +14,11 @@ from pathlib import Path
 from kws.core import lib
 from kws.errors import ImportModelError
 from kws.importer import joins, shaping, tables
+from kws.importer.endings import end_in_posteriors
 from kws.importer.flatbuffer import DAMAGE, Graph, Operator, read_graph
 from kws.importer.folding import fold_strides, without_unread
-from kws.importer.network import Layer, Network, Op, Quantization, Shape
-from kws.importer.operators import CONVERTERS, softmax_layer
+from kws.importer.network import Network, Quantization, Shape
+from kws.importer.operators import CONVERTERS
 from kws.importer.states import STATE, frames_seen, take_state, without_variables
 from kws.importer.walk import (
     View,
@@ -72,7 +73,7 @@ def import_tflite(path: str | Path, *, time_axis: int | None = None, scores: boo
     time_axis : 1 or 2, optional
         Which axis of the input is time; by default the first one after the batch.
     scores : bool
-        End in posteriors: a model that ends in logits gets the softmax (one output: the sigmoid) it was trained with.
+        End in posteriors in steps of 1/256: logits get the softmax (one output: the sigmoid) they were trained with.
 
     Returns
     -------
@@ -163,7 +164,7 @@ def _finished(walk: Walk, frames: Shape, quantization: Quantization, *, scores: 
         raise ImportModelError(f"a window of {frames.height} frames; expected at most {lib.KWS_MODEL_MAX_FRAMES}")
     require_unpadded(output, Operator(name="the output", inputs=(), outputs=(), options=None))
     if scores:
-        _end_in_posteriors(walk, output)
+        end_in_posteriors(walk, output)
     last = walk.layers[-1]
     return Network(
         window_frames=max(frames.height, frames_seen(walk.layers) if walk.graph.initial else 0),
@@ -173,22 +174,3 @@ def _finished(walk: Walk, frames: Shape, quantization: Quantization, *, scores: 
         layers=tuple(fold_strides(without_unread(walk.layers))),
         notes=tuple(walk.notes),
     )
-
-
-def _end_in_posteriors(walk: Walk, view: View) -> None:
-    """Give a model that ends in logits the activation they are meant for."""
-    last = walk.layers[-1]
-    source = last.output_quantization
-    if last.op is Op.SOFTMAX or (source.scale, source.zero_point) == (1 / 256, -128):
-        return
-    shape = Shape(height=1, width=1, channels=last.output.width * last.output.channels)
-    fields = {"name": "posteriors", "input_quantization": source, "output_quantization": tables.UNIT,
-              "clamp": (-128, 127)}  # fmt: skip
-    layer: Layer
-    if shape.channels == 1:
-        layer = tables.lookup_layer(shape, tables.sigmoid(source, tables.UNIT)[None], **fields)
-    else:
-        layer = softmax_layer(shape, 1.0, **fields)
-    kind = "sigmoid" if shape.channels == 1 else "softmax"
-    walk.notes.append(f"the model ends in logits: a {kind} was added, so that posteriors are 0 .. 1")
-    walk.append(layer, view)

@@ -283,6 +283,30 @@ def test_a_model_that_ends_in_logits_is_given_a_softmax_and_says_so(tmp_path: Pa
     assert import_tflite(path, scores=False).layers[-1].op is Op.DENSE
 
 
+def test_sigmoids_side_by_side_are_posteriors_in_whatever_scale_they_come(tmp_path: Path) -> None:
+    def heads(writer: Writer) -> Value:
+        flat = writer.flatten(writer.conv(writer.source((1, 9, 4, 1)), 3, (3, 3)))
+        parts = [writer.unary("LOGISTIC", writer.dense(flat, count)) for count in (2, 1)]
+        return writer.concat([writer.requantize(part, 0.5 / 128, -127) for part in parts], axis=1)
+
+    path, data = written(tmp_path, heads)
+    network, reference = import_tflite(path), Reference.of(data)
+    assert network.notes == ("the posteriors had steps of 0.003906: they were rescaled to 1/256",)
+    frames = np.random.default_rng(0).integers(-128, 128, (9, 4)).astype(np.int8)
+    want = reference.run(frames)[network.layers[-2].name].reshape(-1).astype(int) + 127
+    np.testing.assert_array_equal(Model(model_section(network)).run(frames), np.maximum(want, 0))
+
+
+@pytest.mark.parametrize("name", ["TANH", "RELU6", "HARD_SWISH"])
+def test_what_is_neither_posteriors_nor_logits_at_the_end_is_refused(tmp_path: Path, name: str) -> None:
+    path, _ = written(
+        tmp_path, lambda writer: writer.unary(name, writer.dense(writer.source((1, 9, 4, 1)), 2), scale=0.004)
+    )
+    with pytest.raises(ImportModelError, match=f"the model ends in {name}; expected a softmax, sigmoids, or logits"):
+        import_tflite(path)
+    assert import_tflite(path, scores=False).num_labels == 2
+
+
 def test_one_output_in_logits_is_given_a_sigmoid(tmp_path: Path) -> None:
     path, data = written(tmp_path, lambda writer: writer.dense(writer.source((1, 9, 4, 1)), 1))
     network = import_tflite(path)
