@@ -107,7 +107,7 @@ class GraphMaker:
             first = int(rng.integers(0, shape.channels))
             channels = int(rng.integers(1, shape.channels - first + 1))
             skip = int(rng.integers(0, min(3, shape.height)))
-            cut = int(rng.integers(0, min(3, shape.height - skip)))
+            cut = int(rng.integers(0, min(3, shape.height - skip))) * (not self.streaming)
             return self.add(op, (source,), channels=channels, first_channel=first, skip_rows=skip, cut_rows=cut)
         if op in (Op.LOOKUP, Op.POINTWISE):
             return self.add(op, (source,), channels=shape.channels if op is Op.LOOKUP else int(rng.integers(1, 9)))

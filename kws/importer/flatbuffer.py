@@ -56,6 +56,8 @@ class Tensor:
 
     name: str
     shape: tuple[int, ...]
+    signature: tuple[int, ...]
+    """The shape with -1 for every axis that the file leaves open; empty when it leaves none."""
     type_name: str
     scales: npt.NDArray[np.float32]
     """One per tensor, one per channel, or none."""
@@ -172,8 +174,8 @@ def _text(name: bytes | None) -> str:
 
 
 def _tensor(model: Any, tensor: Any, budget: _Budget) -> Tensor:
-    if tensor.ShapeLength() > MAX_AXES:
-        raise ValueError(f"a tensor with {tensor.ShapeLength()} axes")
+    if max(tensor.ShapeLength(), tensor.ShapeSignatureLength()) > MAX_AXES:
+        raise ValueError(f"a tensor with {max(tensor.ShapeLength(), tensor.ShapeSignatureLength())} axes")
     shape = tuple(int(tensor.Shape(i)) for i in range(tensor.ShapeLength()))
     quantization = tensor.Quantization()
     has_scales = quantization is not None and quantization.ScaleLength() > 0
@@ -186,6 +188,7 @@ def _tensor(model: Any, tensor: Any, budget: _Budget) -> Tensor:
     return Tensor(
         name=_text(tensor.Name()),
         shape=shape,
+        signature=tuple(int(tensor.ShapeSignature(i)) for i in range(tensor.ShapeSignatureLength())),
         type_name=TYPE_NAMES.get(tensor.Type(), str(tensor.Type())),
         scales=_vector(quantization.ScaleLength(), quantization.Scale, np.float32, budget)
         if has_scales

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a strided 1 x 1 convolution skips need not be computed: its stride moves into the layer before it.
+"""What need not be computed: layers nobody reads, and what a strided 1 x 1 convolution skips.
 
-TensorFlow has no depthwise convolution with unequal strides, so networks stride in the 1 x 1 convolution behind it.
-The layer before then makes only the rows and columns that are read, each with the bits it had.
+TensorFlow has no depthwise convolution with unequal strides, so networks stride in the 1 x 1 convolution behind it. The
+stride moves into the layer before, which then makes only the rows and columns that are read, each with the bits it had.
 """
 
 from __future__ import annotations
@@ -10,10 +10,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from kws.importer.network import Layer, Op
+from kws.importer.network import FRAMES, Layer, Op
 
 SLIDING = (Op.CONV, Op.POINTWISE, Op.DEPTHWISE)
 MAX_STRIDE = 255
+
+
+def without_unread(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers that the last one depends on: a SPLIT makes parts that nobody may read."""
+    sources = [layer.sources or (index - 1,) for index, layer in enumerate(layers)]
+    read = {len(layers) - 1}
+    for index in range(len(layers) - 1, -1, -1):
+        if index in read:
+            read.update(sources[index])
+    kept = sorted(read - {FRAMES})
+    places = {FRAMES: FRAMES, **{old: new for new, old in enumerate(kept)}}
+    moved = [(layers[old], tuple(places[source] for source in sources[old])) for old in kept]
+    return [
+        dataclasses.replace(layer, sources=() if reads == (index - 1,) else reads)
+        for index, (layer, reads) in enumerate(moved)
+    ]
 
 
 def fold_strides(layers: Sequence[Layer]) -> list[Layer]:

@@ -71,10 +71,11 @@ def concatenate(walk: Walk, operator: Operator) -> None:
     for port in range(len(operator.inputs)):
         require_same_quantization(walk, operator, port)
     views = [require_unpadded(walk.view(operator, port), operator) for port in range(len(operator.inputs))]
-    num_axes = len(walk.source(operator).shape)
+    shape_in_file = walk.source(operator).shape
+    num_axes = len(shape_in_file)
     axis = operator.options.Axis() % num_axes
     time = 2 if views[0].swapped else 1
-    if num_axes > 2 and axis == time and views[0].shape.height > 1:
+    if num_axes > 2 and axis == time and shape_in_file[axis] == views[0].shape.height:
         raise ImportModelError("CONCATENATION along time is not supported; concatenate channels")
     common = common_fields(walk, operator, operator.options.FusedActivationFunction())
     by_channel = axis == num_axes - 1 and num_axes > 2
@@ -89,7 +90,7 @@ def concatenate(walk: Walk, operator: Operator) -> None:
         shape = _joined_shape(first, second, by_channel)
         index = walk.append(_unit_layer(Op.CONCAT, first, shape, **common), joined, view)
         joined = View(layer=index, shape=shape, swapped=joined.swapped)
-    if not by_channel and num_axes == 4:
+    if not by_channel and num_axes > 2:
         channels = views[0].shape.channels
         shape = Shape(height=shape.height, width=shape.channels // channels, channels=channels)
     walk.views[operator.outputs[0]] = dataclasses.replace(joined, shape=shape)
@@ -142,6 +143,8 @@ def cut(walk: Walk, operator: Operator) -> None:
     options = operator.options
     if any(step != 1 for step in numbers[2]) or options.EllipsisMask() or options.NewAxisMask():
         raise ImportModelError("STRIDED_SLICE: expected steps of 1")
+    if options.Offset():
+        raise ImportModelError("STRIDED_SLICE: expected ends counted from the start of the axis, not from its begin")
     if options.ShrinkAxisMask():
         raise ImportModelError("STRIDED_SLICE that drops an axis is not supported; pool or flatten instead")
     first, last = [], []

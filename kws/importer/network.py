@@ -118,13 +118,19 @@ class Network:
         return self.layers[index].sources or (index - 1,)
 
     @property
+    def input_frames(self) -> int:
+        """Frames the first layer is made for: a window, or fewer where variables of the file carried the past."""
+        return next(layer.input.height for index, layer in enumerate(self.layers) if FRAMES in self.sources(index))
+
+    @property
     def can_stream(self) -> bool:
         """Whether nothing is padded below the newest row (nor a pool at all), so that each frame is computed once.
 
-        Rows that meet at a join must come at one rate, too.
+        Rows that meet at a join must come at one rate, too; and a window must end in one decision: a slice that drops
+        its newest rows would go on in a stream.
         """
         paces = (1, *self.frames_per_row)
-        return all(
+        return self._streamed_rows()[-1] == 1 and all(
             layer.padding[1] == 0
             and (layer.padding[0] == 0 or layer.op is not Op.AVERAGE_POOL)
             and len({paces[source + 1] for source in self.sources(index)}) == 1
@@ -144,3 +150,12 @@ class Network:
             source = self.sources(index)[0]
             paces.append((1 if source == FRAMES else paces[source]) * layer.stride[0])
         return tuple(paces)
+
+    def _streamed_rows(self) -> list[int]:
+        """Return how many rows each layer makes of the frames of one window when nothing ends it."""
+        rows: list[int] = []
+        for index, layer in enumerate(self.layers):
+            arrived = min(self.input_frames if source == FRAMES else rows[source] for source in self.sources(index))
+            span = (layer.kernel[0] - 1) * layer.dilation + 1
+            rows.append(max(0, (arrived + layer.padding[0] - layer.skip_rows - span) // layer.stride[0] + 1))
+        return rows

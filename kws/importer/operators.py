@@ -104,6 +104,8 @@ def _geometry(view: View, kernel: tuple[int, int], options: Any, name: str, dila
     """Return the fields of a sliding layer that follow from its input, the padding before it and its options."""
     shape, before = view.shape, view.padding
     stride_h, stride_w = _swap((options.StrideH(), options.StrideW()), view)
+    if view.blocks != (1, 1) and options.Padding() == SAME_PADDING and kernel != (1, 1):
+        raise ImportModelError(f"{name} behind SPACE_TO_BATCH_ND with 'same' padding is not supported; pad before it")
     if max(kernel) > MAX_KERNEL:
         raise ImportModelError(f"{name}: kernel {kernel[0]}x{kernel[1]}; expected at most {MAX_KERNEL} each way")
     rows, columns = shape.height + before[0] + before[1], shape.width + before[2] + before[3]
@@ -316,6 +318,9 @@ def _dense(walk: Walk, operator: Operator) -> None:
         common["input_quantization"].zero_point,
         multipliers,
     )
+    sums = np.abs(table[:, 0].astype(np.float64)) + 128 * np.abs(data.astype(np.int64)).sum(axis=1)
+    if np.any(sums * table[:, 1] * 2.0 ** (table[:, 2] - 31) >= 1 << 31):  # TFLite lets such outputs wrap
+        raise ImportModelError(f"{operator.name}: output scale {scales[1]:g} is too small for its weights and biases")
     layer = Layer(
         op=Op.DENSE,
         input=Shape(height=shape.height, width=1, channels=shape.width * shape.channels),
@@ -334,7 +339,10 @@ def softmax_layer(shape: Shape, beta: float, **fields: Any) -> Layer:
     """Return a softmax over the channels of one column."""
     if shape.height != 1 or shape.width != 1 or shape.channels > 255:
         raise ImportModelError(f"SOFTMAX over {shape_text(shape)}; expected 1 x 1 x at most 255 labels")
-    constants = arithmetic.softmax_constants(fields["input_quantization"].scale, beta)
+    scale = fields["input_quantization"].scale
+    constants = arithmetic.softmax_constants(scale, beta)
+    if not 0 <= constants[2] <= 30:
+        raise ImportModelError(f"SOFTMAX with the input scale {scale:g} and beta {beta:g} is not usable; retrain")
     return Layer(op=Op.SOFTMAX, input=shape, output=shape, kernel=(1, 1), stride=(1, 1), padding=NO_PADDING,
                  weights=None, channels=np.array([constants], np.int32), **fields)  # fmt: skip
 

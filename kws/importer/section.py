@@ -79,6 +79,8 @@ def model_section(
     streaming = network.can_stream if streaming is None else streaming
     if streaming and not network.can_stream:
         raise ImportModelError("a network with padding in time cannot stream: train it with 'valid' padding in time")
+    if not streaming and network.window_frames != network.input_frames:
+        raise ImportModelError("a network that carries its past in variables only runs as a stream, not on windows")
     default_frames = network.time_stride if streaming else max(1, network.window_frames // 10)
     decision_frames = default_frames if decision_frames is None else decision_frames
     if decision_frames < 1 or (streaming and decision_frames != network.time_stride):

@@ -151,13 +151,16 @@ class _Rewriting:
         output = quantization_of(self.tensors[join.outputs[0]])
         weights, biases, scales = [], [], []
         for branch in branches:
-            kernel, bias = (self.tensors[index] for index in branch.inputs[1:3])
+            if len(branch.inputs) < 3 or min(branch.inputs) < 0:
+                raise ImportModelError(f"a parallel depthwise convolution without a bias; {_EXPECTED}")
+            part, kernel, bias = (self.tensors[index] for index in branch.inputs[:3])
             require_int8(kernel, "depthwise weights")
             alike = quantization_of(self.tensors[branch.outputs[0]]) == output and _same_options(branch, branches[0])
             if (
                 kernel.data is None
                 or bias.data is None
                 or not alike
+                or (kernel.shape[TIME_AXIS], kernel.shape[-1]) != (part.shape[TIME_AXIS], part.shape[-1])
                 or not kernel.shape[TIME_AXIS] <= rows <= MAX_KERNEL
             ):
                 raise ImportModelError(f"parallel depthwise convolutions that differ in kind; {_EXPECTED}")

@@ -44,7 +44,8 @@ def _tanh(source: Quantization, target: Quantization) -> Int64Array:
     return _rounded(np.tanh(_real(source)), target)
 
 
-def _rescaled(source: Quantization, target: Quantization, factor: float = 1.0) -> Int64Array:
+def rescaled(source: Quantization, target: Quantization, factor: float = 1.0) -> Int64Array:
+    """QUANTIZE: the same values, or multiples of them, in another scale."""
     real = float(np.float32(source.scale)) * factor / float(np.float32(target.scale))
     multiplier, shift = arithmetic.quantize_multiplier(real)
     if shift > 20:
@@ -54,8 +55,8 @@ def _rescaled(source: Quantization, target: Quantization, factor: float = 1.0) -
 
 
 def _leaky(source: Quantization, target: Quantization, alpha: float) -> Int64Array:
-    below = _rescaled(source, target, alpha)
-    return np.where(source.zero_point <= INPUTS, _rescaled(source, target), below)
+    below = rescaled(source, target, alpha)
+    return np.where(source.zero_point <= INPUTS, rescaled(source, target), below)
 
 
 def _hard_swish(source: Quantization, target: Quantization) -> Int64Array:
@@ -78,7 +79,7 @@ def _hard_swish(source: Quantization, target: Quantization) -> Int64Array:
 
 def _clamped(name: str) -> Callable[[Quantization, Quantization], Int64Array]:
     def table(source: Quantization, target: Quantization) -> Int64Array:
-        clipped: Int64Array = np.clip(_rescaled(source, target), *arithmetic.activation_clamp(name, target))
+        clipped: Int64Array = np.clip(rescaled(source, target), *arithmetic.activation_clamp(name, target))
         return clipped
 
     return table
@@ -88,7 +89,7 @@ FUNCTIONS: dict[str, Callable[[Quantization, Quantization], Int64Array]] = {
     "LOGISTIC": sigmoid,
     "TANH": _tanh,
     "HARD_SWISH": _hard_swish,
-    "QUANTIZE": _rescaled,
+    "QUANTIZE": rescaled,
     "RELU": _clamped("RELU"),
     "RELU6": _clamped("RELU6"),
     "RELU_N1_TO_1": _clamped("RELU_N1_TO_1"),

@@ -14,12 +14,21 @@ from pathlib import Path
 from kws.core import lib
 from kws.errors import ImportModelError
 from kws.importer import joins, shaping, tables
+from kws.importer.endings import end_in_posteriors
 from kws.importer.flatbuffer import DAMAGE, Graph, Operator, read_graph
-from kws.importer.folding import fold_strides
-from kws.importer.network import Layer, Network, Op, Quantization, Shape
-from kws.importer.operators import CONVERTERS, softmax_layer
+from kws.importer.folding import fold_strides, without_unread
+from kws.importer.network import Network, Quantization, Shape
+from kws.importer.operators import CONVERTERS
 from kws.importer.states import STATE, frames_seen, take_state, without_variables
-from kws.importer.walk import View, Walk, input_view, quantization_of, require_int8, require_unpadded
+from kws.importer.walk import (
+    View,
+    Walk,
+    input_view,
+    quantization_of,
+    require_int8,
+    require_shape_of_file,
+    require_unpadded,
+)
 
 RESHAPES = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
 OPERATORS: dict[str, Callable[[Walk, Operator], None]] = {
@@ -64,7 +73,7 @@ def import_tflite(path: str | Path, *, time_axis: int | None = None, scores: boo
     time_axis : 1 or 2, optional
         Which axis of the input is time; by default the first one after the batch.
     scores : bool
-        End in posteriors: a model that ends in logits gets the softmax (one output: the sigmoid) it was trained with.
+        End in posteriors in steps of 1/256: logits get the softmax (one output: the sigmoid) they were trained with.
 
     Returns
     -------
@@ -92,7 +101,7 @@ def _network(graph: Graph, time_axis: int | None, *, scores: bool) -> Network:
     source = walk.tensor(graph.input_index)
     if source.type_name not in ("FLOAT32", "UINT8"):
         require_int8(source, "input")
-    view = input_view(source.shape, time_axis)
+    view = input_view(source, time_axis)
     walk.views[graph.input_index] = view
     quantization: Quantization | None = quantization_of(source) if source.type_name == "INT8" else None
     for operator in graph.operators:
@@ -100,6 +109,7 @@ def _network(graph: Graph, time_axis: int | None, *, scores: bool) -> Network:
             quantization = _entered(walk, operator)
         else:
             _follow(walk, operator)
+        require_shape_of_file(walk, operator)
     if quantization is None or not walk.layers:
         raise ImportModelError("the model has no layers; expected a small quantised network")
     return _finished(walk, _frames(walk, view), quantization, scores=scores)
@@ -152,33 +162,15 @@ def _finished(walk: Walk, frames: Shape, quantization: Quantization, *, scores: 
         )
     if frames.height > lib.KWS_MODEL_MAX_FRAMES:
         raise ImportModelError(f"a window of {frames.height} frames; expected at most {lib.KWS_MODEL_MAX_FRAMES}")
+    require_unpadded(output, Operator(name="the output", inputs=(), outputs=(), options=None))
     if scores:
-        _end_in_posteriors(walk, require_unpadded(output, walk.graph.operators[-1]))
+        end_in_posteriors(walk, output)
     last = walk.layers[-1]
     return Network(
         window_frames=max(frames.height, frames_seen(walk.layers) if walk.graph.initial else 0),
         num_features=frames.width * frames.channels,
         num_labels=last.output.width * last.output.channels,
         input_quantization=quantization,
-        layers=tuple(fold_strides(walk.layers)),
+        layers=tuple(fold_strides(without_unread(walk.layers))),
         notes=tuple(walk.notes),
     )
-
-
-def _end_in_posteriors(walk: Walk, view: View) -> None:
-    """Give a model that ends in logits the activation they are meant for."""
-    last = walk.layers[-1]
-    source = last.output_quantization
-    if last.op is Op.SOFTMAX or (source.scale, source.zero_point) == (1 / 256, -128):
-        return
-    shape = Shape(height=1, width=1, channels=last.output.width * last.output.channels)
-    fields = {"name": "posteriors", "input_quantization": source, "output_quantization": tables.UNIT,
-              "clamp": (-128, 127)}  # fmt: skip
-    layer: Layer
-    if shape.channels == 1:
-        layer = tables.lookup_layer(shape, tables.sigmoid(source, tables.UNIT)[None], **fields)
-    else:
-        layer = softmax_layer(shape, 1.0, **fields)
-    kind = "sigmoid" if shape.channels == 1 else "softmax"
-    walk.notes.append(f"the model ends in logits: a {kind} was added, so that posteriors are 0 .. 1")
-    walk.append(layer, view)

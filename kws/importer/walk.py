@@ -44,6 +44,11 @@ class View:
         """Time steps, padding included."""
         return self.shape.height + self.padding[0] + self.padding[1]
 
+    @property
+    def columns(self) -> int:
+        """The width, padding included."""
+        return self.shape.width + self.padding[2] + self.padding[3]
+
 
 @dataclass(kw_only=True)
 class Walk:
@@ -88,8 +93,8 @@ class Walk:
         index = len(self.layers)
         if index >= MAX_LAYERS:
             raise ImportModelError(f"the model has more than {MAX_LAYERS} layers; expected at most that many")
-        if views[0].past_rows:
-            layer = _below_past_rows(layer, views[0].past_rows)
+        if self.graph.initial:
+            layer = _continuing(layer, max(view.past_rows for view in views))
         self.layers.append(dataclasses.replace(layer, sources=() if sources == (index - 1,) else sources))
         return index
 
@@ -101,23 +106,27 @@ class Walk:
         self.views[operator.outputs[0]] = View(layer=index, shape=seen, swapped=first.swapped, blocks=first.blocks)
 
 
-def _below_past_rows(layer: Layer, num_rows: int) -> Layer:
-    """Return a layer, converted as if all the rows it reads were new, with the past ones as padding above.
+def _continuing(layer: Layer, past_rows: int) -> Layer:
+    """Return a layer of a network that carries its past in variables, which goes on where it was with every call.
 
-    Its kernel covers all rows, and it moves on by the new ones.
+    It was converted as if all the rows it reads were new. The past ones are padding above: then its kernel covers all
+    rows, and it moves on by the new ones. Without any it moves on from kernel to kernel.
     """
-    new_rows = layer.input.height - num_rows
-    covers = layer.op in (Op.CONV, Op.DEPTHWISE, Op.DENSE) and layer.kernel[0] == layer.input.height
-    if not covers or new_rows < 1 or layer.dilation != 1 or layer.padding[:2] != (0, 0):
+    new_rows, span = layer.input.height - past_rows, (layer.kernel[0] - 1) * layer.dilation + 1
+    stride = new_rows // layer.output.height
+    whole = new_rows == stride * layer.output.height and layer.skip_rows == 0 and layer.padding[:2] == (0, 0)
+    covers = layer.op in (Op.CONV, Op.DEPTHWISE, Op.DENSE) and span == layer.kernel[0] == layer.input.height
+    goes_on = covers if past_rows else span == stride and layer.stride[0] in (1, stride)
+    if not whole or not goes_on:
         raise ImportModelError(
-            f"{layer.name}: {num_rows} rows kept in a variable; expected a convolution or a dense layer that reads "
-            f"them and the {new_rows} new ones at once"
+            f"{layer.name}: reads {past_rows} rows kept in a variable and {new_rows} new ones with a kernel of {span}; "
+            "expected a convolution or a dense layer that reads all of them at once"
         )
     return dataclasses.replace(
         layer,
         input=dataclasses.replace(layer.input, height=new_rows),
-        stride=(new_rows, layer.stride[1]),
-        padding=(num_rows, 0, *layer.padding[2:]),
+        stride=(stride, layer.stride[1]),
+        padding=(past_rows, 0, *layer.padding[2:]),
     )
 
 
@@ -167,17 +176,23 @@ def shape_text(shape: Shape) -> str:
     return f"{shape.height}x{shape.width}x{shape.channels}"
 
 
-def input_view(shape: tuple[int, ...], time_axis: int | None) -> View:
+def input_view(tensor: Tensor, time_axis: int | None) -> View:
     """Return how the input of the model is seen.
 
     Parameters
     ----------
-    shape : tuple
-        Of the tensor, batch first.
+    tensor : Tensor
+        The input; batch first.
     time_axis : 1 or 2, optional
         Which axis is time; by default the first, or the second when the first has but one step.
     """
-    text = "x".join(map(str, shape))
+    shape, text = tensor.shape, "x".join(map(str, tensor.shape))
+    if -1 in tensor.signature[1:]:
+        axes = ["?" if length == -1 else str(length) for length in tensor.signature]
+        raise ImportModelError(
+            f"the input has the shape {'x'.join(axes)}: how many frames the model reads at once is open; expected a "
+            "fixed number: give Keras' Input whole numbers, Input((49, 10)) for example, and convert again"
+        )
     if len(shape) < 2 or len(shape) > 4 or shape[0] != 1 or min(shape) < 1:
         raise ImportModelError(f"the input has the shape {text}; expected [1, frames, features] or [1, frames, w, c]")
     if max(shape) > MAX_VALUES:
@@ -199,6 +214,49 @@ def file_map(view: View, shape: tuple[int, ...]) -> Shape | None:
     if len(shape) == 4 and shape[0] == 1:
         height, width = (shape[2], shape[1]) if view.swapped else (shape[1], shape[2])
         return Shape(height=height, width=width, channels=shape[3])
+    if len(shape) == 3 and shape[0] == 1 and view.swapped:
+        return Shape(height=shape[2], width=shape[1], channels=1)
     if len(shape) == 3 and shape[0] == 1:
         return Shape(height=shape[1], width=1, channels=shape[2])
     return None
+
+
+def require_shape_of_file(walk: Walk, operator: Operator) -> None:
+    """Refuse an operator whose output has another shape in the file: what it does there is something else."""
+    for index in operator.outputs:
+        view, tensor = walk.views.get(index), walk.tensor(index)
+        expected = None if view is None else _shape_in_file(view, len(tensor.shape))
+        if view is None or (expected is not None and _agree(tensor, expected)):
+            continue
+        text = shape_text(view.shape) if expected is None else str(list(expected))
+        raise ImportModelError(
+            f"{operator.name}: its output '{tensor.name}' is {list(tensor.shape)} in the file; expected {text}: what "
+            "it does here is not understood"
+        )
+
+
+def _shape_in_file(view: View, num_axes: int) -> tuple[int, ...] | None:
+    """Return the shape of a tensor with so many axes that holds what a view shows, in its order; None: it cannot."""
+    in_time, in_width = view.blocks
+    batch, channels = in_time * in_width, view.shape.channels
+    if num_axes <= 2:
+        return (1, view.rows * view.columns * channels)[2 - num_axes :] if batch == 1 else None
+    if view.rows % in_time or view.columns % in_width:
+        return None
+    height, width = view.rows // in_time, view.columns // in_width
+    if num_axes == 4:
+        return (batch, width, height, channels) if view.swapped else (batch, height, width, channels)
+    if num_axes != 3:
+        return None
+    if view.rows == 1:  # time has gone: a mean over it that keeps no axis
+        return (batch, width, channels)
+    if view.swapped:
+        return (batch, width, height) if channels == 1 else None
+    return (batch, height, channels) if width == 1 else None
+
+
+def _agree(tensor: Tensor, expected: tuple[int, ...]) -> bool:
+    """Whether a tensor has a shape, as far as the file says."""
+    signature = tensor.signature or tensor.shape
+    axes = zip(tensor.shape, signature, expected, strict=True)
+    return all(length == want or open_length == -1 for length, open_length, want in axes)

@@ -184,6 +184,42 @@ def int16_input() -> bytes:
     return writer.finish(writer.dense(value, 3))
 
 
+def joined_in_time() -> bytes:
+    """Return a network that puts two maps of one row below one another, as statistics over time are."""
+    writer = Writer(np.random.default_rng(1))
+    value = writer.source((1, 9, 4, 2))
+    kinds = [writer.pool(value, (9, 1), (9, 1), kind=kind) for kind in ("AVERAGE", "MAX")]
+    value = writer.conv(writer.concat(kinds, axis=1), 3, (2, 3), same=True)
+    return writer.finish(writer.softmax(writer.dense(value, 3)))
+
+
+def padded_in_blocks() -> bytes:
+    writer = Writer(np.random.default_rng(1))
+    value = writer.dilated(writer.source((1, 20, 4, 3)), 5, 4, 2, same=True)
+    return writer.finish(writer.softmax(writer.dense(value, 3)))
+
+
+def cut_by_offset() -> bytes:
+    writer = Writer(np.random.default_rng(1))
+    value = writer.cut(writer.source((1, 9, 4, 2)), (0, 2, 0, 0), (1, 7, 4, 2), offset=True)
+    return writer.finish(writer.softmax(writer.dense(value, 3)))
+
+
+def open_time() -> bytes:
+    writer = Writer(np.random.default_rng(1))
+    source = writer.source((1, 1, 10))
+    writer.tensors[source.index].shapeSignature = [-1, -1, 10]
+    return writer.finish(writer.softmax(writer.dense(source, 3)))
+
+
+def another_shape() -> bytes:
+    """Return a network with a convolution of which the file says that it keeps rows it cannot keep."""
+    writer = Writer(np.random.default_rng(1))
+    value = writer.conv(writer.source((1, 9, 4, 2)), 3, (2, 2))
+    writer.tensors[value.index].shape = [1, 9, 3, 3]
+    return writer.finish(writer.softmax(writer.dense(value, 3)))
+
+
 UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "float": (float_model, "FLOAT32; expected int8"),
     "int16": (int16_input, "INT16; expected int8: 16x8"),
@@ -193,6 +229,11 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "edgetpu": (lambda: compiled_for("edgetpu-custom-op"), "compiled for an Edge TPU"),
     "svdf": (lambda: writer_of("SVDF"), "recurrent layers are not supported"),
     "lstm": (lambda: writer_of("UNIDIRECTIONAL_SEQUENCE_LSTM"), "recurrent layers are not supported"),
+    "time_joined": (joined_in_time, "CONCATENATION along time is not supported"),
+    "blocks": (padded_in_blocks, "CONV_2D behind SPACE_TO_BATCH_ND with 'same' padding"),
+    "offset": (cut_by_offset, "STRIDED_SLICE: expected ends counted from the start"),
+    "open_time": (open_time, r"the shape \?x\?x10: .*Input\(\(49, 10\)\).*convert again"),
+    "shape": (another_shape, r"CONV_2D: its output 'tensor_1' is \[1, 9, 3, 3\] in the file; expected \[1, 8, 3, 3\]"),
     "unknown": (lambda: writer_of("ABS"), "operation ABS is not supported .*supported: ADD"),
     "time_left": (lambda: convert((9, 4, 1), [conv(4, (3, 4))]), "7 time steps left|SOFTMAX over"),
 }

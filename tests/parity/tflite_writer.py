@@ -7,6 +7,7 @@ flattening against its ends; nothing is trained.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ ACTIVATION_SPREAD = 60.0
 """Standard deviation the writer expects of an activation around its zero point, in int8 steps."""
 WEIGHT_SPREAD = 127 / np.sqrt(3)
 TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "uint8": schema.TensorType.UINT8,
-         "float32": schema.TensorType.FLOAT32, "int16": schema.TensorType.INT16}  # fmt: skip
+         "float32": schema.TensorType.FLOAT32, "int16": schema.TensorType.INT16,
+         "resource": schema.TensorType.RESOURCE}  # fmt: skip
 ACTIVATIONS = schema.ActivationFunctionType
 CODES = schema.BuiltinOperator
 
@@ -54,6 +56,8 @@ class Writer:
     inputs: list[int] = field(default_factory=list)
     custom_codes: dict[int, str] = field(default_factory=dict)
     """Names of custom operations, by index into ``codes``."""
+    variables: list[Value] = field(default_factory=list)
+    """What each variable keeps: rows of the past."""
 
     def tensor(self, shape: Sequence[int], kind: str, scales: Sequence[float] = (), zero_points: Sequence[int] = (),
                data: npt.NDArray[np.generic] | None = None, axis: int = 0) -> int:  # fmt: skip
@@ -241,13 +245,73 @@ class Writer:
         self.operator("CONCATENATION", [part.index for part in parts], [target.index], options)
         return target
 
-    def finish(self, *outputs: Value) -> bytes:
-        """Return the file."""
-        graph = schema.SubGraphT()
+    def cut(self, source: Value, begin: Sequence[int], end: Sequence[int], *, offset: bool = False) -> Value:
+        """Add a STRIDED_SLICE; with ``offset`` the file counts its ends from its begin."""
+        shape = [b - a for a, b in zip(begin, end, strict=True)]
+        target = self.value(shape, scale=source.scale, zero_point=source.zero_point)
+        options = schema.StridedSliceOptionsT()
+        options.offset = offset
+        bounds = [self.constant(begin), self.constant(shape if offset else end), self.constant([1] * len(shape))]
+        self.operator("STRIDED_SLICE", [source.index, *bounds], [target.index], options)
+        return target
+
+    def dilated(self, source: Value, filters: int, kernel: int, blocks: int, *, same: bool = False) -> Value:
+        """Add a convolution over time between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND; the rows fill the blocks."""
+        _, height, width, channels = source.shape
+        edges, count = self.constant([[0, 0], [0, 0]]), self.constant([blocks, 1])
+        split = self.value(
+            (blocks, height // blocks, width, channels), scale=source.scale, zero_point=source.zero_point
+        )
+        self.operator("SPACE_TO_BATCH_ND", [source.index, count, edges], [split.index], schema.SpaceToBatchNDOptionsT())
+        made = self.conv(split, filters, (kernel, 1), same=same)
+        made = dataclasses.replace(made, shape=(blocks, *made.shape[1:]))
+        self.tensors[made.index].shape = list(made.shape)
+        target = self.value((1, made.shape[1] * blocks, width, filters), scale=made.scale, zero_point=made.zero_point)
+        self.operator("BATCH_TO_SPACE_ND", [made.index, count, edges], [target.index], schema.BatchToSpaceNDOptionsT())
+        return target
+
+    def below_past(self, source: Value, num_rows: int) -> Value:
+        """Add what keeps the last rows of the calls before in a variable, and puts them above the new ones."""
+        past = self.value((1, num_rows, *source.shape[2:]), scale=source.scale, zero_point=source.zero_point)
+        handle = self._handle(len(self.variables))
+        self.variables.append(past)
+        self.operator("READ_VARIABLE", [handle], [past.index], schema.ReadVariableOptionsT())
+        whole = self.concat([past, source], axis=1)
+        first = (0, source.shape[1], *(0 for _ in source.shape[2:]))
+        self.operator("ASSIGN_VARIABLE", [handle, self.cut(whole, first, whole.shape).index], [],
+                      schema.AssignVariableOptionsT())  # fmt: skip
+        return whole
+
+    def _handle(self, number: int) -> int:
+        options = schema.VarHandleOptionsT()
+        options.container, options.sharedName = "", f"past_{number}"
+        handle = self.tensor((), "resource")
+        self.operator("VAR_HANDLE", [], [handle], options)
+        return handle
+
+    def _graphs(self, outputs: Sequence[Value]) -> list[schema.SubGraphT]:
+        """Return the network, and what fills its variables at the first call."""
+        graph, fills = schema.SubGraphT(), schema.SubGraphT()
+        if self.variables:
+            options = schema.CallOnceOptionsT()
+            options.initSubgraphIndex = 1
+            self.operator("CALL_ONCE", [], [], options)
+            self.operators.insert(0, self.operators.pop())
         graph.tensors, graph.operators = self.tensors, self.operators
         graph.inputs, graph.outputs = self.inputs, [value.index for value in outputs]
+        self.tensors, self.operators = [], []
+        for number, past in enumerate(self.variables):
+            silence = np.full(past.shape, past.zero_point, np.int8)
+            start = self.tensor(past.shape, "int8", (past.scale,), (past.zero_point,), silence)
+            self.operator("ASSIGN_VARIABLE", [self._handle(number), start], [], schema.AssignVariableOptionsT())
+        fills.tensors, fills.operators, fills.inputs, fills.outputs = self.tensors, self.operators, [], []
+        return [graph, fills] if self.variables else [graph]
+
+    def finish(self, *outputs: Value) -> bytes:
+        """Return the file."""
         model = schema.ModelT()
-        model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, []
+        model.version, model.subgraphs, model.operatorCodes = 3, self._graphs(outputs), []
+        model.buffers = self.buffers
         for index, number in enumerate(self.codes):
             code = schema.OperatorCodeT()
             code.customCode = self.custom_codes.get(index)
