@@ -95,10 +95,10 @@ def as_takes(label: str, paths: Sequence[Path]) -> list[Take]:
 
 
 def digest(takes: Sequence[Take]) -> str:
-    """Name all samples of some takes."""
+    """Name some takes: what is said in each, on which side it is, and its samples."""
     total = hashlib.sha256()
     for take in takes:
-        total.update(take.label.encode() + take.samples.tobytes())
+        total.update(repr((take.label, take.held_out, take.samples.size)).encode() + take.samples.tobytes())
     return total.hexdigest()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user brings to a word: takes, copies of them, ambient sound, and what it woke at before."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,28 @@ def test_long_ambient_audio_is_cut_and_short_files_stay_whole(tmp_path: Path) ->
     assert ambient.validation_hours * 3600 == pytest.approx(20.0, abs=1.3)
     with pytest.raises(AudioError, match="no such file"):
         read_ambient([tmp_path / "nowhere"])
+
+
+def test_renamed_ambient_files_on_other_sides_are_other_data(tmp_path: Path) -> None:
+    heard = []
+    for name in ("room", "kitchen", "room"):
+        for number in range(4):
+            (tmp_path / name).mkdir(exist_ok=True)
+            write_wav(tmp_path / name / f"{name}{number}.wav", noise(1.0, number))
+        heard.append(read_ambient([tmp_path / name]))
+    room, kitchen, again = heard
+    assert room.training.size != kitchen.training.size
+    assert room.sha256 == again.sha256 != kitchen.sha256
+
+
+def test_takes_on_another_side_or_of_another_word_are_other_data(tmp_path: Path) -> None:
+    takes = [
+        recordings.Take(path=tmp_path, label="nova", samples=noise(0.1, number), held_out=False) for number in range(2)
+    ]
+    first = recordings.digest(takes)
+    assert recordings.digest([takes[0], replace(takes[1], path=tmp_path / "renamed")]) == first
+    assert recordings.digest([takes[0], replace(takes[1], held_out=True)]) != first
+    assert recordings.digest([takes[0], replace(takes[1], label="jarvis")]) != first
 
 
 def spoken(seconds: float, seed: int = 0) -> np.ndarray:

@@ -77,8 +77,8 @@ def learn(
     """
     if recipe.listener is not None:
         extras.require("the listener of a recipe", "trunk")
-    beside = [*speech, *negatives]
-    heard = work.digest(named, [hashlib.sha256(recording.tobytes()).hexdigest() for recording in beside])
+    beside = [[hashlib.sha256(recording.tobytes()).hexdigest() for recording in kind] for kind in (speech, negatives)]
+    heard = work.digest(named, *beside)
     batches = recipe_batches(
         data,
         speech,
