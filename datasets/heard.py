@@ -36,8 +36,8 @@ def read_heard(folder: Path, words: Sequence[str]) -> list[Take]:
     Returns
     -------
     list of Take
-        With the word as label, trimmed, one in five held out; or ``unknown``, the last 4 s as they are, none held out:
-        what it woke at lies at their end.
+        With the word as label, trimmed; or ``unknown``, the last 4 s as they are: what it woke at lies at their end.
+        None is held out yet, see `kws.datasets.recordings.hold_out`.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def read_heard(folder: Path, words: Sequence[str]) -> list[Take]:
     spoken = {fold(word) for word in words}
     for path in (path for path, name in labelled if fold(name) not in spoken):
         samples = read_audio(path)[-round(_LONGEST_S * SAMPLE_RATE_HZ) :]
-        takes.append(Take(path=path, label=UNKNOWN, samples=samples, held_out=False))
+        takes.append(Take(path=path, label=UNKNOWN, samples=samples))
     return takes
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from kws.audio import write_wav
 from kws.datasets import recordings
@@ -14,6 +15,7 @@ from kws.datasets.copies import find_takes
 from kws.datasets.heard import read_heard
 from kws.errors import AudioError, DatasetError, KwsWarning
 from kws.training.wakeword import examples as example_scenes
+from kws.training.wakeword.given import read_given
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -63,7 +65,7 @@ def test_takes_are_trimmed_converted_and_one_in_five_is_held_out(tmp_path: Path)
     folder.mkdir()
     for number in range(10):
         write_wav(folder / f"take{number}.wav", spoken(0.6, number), sample_rate_hz=16000)
-    takes = recordings.read_recordings(tmp_path, ["hey nova"])
+    takes = recordings.hold_out(recordings.read_recordings(tmp_path, ["hey nova"]), ["hey nova"])
     assert len(takes) == 10
     assert sum(take.held_out for take in takes) == 2
     assert all(take.samples.size == pytest.approx(0.64 * 16000, abs=480) for take in takes)
@@ -71,7 +73,7 @@ def test_takes_are_trimmed_converted_and_one_in_five_is_held_out(tmp_path: Path)
 
 def test_takes_at_another_rate_are_converted(tmp_path: Path) -> None:
     write_wav(tmp_path / "take.wav", np.repeat(spoken(0.6), 3), sample_rate_hz=48000)
-    (take,) = recordings.read_recordings(tmp_path, ["nova"])
+    (take,) = recordings.hold_out(recordings.read_recordings(tmp_path, ["nova"]), ["nova"])
     assert take.samples.size == pytest.approx(0.64 * 16000, abs=480)
     assert not take.held_out  # too few to give one away
 
@@ -94,11 +96,34 @@ def test_copies_are_found_however_they_were_cut_and_stay_on_one_side(tmp_path: P
         write_wav(tmp_path / f"take{number:02d}.wav", samples)
     sides: dict[int, set[bool]] = {}
     with pytest.warns(KwsWarning, match="2 recordings hold a take"):
-        takes = recordings.read_recordings(tmp_path, ["nova"])
+        takes = recordings.hold_out(recordings.read_recordings(tmp_path, ["nova"]), ["nova"])
     for seed, take in zip(seeds, takes, strict=True):
         sides.setdefault(seed, set()).add(take.held_out)
     assert all(len(side) == 1 for side in sides.values())
     assert sum(side == {True} for side in sides.values()) == 2
+
+
+def test_a_take_that_was_given_twice_is_on_one_side(tmp_path: Path) -> None:
+    for number in range(10):
+        for folder, before in (("takes", 0), ("heard", 900)):
+            place = tmp_path / folder / "nova"
+            place.mkdir(parents=True, exist_ok=True)
+            copy = np.concatenate([np.zeros(before, np.int16), spoken(0.6, number)])
+            write_wav(place / f"{folder}{number}.wav", copy)
+    with pytest.warns(KwsWarning, match="10 recordings hold a take that another holds too"):
+        given = read_given(tmp_path / "takes", tmp_path / "heard", ["nova"], [], None, Console(quiet=True))
+    assert len(given.takes) == 20
+    sides = [take.held_out for take in given.takes]
+    assert sides[:10] == sides[10:]
+    assert sum(sides) == 4
+
+
+def test_a_take_has_the_number_of_its_first_recording_also_where_two_turn_out_to_be_one() -> None:
+    first, second, third = (noise(0.6, seed).astype(np.float64) for seed in range(3))
+    like_first = (first + third) / 2  # correlations of 0.7, and 0.5 of the last with the first
+    sounds = [first, second, like_first, (2**0.5 * like_first + second) / 2]
+    assert find_takes([sound.astype(np.int16) for sound in sounds]).tolist() == [0, 0, 0, 0]
+    assert find_takes([sound.astype(np.int16) for sound in sounds[:3]]).tolist() == [0, 1, 0]
 
 
 def test_what_it_woke_at_and_missed_teaches_by_its_label(tmp_path: Path) -> None:

@@ -96,16 +96,18 @@ def read_given(
     AudioError, DatasetError
         If something named is missing, empty or cannot be read.
     """
-    takes: tuple[recordings.Take, ...] = ()
+    takes: list[recordings.Take] = []
     if folder is not None:
-        takes = tuple(recordings.read_recordings(folder, list(words)))
-        held_out = sum(take.held_out for take in takes)
-        console.print(f"recordings: {len(takes)} takes, {held_out} of them held out")
+        takes = recordings.read_recordings(folder, words)
+        console.print(f"recordings: {len(takes)} takes")
     if heard_folder is not None:
-        labelled = heard.read_heard(heard_folder, list(words))
-        takes += tuple(labelled)
+        labelled = heard.read_heard(heard_folder, words)
+        takes += labelled
         said = sum(take.label in words for take in labelled)
         console.print(f"heard before: {said} recordings with the word, {len(labelled) - said} without")
+    takes = recordings.hold_out(takes, words)
+    if takes:
+        console.print(f"held out of these: {sum(take.held_out for take in takes)}")
     nothing = np.zeros(0, dtype=np.int16)
     ambient = Ambient(training=nothing, validation=nothing, sha256="", num_files=0)
     if ambient_places:
@@ -122,4 +124,4 @@ def read_given(
         "`kws dataset download negatives` fetches 19 hours once (520 MB)[/]",
         highlight=False,
     )
-    return Given(takes=takes, ambient=ambient, negatives=negatives)
+    return Given(takes=tuple(takes), ambient=ambient, negatives=negatives)
