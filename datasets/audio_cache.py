@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from kws import places
 from kws.audio import read_audio
 from kws.datasets.corpus import Corpus
 from kws.errors import DatasetError
+from kws.files import written_whole
 from kws.progress import track
 
 _WORKERS = 2
@@ -76,20 +76,17 @@ def _key(corpus: Corpus, clip_samples: int) -> str:
 
 def _decode(corpus: Corpus, clip_samples: int, array_path: Path, info_path: Path) -> None:
     """Write the array first and the info last: the info's presence says that the array is whole."""
-    part = array_path.with_suffix(f".part{os.getpid()}")
     digest = hashlib.sha256()
     shape = (len(corpus.clips), clip_samples)
-    rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.int16, shape=shape)
     paths = [clip.path for clip in corpus.clips]
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with written_whole(array_path) as part, ThreadPoolExecutor(_WORKERS) as pool:
+        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.int16, shape=shape)
         decoded = track(pool.map(read_audio, paths), f"decoding {corpus.name}", len(paths))
         for row, samples in enumerate(decoded):
             kept = min(samples.size, clip_samples)
             rows[row, :kept] = samples[:kept]
             digest.update(rows[row].tobytes())
-    rows.flush()
-    del rows
-    part.replace(array_path)
-    info_part = info_path.with_suffix(f".part{os.getpid()}")
-    info_part.write_text(json.dumps({"sha256": digest.hexdigest(), "clips": len(paths)}) + "\n")
-    info_part.replace(info_path)
+        rows.flush()
+        del rows
+    with written_whole(info_path) as part:
+        part.write_text(json.dumps({"sha256": digest.hexdigest(), "clips": len(paths)}) + "\n")

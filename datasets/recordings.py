@@ -82,9 +82,7 @@ def as_takes(label: str, paths: Sequence[Path]) -> list[Take]:
     DatasetError
         If one is silent, or all are too long for one word.
     """
-    takes = [
-        Take(path=path, label=label, samples=samples) for path in paths if (samples := _trimmed(path)) is not None
-    ]
+    takes = [Take(path=path, label=label, samples=samples) for path in paths if (samples := _trimmed(path)) is not None]
     if paths and not takes:
         raise DatasetError(
             f"{paths[0].parent}: every recording of {label!r} is too long for one word; cut them to the word"

@@ -23,9 +23,6 @@ from kws.datasets.corpus import Clip, Corpus, Split
 from kws.datasets.download import Archive, download, extract
 from kws.errors import DatasetError
 
-TARGET_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-"""The ten words of the 12-label task, in the order of the shipped model (after silence and unknown)."""
-
 VALIDATION_PERCENT = 10.0
 TESTING_PERCENT = 10.0
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of files, and files to be written: made sure of before the work starts whose result they hold."""
+"""Names of files, and files to be written: made sure of before the work starts, there as a whole or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from kws.errors import ConfigError
@@ -51,3 +53,17 @@ def prepare_output(path: StrPath | None, option: str) -> None:
         raise ConfigError(
             f"{option} {path}: cannot be written ({error.strerror}); choose a file in a folder of your own"
         ) from error
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give the name of a file beside ``path`` to write, which takes its place in the end; on any failure it is removed.
+
+    Each call gives a name of its own, so that two processes may make the same file at once. It ends as ``path`` does.
+    """
+    part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 
 from kws.errors import TrainingError
+from kws.files import written_whole
 from kws.version import VERSION
 
 
@@ -92,8 +93,7 @@ def kept(out: Path, console: Console) -> Iterator[None]:
 def once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
     """Read what was made before, or make it and let it appear whole."""
     if not path.exists():
-        part = path.with_suffix(".part.npz")
-        make().save(part)
-        part.replace(path)
+        with written_whole(path) as part:
+            make().save(part)
     made: Made = kind.load(path)
     return made
