@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def _key(corpus: Corpus, clip_samples: int) -> str:
     digest = hashlib.sha256(f"{clip_samples}".encode())
     for clip in corpus.clips:
         status = clip.path.stat()
-        digest.update(f"{clip.path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(clip.path) + f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -151,7 +152,7 @@ def _takes_of(folder: Path, label: str) -> list[Path]:
 
 def _held_out(names: Sequence[str], originals: NDArray[np.int64]) -> set[int]:
     """One take in five, by its first recording; takes in the order of a hash of that one's name."""
-    takes = sorted(set(originals.tolist()), key=lambda take: hashlib.sha1(names[take].encode()).hexdigest())
+    takes = sorted(set(originals.tolist()), key=lambda take: hashlib.sha1(os.fsencode(names[take])).hexdigest())
     return set(takes[: round(len(takes) * _HELD_OUT_SHARE)]) if len(takes) >= _FEWEST_TO_HOLD_OUT else set()
 
 
