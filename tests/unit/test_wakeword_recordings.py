@@ -153,11 +153,11 @@ def test_unusable_labels_of_what_was_heard_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="path is not there"):
         read_heard(tmp_path, ["nova"])
     (tmp_path / "labels.csv").write_text("path,label\n1.wav,nova\n")
-    with pytest.raises(DatasetError, match="line 2: .* take the row out"):
+    with pytest.raises(DatasetError, match=r"line 2: .* take the row out"):
         read_heard(tmp_path, ["nova"])
     write_wav(tmp_path / "1.wav", spoken(0.6))
     (tmp_path / "labels.csv").write_text("path,label\n1.wav,nova\n1.wav,no\n")
-    with pytest.raises(DatasetError, match="line 3: .* has a label already"):
+    with pytest.raises(DatasetError, match=r"line 3: .* has a label already"):
         read_heard(tmp_path, ["nova"])
     for nothing in (b"", bytes(range(256))):
         (tmp_path / "labels.csv").write_bytes(nothing)
