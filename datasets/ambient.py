@@ -34,7 +34,7 @@ class Ambient:
     validation: NDArray[np.int16]
     sha256: str
     """Of all samples and the side each recording is on: names the data in the model card."""
-    num_files: int
+    files: tuple[Path, ...] = ()
 
     @property
     def training_hours(self) -> float:
@@ -72,7 +72,7 @@ def read_ambient(places: Sequence[Path]) -> Ambient:
         training=in_a_row(training),
         validation=in_a_row(validation),
         sha256=digest.hexdigest(),
-        num_files=len(paths),
+        files=tuple(paths),
     )
 
 

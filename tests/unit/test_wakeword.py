@@ -86,6 +86,8 @@ def test_a_project_survives_its_toml(tmp_path: Path) -> None:
         {"name": "x", "words": [{"label": "a"}], "optimizer": {"learning_rate": 0.0}},
         {"name": "x", "words": [{"label": "a"}], "optimizer": {"ema_decay": 1.0}},
         {"name": "x", "words": [{"label": "a"}], "examples": {"mix": {"word": -1.0}}},
+        {"name": "x", "words": [{"label": "a"}], "examples": {"mix": {"word": 0.5, "wrod": 0.5}}},
+        {"name": "x", "words": [{"label": "a"}], "examples": {"mix": {"near": 1.0}}},
     ],
 )
 def test_impossible_projects_are_refused(values: dict[str, object]) -> None:
@@ -207,10 +209,12 @@ def test_a_bank_reads_back_as_it_was(bank: speech.SpeechBank, tmp_path: Path) ->
     assert list(again.texts) == list(bank.texts)
 
 
-def test_a_phrase_of_five_seconds_is_refused(bank: speech.SpeechBank) -> None:
+def test_a_phrase_of_five_seconds_or_without_people_who_validate_is_refused(bank: speech.SpeechBank) -> None:
     with pytest.raises(SpeechEngineError, match="shorter phrase"):
-        speech.check_length(bank, SMALL.word_labels, longest_s=0.2)
-    speech.check_length(bank, SMALL.word_labels, longest_s=2.0)
+        speech.check_words(bank, SMALL.word_labels, longest_s=0.2)
+    speech.check_words(bank, SMALL.word_labels, longest_s=2.0)
+    with pytest.raises(ConfigError, match="said by too few"):
+        speech.check_words(replace(bank, validates=np.zeros(len(bank), bool)), SMALL.word_labels, longest_s=2.0)
 
 
 def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.SpeechBank) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user brings to a word: takes, copies of them, ambient sound, and what it woke at before."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from kws.errors import AudioError, DatasetError, KwsWarning
 from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword.given import read_given
 
+QUIET = Console(quiet=True)
+
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(-3000, 3000, round(seconds * 16000)).astype(np.int16)
@@ -26,7 +29,7 @@ def test_long_ambient_audio_is_cut_and_short_files_stay_whole(tmp_path: Path) ->
     write_wav(tmp_path / "radio.wav", noise(80.0))
     write_wav(tmp_path / "word.wav", noise(1.0))
     ambient = read_ambient([tmp_path])
-    assert ambient.num_files == 2
+    assert [path.name for path in ambient.files] == ["radio.wav", "word.wav"]
     assert ambient.training_hours * 3600 == pytest.approx(60.0, abs=1.3)
     assert ambient.validation_hours * 3600 == pytest.approx(20.0, abs=1.3)
     with pytest.raises(AudioError, match="no such file"):
@@ -111,11 +114,24 @@ def test_a_take_that_was_given_twice_is_on_one_side(tmp_path: Path) -> None:
             copy = np.concatenate([np.zeros(before, np.int16), spoken(0.6, number)])
             write_wav(place / f"{folder}{number}.wav", copy)
     with pytest.warns(KwsWarning, match="10 recordings hold a take that another holds too"):
-        given = read_given(tmp_path / "takes", tmp_path / "heard", ["nova"], [], None, Console(quiet=True))
+        given = read_given(tmp_path / "takes", tmp_path / "heard", ["nova"], [], None, QUIET)
     assert len(given.takes) == 20
     sides = [take.held_out for take in given.takes]
     assert sides[:10] == sides[10:]
     assert sum(sides) == 4
+
+
+def test_takes_of_the_word_are_refused_as_ambient_audio_and_other_sound_is_not(tmp_path: Path) -> None:
+    for seed, place in enumerate(("takes/nova", "heard/nova", "heard/no")):
+        (tmp_path / place).mkdir(parents=True)
+        write_wav(tmp_path / place / "a.wav", spoken(0.6, seed))
+    told = Console(file=io.StringIO(), width=200)
+    given = read_given(tmp_path / "takes", tmp_path / "heard", ["nova", "up"], [tmp_path / "heard/no"], None, told)
+    assert [take.label for take in given.takes] == ["nova", "nova", "unknown"]
+    assert "recordings: 1 of 'nova', none of 'up'" in told.file.getvalue()
+    for name in ("takes", "heard"):
+        with pytest.raises(DatasetError, match="is a take of 'nova'"):
+            read_given(tmp_path / "takes", tmp_path / "heard", ["nova"], [tmp_path / name], None, QUIET)
 
 
 def test_a_take_has_the_number_of_its_first_recording_also_where_two_turn_out_to_be_one() -> None:

@@ -23,6 +23,7 @@ _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 _Minute = Annotated[int, Within(0, 60_000)]
 """Milliseconds."""
 _Score = Annotated[int, Within(1, 255)]
+_KINDS = ("word", "near", "other", "ambient", "noise", "pause")
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
@@ -61,9 +62,9 @@ class SpeechConfig:
     """How many like-sounding English words."""
     near_mutations: NotNegative = 80
     """How many invented words a phoneme or three away."""
-    near_takes: NotNegative = 1800
+    near_takes: Positive = 1800
     """Takes of like-sounding words, invented words and parts of the phrase, all together."""
-    sentences: NotNegative = 600
+    sentences: Positive = 600
     """Takes of a few random English words in a row, for voices; hours of real speech are in the negatives."""
 
 
@@ -109,6 +110,13 @@ class ExamplesConfig(ScenesConfig, SurroundingsConfig):
     """How many moments a round keeps; the worst are drawn most."""
     recording_share: Share = 0.5
     """Of the word's share, once the user's own recordings are there."""
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that nobody knows, and batches without the word."""
+        if stray := sorted(set(self.mix) - set(_KINDS)):
+            raise ValueError(f"mix: {', '.join(stray)} is no kind of scene; known: {', '.join(_KINDS)}")
+        if not self.mix.get("word", 0.0) > 0.0:
+            raise ValueError("mix: without scenes of the word nothing is learnt; give word a share")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,7 +150,8 @@ def negative_features(negatives: Negatives, features: FeaturesConfig) -> NDArray
     name = hashlib.sha256(features_section(features) + negatives.sha256.encode()).hexdigest()[:16]
     cached = places.cache_folder() / "features" / f"negatives-{name}.npy"
     if not cached.is_file():
-        made = np.concatenate([stage.compute(read_audio(path)) for path in training_files(negatives)])
+        nothing = np.zeros((0, features.num_features), np.int8)  # a download that ended early may have no training side
+        made = np.concatenate([nothing, *(stage.compute(read_audio(path)) for path in training_files(negatives))])
         cached.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(cached) as part:
             np.save(part, made)
