@@ -17,7 +17,7 @@ from kws import places
 from kws.audio import read_audio
 from kws.datasets.corpus import Corpus
 from kws.errors import DatasetError
-from kws.files import written_whole
+from kws.files import open_array, written_whole
 from kws.progress import track
 
 _WORKERS = 2
@@ -81,7 +81,7 @@ def _decode(corpus: Corpus, clip_samples: int, array_path: Path, info_path: Path
     shape = (len(corpus.clips), clip_samples)
     paths = [clip.path for clip in corpus.clips]
     with written_whole(array_path) as part, ThreadPoolExecutor(_WORKERS) as pool:
-        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.int16, shape=shape)
+        rows = open_array(part, np.int16, shape)
         decoded = track(pool.map(read_audio, paths), f"decoding {corpus.name}", len(paths))
         for row, samples in enumerate(decoded):
             kept = min(samples.size, clip_samples)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.features import Features, FeaturesConfig
-from kws.files import written_whole
+from kws.files import open_array, written_whole
 from kws.progress import track
 from kws.training.augment.clips import ClipAcoustics
 from kws.training.clips.recipe.sources import Source
@@ -107,7 +107,7 @@ def _augment(
     frames = 1 + (samples - config.window_samples) // config.hop_samples
     shape = (1 + num_variants, clips, frames, config.num_features)
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = np.lib.format.open_memmap(path, "w+", np.int8, shape)
+    store = open_array(path, np.int8, shape)
 
     def work(job: _Chunk) -> None:
         rng = np.random.default_rng([seed, 0xA0, job.variant, job.row])
