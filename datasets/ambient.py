@@ -33,8 +33,8 @@ class Ambient:
     """One stream; recordings are 0.1 s apart."""
     validation: NDArray[np.int16]
     sha256: str
-    """Of all samples: names the data in the model card."""
-    num_files: int
+    """Of all samples and the side each recording is on: names the data in the model card."""
+    files: tuple[Path, ...] = ()
 
     @property
     def training_hours(self) -> float:
@@ -61,18 +61,18 @@ def read_ambient(places: Sequence[Path]) -> Ambient:
     digest = hashlib.sha256()
     with ThreadPoolExecutor() as pool:
         for path, samples in zip(paths, pool.map(read_audio, paths), strict=True):
-            digest.update(samples.tobytes())
             if samples.size >= _LONG_RECORDING_S * SAMPLE_RATE_HZ:
-                cut = int(samples.size * _TRAINING_SHARE)
-                training.append(samples[:cut])
-                validation.append(samples[cut:])
+                sides = np.split(samples, [int(samples.size * _TRAINING_SHARE)])
             else:
-                (training if which_set(path.name) == "training" else validation).append(samples)
+                sides = [samples, samples[:0]] if which_set(path.name) == "training" else [samples[:0], samples]
+            for side, piece in zip((training, validation), sides, strict=True):
+                digest.update(f"{piece.size} ".encode() + piece.tobytes())
+                side += [piece] if piece.size else []
     return Ambient(
         training=in_a_row(training),
         validation=in_a_row(validation),
         sha256=digest.hexdigest(),
-        num_files=len(paths),
+        files=tuple(paths),
     )
 
 

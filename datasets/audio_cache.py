@@ -17,6 +17,7 @@ from kws import places
 from kws.audio import read_audio
 from kws.datasets.corpus import Corpus
 from kws.errors import DatasetError
+from kws.files import open_array, written_whole
 from kws.progress import track
 
 _WORKERS = 2
@@ -70,26 +71,23 @@ def _key(corpus: Corpus, clip_samples: int) -> str:
     digest = hashlib.sha256(f"{clip_samples}".encode())
     for clip in corpus.clips:
         status = clip.path.stat()
-        digest.update(f"{clip.path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(clip.path) + f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def _decode(corpus: Corpus, clip_samples: int, array_path: Path, info_path: Path) -> None:
     """Write the array first and the info last: the info's presence says that the array is whole."""
-    part = array_path.with_suffix(f".part{os.getpid()}")
     digest = hashlib.sha256()
     shape = (len(corpus.clips), clip_samples)
-    rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.int16, shape=shape)
     paths = [clip.path for clip in corpus.clips]
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with written_whole(array_path) as part, ThreadPoolExecutor(_WORKERS) as pool:
+        rows = open_array(part, np.int16, shape)
         decoded = track(pool.map(read_audio, paths), f"decoding {corpus.name}", len(paths))
         for row, samples in enumerate(decoded):
             kept = min(samples.size, clip_samples)
             rows[row, :kept] = samples[:kept]
             digest.update(rows[row].tobytes())
-    rows.flush()
-    del rows
-    part.replace(array_path)
-    info_part = info_path.with_suffix(f".part{os.getpid()}")
-    info_part.write_text(json.dumps({"sha256": digest.hexdigest(), "clips": len(paths)}) + "\n")
-    info_part.replace(info_path)
+        rows.flush()
+        del rows
+    with written_whole(info_path) as part:
+        part.write_text(json.dumps({"sha256": digest.hexdigest(), "clips": len(paths)}) + "\n")

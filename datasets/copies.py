@@ -45,8 +45,8 @@ def find_takes(recordings: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]:
         alike = np.fft.irfft(spectra[:index] * np.conj(spectra[index]), length, axis=1).max(axis=1)
         found = np.flatnonzero(alike >= ALIKE)
         if found.size:
-            takes[index] = takes[found[0]]
-            takes[np.isin(takes, takes[found])] = takes[found[0]]
+            same = np.isin(takes, takes[found])
+            takes[same] = takes[index] = takes[found].min()
     return takes
 
 

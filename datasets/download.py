@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import shutil
 import tarfile
 import urllib.error
@@ -11,7 +12,6 @@ import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
@@ -23,9 +23,6 @@ from rich.progress import (
 
 from kws.errors import DatasetError
 from kws.progress import Progress
-
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60.0
@@ -68,7 +65,7 @@ def download(archive: Archive, folder: Path) -> Path:
             part.rename(path)
         else:
             _verify(path, archive)
-    except (urllib.error.URLError, OSError) as error:
+    except (http.client.HTTPException, OSError) as error:
         raise DatasetError(
             f"{archive.url}: download failed ({error}); run the same command again, it resumes"
         ) from error
@@ -100,7 +97,7 @@ def _fetch(url: str, part: Path) -> None:
     have_bytes = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have_bytes}-"} if have_bytes else {})
     try:
-        response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # everything is here already; the checksum decides
@@ -110,13 +107,13 @@ def _fetch(url: str, part: Path) -> None:
         _receive(response, part, have_bytes if resumed else 0)
 
 
-def _receive(response: HTTPResponse, part: Path, have_bytes: int) -> None:
+def _receive(response: http.client.HTTPResponse, part: Path, have_bytes: int) -> None:
     length = response.headers.get("Content-Length")
     total_bytes = have_bytes + int(length) if length else None
     bar = Progress(TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with part.open("ab" if have_bytes else "wb") as file, bar as progress:
         task = progress.add_task("download", total=total_bytes, completed=have_bytes)
-        while block := response.read(_BLOCK_BYTES):
+        while block := response.read1(_BLOCK_BYTES):
             file.write(block)
             progress.advance(task, len(block))
     if total_bytes is not None and part.stat().st_size < total_bytes:

@@ -9,7 +9,6 @@ have no label yet and are left aside.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from kws.datasets.recordings import Take, as_takes
 from kws.errors import DatasetError, note
 from kws.labels import NEAR_MISSES, UNKNOWN, fold
 from kws.phrases import counted
+from kws.textfile import read_table
 
 LABELS = "labels.csv"
 _LONGEST_S = 4.0
@@ -36,8 +36,8 @@ def read_heard(folder: Path, words: Sequence[str]) -> list[Take]:
     Returns
     -------
     list of Take
-        With the word as label, trimmed, one in five held out; or ``unknown``, the last 4 s as they are, none held out:
-        what it woke at lies at their end.
+        With the word as label, trimmed; or ``unknown``, the last 4 s as they are: what it woke at lies at their end.
+        None is held out yet, see `kws.datasets.recordings.hold_out`.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def read_heard(folder: Path, words: Sequence[str]) -> list[Take]:
     spoken = {fold(word) for word in words}
     for path in (path for path, name in labelled if fold(name) not in spoken):
         samples = read_audio(path)[-round(_LONGEST_S * SAMPLE_RATE_HZ) :]
-        takes.append(Take(path=path, label=UNKNOWN, samples=samples, held_out=False))
+        takes.append(Take(path=path, label=UNKNOWN, samples=samples))
     return takes
 
 
@@ -69,14 +69,14 @@ def _from_folders(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _from_table(folder: Path) -> list[tuple[Path, str]]:
-    with (folder / LABELS).open(newline="", encoding="utf-8-sig") as file:
-        table = csv.DictReader(file)
-        rows = list(table)
-    if missing := {"path", "label"} - set(table.fieldnames or ()):
-        raise DatasetError(
-            f"{folder / LABELS}: expected the columns path and label; {', '.join(sorted(missing))} is not there"
-        )
-    labelled = [(folder / (row["path"] or ""), row["label"] or "") for row in rows]
-    if lost := [path for path, _ in labelled if not path.is_file()]:
-        raise DatasetError(f"{folder / LABELS}: {lost[0]} is not there; correct its path or take the row out")
-    return labelled
+    labelled: dict[Path, str] = {}
+    for line, row in read_table(folder / LABELS, ("path", "label"), DatasetError):
+        path = folder / row["path"]
+        if not path.is_file():
+            raise DatasetError(
+                f"{folder / LABELS} line {line}: {path} is not there; correct its path or take the row out"
+            )
+        if path in labelled:
+            raise DatasetError(f"{folder / LABELS} line {line}: {path} has a label already; keep one row of it")
+        labelled[path] = row["label"]
+    return list(labelled.items())

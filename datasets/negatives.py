@@ -73,7 +73,10 @@ def open_folder(folder: Path) -> Negatives:
             digest.update(f"{side} {manifest['sha256']}\n".encode())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{path}: cannot be read ({error}); delete its folder and download again") from error
-        files[side][kind] = (*files[side].get(kind, ()), *sorted(path.parent.glob("*.flac")))
+        recordings = sorted(path.parent.glob("*.flac"))
+        if not recordings:
+            raise DatasetError(f"{path.parent}: its recordings are gone; delete the folder and download again")
+        files[side][kind] = (*files[side].get(kind, ()), *recordings)
         hours[side] += hours_here
     if not any(files.values()):
         raise DatasetError(
@@ -101,13 +104,24 @@ def spoken_files(negatives: Negatives) -> list[Path]:
 
 
 def draw_pieces(files: Sequence[Path], count: int, seconds: float, *, seed: int) -> list[NDArray[np.int16]]:
-    """Cut pieces out of recordings, anywhere; the same ones for a seed, none out of none."""
+    """Cut pieces out of recordings, anywhere; the same ones for a seed, none out of none.
+
+    Raises
+    ------
+    DatasetError
+        If a recording cannot be read.
+    """
     rng, length = np.random.default_rng(seed), round(seconds * SAMPLE_RATE_HZ)
     if not files:
         return []
     pieces = []
     for path in rng.choice(np.array(files, dtype=object), count):
-        frames = soundfile.info(path).frames
-        start = int(rng.integers(max(frames - length, 0) + 1))
-        pieces.append(soundfile.read(path, length, start, dtype="int16")[0])
+        try:
+            frames = soundfile.info(path).frames
+            start = int(rng.integers(max(frames - length, 0) + 1))
+            pieces.append(soundfile.read(path, length, start, dtype="int16")[0])
+        except (soundfile.SoundFileError, OSError) as error:
+            raise DatasetError(
+                f"{path}: cannot be read ({error}); delete the folder it is in and download again"
+            ) from error
     return pieces

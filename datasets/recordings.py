@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +38,15 @@ class Take:
     path: Path
     label: str
     samples: NDArray[np.int16] = field(repr=False)
-    held_out: bool
+    held_out: bool = False
     """Measures and never trains."""
 
 
 def read_recordings(folder: Path, labels: Sequence[str]) -> list[Take]:
     """Read ``<folder>/<label>/*.wav`` (or FLAC); with a single label the files may lie in the folder itself.
 
-    Other sample rates and channels are converted. One take in five is held out, chosen by name, from five takes on;
-    copies of a take (`kws.datasets.copies`) stay on its side. A recording too long for a word is set aside, and named.
+    Other sample rates and channels are converted. A recording too long for a word is set aside, and named. None is
+    held out yet, see `hold_out`.
 
     Parameters
     ----------
@@ -82,23 +83,42 @@ def as_takes(label: str, paths: Sequence[Path]) -> list[Take]:
     DatasetError
         If one is silent, or all are too long for one word.
     """
-    found = [(path, samples) for path in paths if (samples := _trimmed(path)) is not None]
-    if paths and not found:
+    takes = [Take(path=path, label=label, samples=samples) for path in paths if (samples := _trimmed(path)) is not None]
+    if paths and not takes:
         raise DatasetError(
             f"{paths[0].parent}: every recording of {label!r} is too long for one word; cut them to the word"
         )
-    originals = find_takes([samples for _, samples in found])
-    held_out = _held_out([path for path, _ in found], originals)
-    if copies := int((originals != np.arange(len(found))).sum()):
-        note(f"{label}: {counted(copies, 'recording')} hold a take that another holds too; they stay on its side")
-    return [Take(path=path, label=label, samples=some, held_out=path in held_out) for path, some in found]
+    return takes
+
+
+def hold_out(takes: Sequence[Take], labels: Sequence[str]) -> list[Take]:
+    """Hold out one take in five of every label, chosen by name, from five takes on.
+
+    Copies of a take (`kws.datasets.copies`) stay on its side, so all that was given has to be here.
+
+    Parameters
+    ----------
+    takes : sequence of Take
+        In any folder; those of other labels stay as they are.
+    labels : sequence of str
+    """
+    sides = list(takes)
+    for label in labels:
+        places = [place for place, take in enumerate(takes) if take.label == label]
+        originals = find_takes([takes[place].samples for place in places])
+        held_out = _held_out([takes[place].path.name for place in places], originals)
+        for place, original in zip(places, originals.tolist(), strict=True):
+            sides[place] = replace(takes[place], held_out=original in held_out)
+        if copies := int((originals != np.arange(len(places))).sum()):
+            note(f"{label}: {counted(copies, 'recording')} hold a take that another holds too; they stay on its side")
+    return sides
 
 
 def digest(takes: Sequence[Take]) -> str:
-    """Name all samples of some takes."""
+    """Name some takes: what is said in each, on which side it is, and its samples."""
     total = hashlib.sha256()
     for take in takes:
-        total.update(take.label.encode() + take.samples.tobytes())
+        total.update(repr((take.label, take.held_out, take.samples.size)).encode() + take.samples.tobytes())
     return total.hexdigest()
 
 
@@ -130,13 +150,10 @@ def _takes_of(folder: Path, label: str) -> list[Path]:
     return [path for place in places for path in audio_in(place)]
 
 
-def _held_out(paths: Sequence[Path], originals: NDArray[np.int64]) -> set[Path]:
-    """One take in five with all its copies; takes in the order of a hash of the first name each goes by."""
-    takes = sorted(set(originals.tolist()), key=lambda take: hashlib.sha1(paths[take].name.encode()).hexdigest())
-    if len(takes) < _FEWEST_TO_HOLD_OUT:
-        return set()
-    chosen = set(takes[: round(len(takes) * _HELD_OUT_SHARE)])
-    return {path for path, take in zip(paths, originals.tolist(), strict=True) if take in chosen}
+def _held_out(names: Sequence[str], originals: NDArray[np.int64]) -> set[int]:
+    """One take in five, by its first recording; takes in the order of a hash of that one's name."""
+    takes = sorted(set(originals.tolist()), key=lambda take: hashlib.sha1(os.fsencode(names[take])).hexdigest())
+    return set(takes[: round(len(takes) * _HELD_OUT_SHARE)]) if len(takes) >= _FEWEST_TO_HOLD_OUT else set()
 
 
 def _trimmed(path: Path) -> NDArray[np.int16] | None:

@@ -12,8 +12,8 @@ P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import cast, get_args
@@ -22,9 +22,7 @@ from kws.audio_files import audio_in, is_hidden
 from kws.datasets.corpus import Clip, Corpus, Split
 from kws.datasets.download import Archive, download, extract
 from kws.errors import DatasetError
-
-TARGET_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-"""The ten words of the 12-label task, in the order of the shipped model (after silence and unknown)."""
+from kws.textfile import read_table
 
 VALIDATION_PERCENT = 10.0
 TESTING_PERCENT = 10.0
@@ -72,7 +70,7 @@ def which_set(
     ----------
     ``which_set`` in the README of the Speech Commands archive.
     """
-    digest = int(hashlib.sha1(speaker_of(filename).encode(), usedforsecurity=False).hexdigest(), 16)
+    digest = int(hashlib.sha1(os.fsencode(speaker_of(filename)), usedforsecurity=False).hexdigest(), 16)
     percent = (digest % (_MAX_CLIPS_PER_WORD + 1)) * (100.0 / _MAX_CLIPS_PER_WORD)
     if percent < validation_percent:
         return "validation"
@@ -134,15 +132,13 @@ def _from_archive(folder: Path) -> list[Clip]:
 
 def _from_manifest(folder: Path) -> list[Clip]:
     manifest = folder / _MANIFEST
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"path", "word", "speaker", "split"} - set(reader.fieldnames or ())
-        if missing:
-            raise DatasetError(
-                f"{manifest}: expected the columns path,word,speaker,split and misses "
-                f"{', '.join(sorted(missing))}; restore the file"
-            )
-        return [_manifest_row(manifest, number, row) for number, row in enumerate(reader, start=2)]
+    clips: dict[Path, Clip] = {}
+    for line, row in read_table(manifest, ("path", "word", "speaker", "split"), DatasetError):
+        clip = _manifest_row(manifest, line, row)
+        if clip.path in clips:
+            raise DatasetError(f"{manifest} line {line}: {row['path']} has a row already; keep one of them")
+        clips[clip.path] = clip
+    return list(clips.values())
 
 
 def _manifest_row(manifest: Path, line: int, row: dict[str, str]) -> Clip:

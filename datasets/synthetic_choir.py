@@ -72,13 +72,13 @@ def open_engines(shares: Mapping[str, float], *, piper_voices: Path | None = Non
     Raises
     ------
     ConfigError
-        If a name is unknown or there is none.
+        If a name is unknown or none has a share.
     ToolMissingError
         If an engine is not installed.
     """
     engines = {name: _open(name, piper_voices) for name in shares}
-    if not engines:
-        raise ConfigError(f"speech: expected at least one engine out of {', '.join(ENGINES)}, and got none")
+    if not sum(shares.values()) > 0.0:
+        raise ConfigError(f"speech: expected an engine with a share, out of {', '.join(ENGINES)}; got {dict(shares)}")
     return Choir(engines, shares) if len(engines) > 1 else next(iter(engines.values()))
 
 

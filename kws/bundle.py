@@ -7,7 +7,6 @@ accepted by the same C readers that run on the board.
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kws.core import aligned_copy, check, ffi, lib
 from kws.decision import DecisionConfig, OperatingPoint
 from kws.errors import BundleError, ConfigError
-from kws.files import StrPath
+from kws.files import StrPath, written_whole
 from kws.labels import check_distinct
 from kws.metadata import metadata_of, with_metadata
 
@@ -78,11 +77,9 @@ class Bundle:
 
     def save(self, path: StrPath) -> None:
         """Write the file as a whole or not at all."""
-        target = Path(path)
-        partial = target.with_name(f".{target.name}.partial")
         try:
-            partial.write_bytes(self.data)
-            os.replace(partial, target)
+            with written_whole(Path(path)) as part:
+                part.write_bytes(self.data)
         except OSError as error:
             raise BundleError(f"{path}: cannot be written ({error.strerror}); does the folder exist?") from error
 

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of files, and files to be written: made sure of before the work starts whose result they hold."""
+"""Names of files, and files to be written: made sure of before the work starts, there as a whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from kws.errors import ConfigError
 
+_CANNOT_BE_PROMISED = (errno.EOPNOTSUPP, errno.EINVAL)
+"""What file systems say that give no room in advance."""
 StrPath = str | os.PathLike[str]
 """A file's name, as a string or a path."""
 StrPaths = StrPath | Sequence[StrPath]
@@ -51,3 +59,39 @@ def prepare_output(path: StrPath | None, option: str) -> None:
         raise ConfigError(
             f"{option} {path}: cannot be written ({error.strerror}); choose a file in a folder of your own"
         ) from error
+
+
+def open_array(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """Make a ``.npy`` file of zeros and map it.
+
+    Room for all of it is taken at once where the system can: a process that writes to a mapped file for which there is
+    none is ended without a word.
+
+    Raises
+    ------
+    OSError
+        If there is no room, or it cannot be written.
+    """
+    rows = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        try:
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno not in _CANNOT_BE_PROMISED:
+                raise
+    return rows
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give the name of a file beside ``path`` to write, which takes its place in the end; on any failure it is removed.
+
+    Each call gives a name of its own, so that two processes may make the same file at once. It ends as ``path`` does.
+    """
+    part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

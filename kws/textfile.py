@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import codecs
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from kws.errors import KwsError
@@ -49,6 +52,40 @@ def read_text(path: Path, error: type[KwsError]) -> str:
     if "\0" in text:
         raise error(f"{path}: expected text and got a file with zero bytes; is it another kind of file?")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_table(path: Path, columns: Sequence[str], error: type[KwsError]) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV file with a header, values separated by commas.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        That are needed; others may be there.
+    error : type
+        What is raised when it cannot be read.
+
+    Returns
+    -------
+    list of (line number, column -> value)
+        Each row with the line it ends on; a value that a short row lacks is empty.
+
+    Raises
+    ------
+    KwsError
+        Of the given class: what `read_text` raises it for, a missing column, or not CSV.
+    """
+    reader = csv.DictReader(io.StringIO(read_text(path, error)), restval="")
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as failure:
+        raise error(f"{path}: not CSV after line {reader.line_num} ({failure}); correct what follows") from failure
+    if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
+        raise error(
+            f"{path}: expected the columns {','.join(columns)} and {', '.join(missing)} is not there; "
+            "name them in the first line, separated by commas"
+        )
+    return rows
 
 
 def _encoding(data: bytes) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from kws.ranges import MAX_SEED
+
 
 def wakeword(
     phrases: Annotated[list[str] | None, typer.Argument(help="What to wake at; several share a bundle.")] = None,
@@ -33,7 +35,7 @@ def wakeword(
     trunk: Annotated[
         Path | None, typer.Option(help="File of pretrained layers to start from; default: those of the size.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything drawn at random.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Of everything drawn at random.")] = None,
     board: Annotated[str, typer.Option(help="Whose cycles the card states; none: no board.")] = "netduinoplus2",
     show: Annotated[bool, typer.Option("--show", help="Only show how it is pronounced, and its near-misses.")] = False,
 ) -> None:

@@ -18,11 +18,12 @@ CONTENT = bytes(range(256)) * 64
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT, with or without ranges, cut short on request; notes the ranges asked for."""
+    """Serves CONTENT, with or without ranges, in chunks or not, cut short on request; notes the ranges asked for."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.knows_ranges = True
+        self.in_chunks = False
         self.send_bytes = len(CONTENT)
         self.ranges: list[str | None] = []
 
@@ -34,6 +35,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
@@ -42,10 +44,19 @@ class Handler(BaseHTTPRequestHandler):
         if start >= len(CONTENT):
             self.send_error(416)
             return
+        content = CONTENT[start : start + self.server.send_bytes]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.send_header("Connection", "close")
+        if not self.server.in_chunks:
+            self.send_header("Content-Length", str(len(CONTENT) - start))
+            self.end_headers()
+            self.wfile.write(content)
+            return
+        self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self.wfile.write(CONTENT[start : start + self.server.send_bytes])
+        self.wfile.write(f"{len(CONTENT) - start:x}\r\n".encode() + content)
+        if start + len(content) == len(CONTENT):
+            self.wfile.write(b"\r\n0\r\n\r\n")
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet."""
@@ -67,8 +78,12 @@ def test_a_download_is_verified_and_not_repeated(server: Server, tmp_path: Path)
     assert len(server.ranges) == 1
 
 
+@pytest.mark.parametrize("in_chunks", [True, False])
 @pytest.mark.parametrize("knows_ranges", [True, False])
-def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, tmp_path: Path, knows_ranges: bool) -> None:
+def test_an_interrupted_download_goes_on_where_it_stopped(
+    server: Server, tmp_path: Path, knows_ranges: bool, in_chunks: bool
+) -> None:
+    server.in_chunks = in_chunks
     server.send_bytes = 5000
     with pytest.raises(DatasetError, match="resumes"):
         download(server.archive, tmp_path)

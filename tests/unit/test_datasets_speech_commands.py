@@ -2,6 +2,7 @@
 """Speech Commands: the official split, both layouts, and refusals that say what to do."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,34 @@ def test_a_broken_manifest_is_refused_naming_the_line(tmp_path: Path, row: dict[
     manifest_layout(tmp_path, [row])
     with pytest.raises(DatasetError, match=f"line 2.*{says}"):
         speech_commands.open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is not there"),
+        (b"path,word,split\n", "speaker is not there"),
+        (b"path,word,speaker,split\nyes/\xe9.wav,yes,a,training\n", "expected text in UTF-8"),
+        (b"path,word,speaker,split\nyes/a\0.wav,yes,a,training\n", "zero bytes"),
+        (b"path,word,speaker,split\n" + b"x" * 200_000 + b",yes,a,training\n", "not CSV after line 1"),
+        (b"path,word,speaker,split\nyes/a.wav,yes,a,training\nyes/a.wav,no,a,validation\n", "line 3: .* already"),
+    ],
+    ids=["empty", "column", "latin", "zero", "long", "twice"],
+)
+def test_a_manifest_that_cannot_be_meant_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    write_clip(tmp_path / "yes" / "a.wav", 1)
+    (tmp_path / "manifest.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match=says):
+        speech_commands.open_folder(tmp_path)
+
+
+def test_a_manifest_saved_by_a_spreadsheet_and_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
+    write_clip(tmp_path / "yes" / "a.wav", 1)
+    (tmp_path / "manifest.csv").write_bytes(b"\xef\xbb\xbfpath,word,speaker,split\r\nyes/a.wav,yes,a,training\r\n")
+    assert speech_commands.open_folder(tmp_path).words() == ["yes"]
+    (tmp_path / "manifest.csv").unlink()
+    (tmp_path / "yes" / "a.wav").rename(os.fsdecode(os.fsencode(tmp_path) + b"/yes/caf\xe9.wav"))
+    assert [clip.word for clip in speech_commands.open_folder(tmp_path).clips] == ["yes"]
 
 
 def test_missing_and_empty_folders_are_refused_with_advice(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -102,6 +103,15 @@ def test_sides_kinds_and_hours_are_read_back(apt: Path, tmp_path: Path) -> None:
     manifest = film.parent / MANIFEST
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": "other"}))
     assert negatives.open_folder(tmp_path / "out").sha256 != opened.sha256
+    film.write_bytes(b"no audio")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        negatives.draw_pieces([film], 1, 1.0, seed=0)
+    film.unlink()
+    with pytest.raises(DatasetError, match="its recordings are gone"):
+        negatives.open_folder(tmp_path / "out")
+    shutil.rmtree(film.parent)
+    without = negatives.open_folder(tmp_path / "out")
+    assert negative_features(without, FeaturesConfig()).shape == (0, FeaturesConfig().num_features)
 
 
 def test_what_music_repeats_is_left_out() -> None:

@@ -277,7 +277,7 @@ def test_engines_are_opened_by_name_and_give_their_shares() -> None:
     assert all(choir.synthesize(Utterance(text="go", voice=voice)).size > 1000 for voice in by_engine.values())
 
 
-@pytest.mark.parametrize("shares", [{}, {"parrot": 1.0}])
+@pytest.mark.parametrize("shares", [{}, {"parrot": 1.0}, {"espeak-ng": 0.0}])
 def test_an_unknown_engine_or_none_is_refused(shares: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="espeak-ng, hibari, piper, flite"):
         open_engines(shares)

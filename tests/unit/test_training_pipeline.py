@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches are a function of (seed, step), hold what the proportions say, and come from the C front end."""
 
+import csv
 import dataclasses
 from pathlib import Path
 from typing import cast
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 from training_fixtures import LABELS, TINY_RUN, tiny_batches, tiny_data, tones
 
+from kws.audio import write_wav
+from kws.datasets import speech_commands
 from kws.datasets.corpus import Clip, Corpus, Split
 from kws.errors import DatasetError
 from kws.features import Features, FeaturesConfig
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.batches import ClipBatches, compute_features
+from kws.training.clips.config import DataConfig
 from kws.training.clips.dataset import from_corpus, split_noise, with_silence
 from kws.training.fit.train import Loader
 
@@ -151,3 +155,22 @@ def corpus_of(splits: dict[str, str]) -> Corpus:
 def test_a_corpus_that_cannot_teach_the_labels_is_refused(splits: dict[str, str], says: str) -> None:
     with pytest.raises(DatasetError, match=says):
         from_corpus(corpus_of(splits), TINY_RUN.data)
+
+
+def test_corrected_words_and_splits_of_the_same_recordings_are_other_data(tmp_path: Path) -> None:
+    for number, samples in enumerate(np.random.default_rng(1).integers(-9000, 9000, (4, 16000))):
+        write_wav(tmp_path / f"{number}.wav", samples.astype(np.int16))
+
+    def digest(words: list[str], splits: list[str]) -> str:
+        with (tmp_path / "manifest.csv").open("w", newline="") as file:
+            rows = [(f"{row}.wav", words[row], "x", splits[row]) for row in range(4)]
+            csv.writer(file).writerows([("path", "word", "speaker", "split"), *rows])
+        config = DataConfig(labels=("yes", "no"), fractions={})
+        return from_corpus(speech_commands.open_folder(tmp_path), config, cache=tmp_path / "cache").digest
+
+    halves = ["training"] * 2 + ["validation"] * 2
+    first = digest(["yes", "no", "yes", "no"], halves)
+    assert digest(["yes", "no", "yes", "no"], halves) == first
+    assert digest(["no", "yes", "yes", "no"], halves) != first
+    assert digest(["yes", "no", "no", "no"], halves) != first
+    assert digest(["yes", "no", "yes", "no"], halves[::-1]) != first

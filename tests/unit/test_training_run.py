@@ -102,6 +102,10 @@ def test_changed_settings_start_anew_and_going_back_finds_what_was_made(
     assert len(list((tmp_path / "run" / "work").glob("train-*"))) == 2
     assert len(learn_clips(tiny_data(), TINY_RUN, tmp_path / "run").history) == 2
     assert made.stat().st_mtime_ns == before
+    data = tiny_data()
+    corrected = dataclasses.replace(data.training, labels=data.training.labels[::-1].copy())
+    learn_clips(dataclasses.replace(data, training=corrected), other, tmp_path / "run")
+    assert len(list((tmp_path / "run" / "work").glob("train-*"))) == 3
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(finished: tuple[Path, RunResult]) -> None:

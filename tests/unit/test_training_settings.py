@@ -10,6 +10,7 @@ import pytest
 from kws.bundle import Bundle
 from kws.errors import ConfigError
 from kws.gate import GateConfig
+from kws.ranges import Positive, Share
 from kws.training.clips.config import RunConfig, load_run
 from kws.training.fit import settings
 from kws.training.fit.export import export_bundle
@@ -35,6 +36,9 @@ class Outer:
     shares: dict[str, float] = field(default_factory=dict)
     limit: int | None = 5
     where: Path = Path(".")
+    epochs: Positive = 1
+    odds: tuple[Share, ...] = ()
+    steps: Positive | None = None
 
     def __post_init__(self) -> None:
         if self.rate < 0:
@@ -95,6 +99,11 @@ def test_to_dict_and_parse_are_inverse() -> None:
         ({"words": "a"}, "words: expected a list, got 'a'"),
         ({"shares": {"a": "b"}}, r"shares\.a|a: expected a number"),
         ({"rate": -1.0}, "rate: expected at least 0"),
+        ({"epochs": 0}, "epochs: expected at least 1, got 0"),
+        ({"epochs": 1.0}, "epochs: expected a whole number"),
+        ({"odds": [0.5, 1.5]}, r"odds\[1\]: expected 0 to 1, got 1.5"),
+        ({"odds": [float("nan")]}, r"odds\[0\]: expected 0 to 1, got nan"),
+        ({"steps": 0}, "steps: expected at least 1"),
     ],
 )
 def test_what_is_not_understood_is_refused(change: dict[str, object], says: str) -> None:
@@ -126,6 +135,29 @@ def test_every_shipped_configuration_loads_and_is_named_after_its_file(path: Pat
 def test_impossible_proportions_are_refused(data: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         settings.parse(RunConfig, {"name": "x", "data": data}, where="t")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"name": "a/b"},
+        {"seed": -1},
+        {"seed": 2**31},
+        {"decision": {"thresholds": [300], "default_operating_point": 0}},
+        {"decision": {"default_operating_point": 3}},
+        {"decision": {"thresholds": [200] * 9}},
+        {"augment": {"time_shift_ms": 1001}},
+        {"data": {"clip_ms": 0}},
+        {"data": {"fractions": {"unknown": -0.5}}},
+        {"data": {"validation_silence_fraction": 1.0}},
+        {"model": {"blocks": [{"filters": 0}]}},
+        {"optimizer": {"batch_clips": 0}},
+        {"recipe": {"shares": {"keywords": 1.5, "unknown": -0.5}}},
+    ],
+)
+def test_runs_that_would_fail_in_the_end_are_refused_before_they_start(run: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        settings.parse(RunConfig, {"name": "x"} | run, where="t")
 
 
 def test_a_word_may_have_thresholds_of_its_own() -> None:

@@ -145,7 +145,7 @@ def test_a_saved_trunk_is_read_back_to_half_precision(tmp_path: Path) -> None:
     assert trunk.weights[0].shape[0] == TINY.stem_frames
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive"])
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\3\4 half of one", b"\x93NUMPY\1\0 half of one"])
 def test_a_broken_trunk_says_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "trunk.npz").write_bytes(content)
     with pytest.raises(TrainingError, match=r"python -m kws\.training\.trunk"):

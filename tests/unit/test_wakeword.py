@@ -77,6 +77,17 @@ def test_a_project_survives_its_toml(tmp_path: Path) -> None:
         {"name": "x", "words": [{"label": "a"}], "decision": {"pause_score": 256}},
         {"name": "x", "words": [{"label": "a"}], "decision": {"pause_gap_ms": -1}},
         {"name": "x", "words": [{"label": "a"}], "decision": {"pause_penalty": 0}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"fa_per_hour": [0.5] * 9}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"fa_per_hour": [0.5, float("nan")]}},
+        {"name": "x", "words": [{"label": "a"}], "decision": {"fa_per_hour": []}},
+        {"name": "x", "words": [{"label": "a"}], "trainings": 0},
+        {"name": "x", "words": [{"label": "a"}], "seed": -1},
+        {"name": "x", "words": [{"label": "a"}], "optimizer": {"epochs": 0}},
+        {"name": "x", "words": [{"label": "a"}], "optimizer": {"learning_rate": 0.0}},
+        {"name": "x", "words": [{"label": "a"}], "optimizer": {"ema_decay": 1.0}},
+        {"name": "x", "words": [{"label": "a"}], "examples": {"mix": {"word": -1.0}}},
+        {"name": "x", "words": [{"label": "a"}], "examples": {"mix": {"word": 0.5, "wrod": 0.5}}},
+        {"name": "x", "words": [{"label": "a"}], "examples": {"mix": {"near": 1.0}}},
     ],
 )
 def test_impossible_projects_are_refused(values: dict[str, object]) -> None:
@@ -124,8 +135,6 @@ def test_places_in_a_project_are_relative_to_its_folder(tmp_path: Path) -> None:
 
 
 def test_the_network_is_the_mean_of_its_trainings() -> None:
-    with pytest.raises(ValueError, match="trainings: expected 1 or more, got 0"):
-        replace(SMALL, trainings=0)
     shapes = ((3, 2), (4,))
     networks = [Weights(arrays=tuple(np.full(shape, 3.0 * n, np.float32) for shape in shapes)) for n in range(3)]
     for mean, shape in zip(mean_of(networks).arrays, shapes, strict=True):
@@ -200,10 +209,12 @@ def test_a_bank_reads_back_as_it_was(bank: speech.SpeechBank, tmp_path: Path) ->
     assert list(again.texts) == list(bank.texts)
 
 
-def test_a_phrase_of_five_seconds_is_refused(bank: speech.SpeechBank) -> None:
+def test_a_phrase_of_five_seconds_or_without_people_who_validate_is_refused(bank: speech.SpeechBank) -> None:
     with pytest.raises(SpeechEngineError, match="shorter phrase"):
-        speech.check_length(bank, SMALL.word_labels, longest_s=0.2)
-    speech.check_length(bank, SMALL.word_labels, longest_s=2.0)
+        speech.check_words(bank, SMALL.word_labels, longest_s=0.2)
+    speech.check_words(bank, SMALL.word_labels, longest_s=2.0)
+    with pytest.raises(ConfigError, match="said by too few"):
+        speech.check_words(replace(bank, validates=np.zeros(len(bank), bool)), SMALL.word_labels, longest_s=2.0)
 
 
 def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.SpeechBank) -> None:

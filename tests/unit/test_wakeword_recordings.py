@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user brings to a word: takes, copies of them, ambient sound, and what it woke at before."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from kws.audio import write_wav
 from kws.datasets import recordings
@@ -13,6 +16,9 @@ from kws.datasets.copies import find_takes
 from kws.datasets.heard import read_heard
 from kws.errors import AudioError, DatasetError, KwsWarning
 from kws.training.wakeword import examples as example_scenes
+from kws.training.wakeword.given import read_given
+
+QUIET = Console(quiet=True)
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -23,11 +29,33 @@ def test_long_ambient_audio_is_cut_and_short_files_stay_whole(tmp_path: Path) ->
     write_wav(tmp_path / "radio.wav", noise(80.0))
     write_wav(tmp_path / "word.wav", noise(1.0))
     ambient = read_ambient([tmp_path])
-    assert ambient.num_files == 2
+    assert [path.name for path in ambient.files] == ["radio.wav", "word.wav"]
     assert ambient.training_hours * 3600 == pytest.approx(60.0, abs=1.3)
     assert ambient.validation_hours * 3600 == pytest.approx(20.0, abs=1.3)
     with pytest.raises(AudioError, match="no such file"):
         read_ambient([tmp_path / "nowhere"])
+
+
+def test_renamed_ambient_files_on_other_sides_are_other_data(tmp_path: Path) -> None:
+    heard = []
+    for name in ("room", "kitchen", "room"):
+        for number in range(4):
+            (tmp_path / name).mkdir(exist_ok=True)
+            write_wav(tmp_path / name / f"{name}{number}.wav", noise(1.0, number))
+        heard.append(read_ambient([tmp_path / name]))
+    room, kitchen, again = heard
+    assert room.training.size != kitchen.training.size
+    assert room.sha256 == again.sha256 != kitchen.sha256
+
+
+def test_takes_on_another_side_or_of_another_word_are_other_data(tmp_path: Path) -> None:
+    takes = [
+        recordings.Take(path=tmp_path, label="nova", samples=noise(0.1, number), held_out=False) for number in range(2)
+    ]
+    first = recordings.digest(takes)
+    assert recordings.digest([takes[0], replace(takes[1], path=tmp_path / "renamed")]) == first
+    assert recordings.digest([takes[0], replace(takes[1], held_out=True)]) != first
+    assert recordings.digest([takes[0], replace(takes[1], label="jarvis")]) != first
 
 
 def spoken(seconds: float, seed: int = 0) -> np.ndarray:
@@ -40,7 +68,7 @@ def test_takes_are_trimmed_converted_and_one_in_five_is_held_out(tmp_path: Path)
     folder.mkdir()
     for number in range(10):
         write_wav(folder / f"take{number}.wav", spoken(0.6, number), sample_rate_hz=16000)
-    takes = recordings.read_recordings(tmp_path, ["hey nova"])
+    takes = recordings.hold_out(recordings.read_recordings(tmp_path, ["hey nova"]), ["hey nova"])
     assert len(takes) == 10
     assert sum(take.held_out for take in takes) == 2
     assert all(take.samples.size == pytest.approx(0.64 * 16000, abs=480) for take in takes)
@@ -48,7 +76,7 @@ def test_takes_are_trimmed_converted_and_one_in_five_is_held_out(tmp_path: Path)
 
 def test_takes_at_another_rate_are_converted(tmp_path: Path) -> None:
     write_wav(tmp_path / "take.wav", np.repeat(spoken(0.6), 3), sample_rate_hz=48000)
-    (take,) = recordings.read_recordings(tmp_path, ["nova"])
+    (take,) = recordings.hold_out(recordings.read_recordings(tmp_path, ["nova"]), ["nova"])
     assert take.samples.size == pytest.approx(0.64 * 16000, abs=480)
     assert not take.held_out  # too few to give one away
 
@@ -71,11 +99,47 @@ def test_copies_are_found_however_they_were_cut_and_stay_on_one_side(tmp_path: P
         write_wav(tmp_path / f"take{number:02d}.wav", samples)
     sides: dict[int, set[bool]] = {}
     with pytest.warns(KwsWarning, match="2 recordings hold a take"):
-        takes = recordings.read_recordings(tmp_path, ["nova"])
+        takes = recordings.hold_out(recordings.read_recordings(tmp_path, ["nova"]), ["nova"])
     for seed, take in zip(seeds, takes, strict=True):
         sides.setdefault(seed, set()).add(take.held_out)
     assert all(len(side) == 1 for side in sides.values())
     assert sum(side == {True} for side in sides.values()) == 2
+
+
+def test_a_take_that_was_given_twice_is_on_one_side(tmp_path: Path) -> None:
+    for number in range(10):
+        for folder, before in (("takes", 0), ("heard", 900)):
+            place = tmp_path / folder / "nova"
+            place.mkdir(parents=True, exist_ok=True)
+            copy = np.concatenate([np.zeros(before, np.int16), spoken(0.6, number)])
+            write_wav(place / f"{folder}{number}.wav", copy)
+    with pytest.warns(KwsWarning, match="10 recordings hold a take that another holds too"):
+        given = read_given(tmp_path / "takes", tmp_path / "heard", ["nova"], [], None, QUIET)
+    assert len(given.takes) == 20
+    sides = [take.held_out for take in given.takes]
+    assert sides[:10] == sides[10:]
+    assert sum(sides) == 4
+
+
+def test_takes_of_the_word_are_refused_as_ambient_audio_and_other_sound_is_not(tmp_path: Path) -> None:
+    for seed, place in enumerate(("takes/nova", "heard/nova", "heard/no")):
+        (tmp_path / place).mkdir(parents=True)
+        write_wav(tmp_path / place / "a.wav", spoken(0.6, seed))
+    told = Console(file=io.StringIO(), width=200)
+    given = read_given(tmp_path / "takes", tmp_path / "heard", ["nova", "up"], [tmp_path / "heard/no"], None, told)
+    assert [take.label for take in given.takes] == ["nova", "nova", "unknown"]
+    assert "recordings: 1 of 'nova', none of 'up'" in told.file.getvalue()
+    for name in ("takes", "heard"):
+        with pytest.raises(DatasetError, match="is a take of 'nova'"):
+            read_given(tmp_path / "takes", tmp_path / "heard", ["nova"], [tmp_path / name], None, QUIET)
+
+
+def test_a_take_has_the_number_of_its_first_recording_also_where_two_turn_out_to_be_one() -> None:
+    first, second, third = (noise(0.6, seed).astype(np.float64) for seed in range(3))
+    like_first = (first + third) / 2  # correlations of 0.7, and 0.5 of the last with the first
+    sounds = [first, second, like_first, (2**0.5 * like_first + second) / 2]
+    assert find_takes([sound.astype(np.int16) for sound in sounds]).tolist() == [0, 0, 0, 0]
+    assert find_takes([sound.astype(np.int16) for sound in sounds[:3]]).tolist() == [0, 1, 0]
 
 
 def test_what_it_woke_at_and_missed_teaches_by_its_label(tmp_path: Path) -> None:
@@ -105,8 +169,16 @@ def test_unusable_labels_of_what_was_heard_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="path is not there"):
         read_heard(tmp_path, ["nova"])
     (tmp_path / "labels.csv").write_text("path,label\n1.wav,nova\n")
-    with pytest.raises(DatasetError, match="take the row out"):
+    with pytest.raises(DatasetError, match=r"line 2: .* take the row out"):
         read_heard(tmp_path, ["nova"])
+    write_wav(tmp_path / "1.wav", spoken(0.6))
+    (tmp_path / "labels.csv").write_text("path,label\n1.wav,nova\n1.wav,no\n")
+    with pytest.raises(DatasetError, match=r"line 3: .* has a label already"):
+        read_heard(tmp_path, ["nova"])
+    for nothing in (b"", bytes(range(256))):
+        (tmp_path / "labels.csv").write_bytes(nothing)
+        with pytest.raises(DatasetError, match=r"labels\.csv"):
+            read_heard(tmp_path, ["nova"])
 
 
 @pytest.mark.parametrize(

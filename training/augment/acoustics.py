@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.levels import active_rms, ratio, rms
+from kws.ranges import Factor, Positive, Share, Width, Within
 
 Waveform = NDArray[np.float32]
 """Samples, full scale +-1.0."""
@@ -36,29 +38,29 @@ _LAST_BIT = 2.0 / _FULL_SCALE
 class AcousticsConfig:
     """How far takes may differ; every pair is a range drawn from uniformly."""
 
-    speed_probability: float = 0.6
-    speed: tuple[float, float] = (0.86, 1.18)
+    speed_probability: Share = 0.6
+    speed: tuple[Factor, Factor] = (0.86, 1.18)
     """Resampling: pitch, formants and tempo together, as a larger or smaller speaker."""
-    stretch_probability: float = 0.15
-    stretch: tuple[float, float] = (0.85, 1.2)
+    stretch_probability: Share = 0.15
+    stretch: tuple[Factor, Factor] = (0.85, 1.2)
     """Tempo alone."""
-    pitch_probability: float = 0.08
+    pitch_probability: Share = 0.08
     pitch_semitones: tuple[float, float] = (-3.0, 3.0)
     """Pitch alone."""
-    room_probability: float = 0.6
-    num_rooms: int = 200
-    equalizer_probability: float = 0.35
-    equalizer_db: float = 9.0
-    band_limit_probability: float = 0.4
+    room_probability: Share = 0.6
+    num_rooms: Positive = 200
+    equalizer_probability: Share = 0.35
+    equalizer_db: Width = 9.0
+    band_limit_probability: Share = 0.4
     """Small microphones and loudspeakers: nothing below 60..400 Hz, nothing above 3.2..7.5 kHz."""
-    noise_probability: float = 0.85
+    noise_probability: Share = 0.85
     snr_db: tuple[float, float] = (0.0, 30.0)
     level_dbfs: tuple[float, float] = (-42.0, -14.0)
     """Active level of the speech, or level of what is not speech."""
     sound_dbfs: tuple[float, float] = (-70.0, -14.0)
     """Level of what is heard while nobody speaks."""
-    clipping_probability: float = 0.08
-    clipping_percent: int = 15
+    clipping_probability: Share = 0.08
+    clipping_percent: Annotated[int, Within(0, 100)] = 15
     """At most this share of samples is clipped."""
 
 

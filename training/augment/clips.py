@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
 from kws.levels import active_rms
+from kws.ranges import Share, Width
 
 Clips = NDArray[np.float32]
 """``[clips, samples]``, full scale +-1.0."""
@@ -30,16 +31,16 @@ _BABBLE_SNR_DB = (5.5, 22.5)
 class ClipAcousticsConfig:
     """How far an augmented clip lies from the recording."""
 
-    speed_spread: float = 0.05
+    speed_spread: Width = 0.05
     """Standard deviation of the logarithm of the playback speed: size of the speaker and tempo together."""
-    shift_ms: float = 50.0
+    shift_ms: Width = 50.0
     """Standard deviation of the displacement in time; clipped at twice that."""
-    reverberation_probability: float = 0.1
-    gain_spread_db: float = 5.0
-    noise_probability: float = 0.5
+    reverberation_probability: Share = 0.1
+    gain_spread_db: Width = 5.0
+    noise_probability: Share = 0.5
     snr_db: tuple[float, float] = (2.5, 32.5)
     """Speech over noise as `kws.levels` has it, uniform in dB."""
-    babble_probability: float = 0.06
+    babble_probability: Share = 0.06
     """Share of clips whose noise is another speaker, at 5.5 to 22.5 dB."""
     silence_level_db: tuple[float, float] = (-90.0, -22.0)
     """Level of noise-only clips against full scale, uniform."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kws.endpoints import ABOVE_NOISE_DB, DROP_DB, MAX_NOISE_BELOW_PEAK_DB
 from kws.features import FeaturesConfig
 from kws.mel_tables import dct_matrix, mel_position
+from kws.ranges import NotNegative, Share, Width
 
 _COLOUR_ORDERS = 6
 _NEPERS_PER_DB = np.log(10.0) / 10.0
@@ -27,21 +28,21 @@ Values = Any
 class MaskConfig:
     """SpecAugment: what is hidden of an example."""
 
-    time_masks: int = 1
+    time_masks: NotNegative = 1
     """How many runs of frames are blanked."""
-    time_mask_frames: int = 6
+    time_mask_frames: NotNegative = 6
     """Longest run."""
-    feature_masks: int = 1
-    feature_mask_width: int = 2
+    feature_masks: NotNegative = 1
+    feature_mask_width: NotNegative = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColourConfig:
     """Another microphone."""
 
-    colour_db: float = 4.0
+    colour_db: Width = 4.0
     """Every time an example is drawn its spectrum is tilted and bent by about so much."""
-    gain_db: float = 6.0
+    gain_db: Width = 6.0
     """Largest change of its level."""
 
 
@@ -49,13 +50,13 @@ class ColourConfig:
 class SurroundingsConfig(ColourConfig):
     """What is done to a scene each time it is drawn."""
 
-    background_probability: float = 0.7
+    background_probability: Share = 0.7
     """That a piece of the negatives is heard behind a scene."""
     background_snr_db: tuple[float, float] = (2.0, 28.0)
     """Scene over background as `kws.levels` has it (see `Levels`), uniform in dB."""
-    second_background_probability: float = 0.3
+    second_background_probability: Share = 0.3
     """That such a background is two pieces, equally loud: people who talk at once, music behind talk."""
-    babble_share: float = 0.3
+    babble_share: Share = 0.3
     """Of the backgrounds, that are several people talking at once, where there is such a sound."""
     babble_snr_db: tuple[float, float] = (0.0, 15.0)
 

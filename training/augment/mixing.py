@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.levels import active_rms, background_gain, ratio, rms
+from kws.ranges import NotNegative, Share
 from kws.training.augment.features import MaskConfig
 
 _SPEECH_SAMPLES_PER_MS = 16
@@ -23,15 +24,15 @@ _SPEECH_SAMPLES_PER_MS = 16
 class AugmentConfig(MaskConfig):
     """What is done to a training clip before its features are computed, and to the features after."""
 
-    time_shift_ms: int = 100
+    time_shift_ms: NotNegative = 100
     """Largest shift to either side, uniform; what moves in is silence."""
-    noise_probability: float = 0.8
+    noise_probability: Share = 0.8
     snr_db: tuple[float, float] = (0.0, 25.0)
     """Speech over noise as `kws.levels` has it, uniform in dB."""
     gain_db: tuple[float, float] = (-12.0, 6.0)
     silence_level_db: tuple[float, float] = (-60.0, 0.0)
     """Level of noise-only clips against the recording, uniform in dB."""
-    variants: int = 0
+    variants: NotNegative = 0
     """Augmented variants per clip that are computed once and then reused in turn; 0 = a new one every epoch."""
 
 

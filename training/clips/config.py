@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 from kws.datasets.corpus import SILENCE_SHARE
 from kws.decision import DecisionConfig, OperatingPoint, Pause
@@ -12,6 +14,7 @@ from kws.errors import ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
 from kws.labels import SILENCE
+from kws.ranges import Part, Positive, Seed, Share, Within
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.recipe.config import RecipeConfig
 from kws.training.fit import settings
@@ -27,11 +30,11 @@ class DataConfig:
 
     labels: tuple[str, ...] = LABELS_12
     """Words to tell apart; ``silence`` and ``unknown`` (every other word) have their meaning when present."""
-    clip_ms: int = 1000
+    clip_ms: Positive = 1000
     """Length of a training clip: one decision window of audio."""
-    fractions: dict[str, float] = field(default_factory=lambda: {"silence": 0.08, "unknown": 0.17})
+    fractions: dict[str, Share] = field(default_factory=lambda: {"silence": 0.08, "unknown": 0.17})
     """Share of an epoch for some labels; the others fill the rest as often as they occur."""
-    validation_silence_fraction: float = SILENCE_SHARE
+    validation_silence_fraction: Part = SILENCE_SHARE
     """Share of silence clips (cut from the noise recordings' last fifth) in the validation set."""
 
     def __post_init__(self) -> None:
@@ -57,7 +60,7 @@ class DecisionSettings:
     never_fire: tuple[str, ...] = ("silence", "unknown")
     words: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Labels with thresholds of their own, one per operating point."""
-    pause_score: int = 0
+    pause_score: Annotated[int, Within(0, 255)] = 0
     """A word is heard only after a pause, in which "silence" reached this score (1..255); 0 asks for none."""
     pause_decisions: int = 75
     """A pause that many decisions ago still counts."""
@@ -107,7 +110,7 @@ class RunConfig:
     """Everything that determines a bundle, but for the recordings."""
 
     name: str
-    seed: int = 1
+    seed: Seed = 1
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -119,6 +122,17 @@ class RunConfig:
     """Lets the bundle sleep in silence; without it the spotter is always on."""
     recipe: RecipeConfig | None = None
     """More sources of clips, harder augmentation and a teacher; without it the plain pipeline."""
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no file name, what no bundle can hold, and shifts out of the clip."""
+        if not re.fullmatch(r"[\w-]+", self.name):
+            raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
+        self.decision.for_labels(self.data.labels).section()
+        if self.augment.time_shift_ms > self.data.clip_ms:
+            raise ValueError(
+                f"augment.time_shift_ms: expected at most the clip's {self.data.clip_ms}, "
+                f"got {self.augment.time_shift_ms}"
+            )
 
 
 def load_run(path: Path) -> RunConfig:

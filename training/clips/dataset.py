@@ -55,6 +55,14 @@ class TrainingData:
     sha256: str
     """Names all samples behind the sets."""
 
+    @property
+    def digest(self) -> str:
+        """Names what is learnt and judged: the samples, which of them are in which set, and as what."""
+        total = hashlib.sha256(repr((self.sha256, self.labels)).encode())
+        for clips in (self.training, self.validation):
+            total.update(repr((clips.rows.tolist(), clips.labels.tolist(), clips.words)).encode())
+        return total.hexdigest()
+
 
 def clip_set(audio: NDArray[np.int16], words: Sequence[str], labels: Sequence[str]) -> ClipSet:
     """Make a set of all rows of ``audio``; words that are not labels become ``unknown``."""

@@ -133,7 +133,7 @@ def learn_clips(
     strategy: tf.distribute.Strategy | None = None,
 ) -> TrainedModel:
     """Train the network of a run, from plain clips or as its recipe says."""
-    named = work.digest(settings.to_dict(run.data), data.sha256)
+    named = work.digest(settings.to_dict(run.data), data.digest)
     if run.recipe is not None:
         return learn(
             data,

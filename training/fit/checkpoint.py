@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kws.errors import TrainingError
+from kws.files import written_whole
 
 _INFO = "info"
 
@@ -41,10 +41,9 @@ def save(path: Path, groups: Sequence[Sequence[Any]], progress: Progress, run_di
         for group, variables in enumerate(groups)
         for number, variable in enumerate(variables)
     }
-    part = path.with_suffix(".part.npz")
     try:
-        np.savez(part, allow_pickle=False, **{_INFO: np.array(json.dumps(info))}, **arrays)
-        os.replace(part, path)
+        with written_whole(path) as part:
+            np.savez(part, allow_pickle=False, **{_INFO: np.array(json.dumps(info))}, **arrays)
     except OSError as error:
         raise TrainingError(f"{path}: checkpoint cannot be written ({error}); free some space") from error
 

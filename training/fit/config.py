@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from kws import places
+from kws.ranges import Part, Positive, Share, Width, Within
 
 Size = Literal["micro", "small", "full"]
 TRUNK_FILES: dict[str, Path] = {
@@ -22,9 +23,9 @@ TRUNK_FILES: dict[str, Path] = {
 class StemConfig:
     """The first convolution; time comes first in every pair."""
 
-    filters: int = 64
-    kernel: tuple[int, int] = (10, 4)
-    strides: tuple[int, int] = (2, 2)
+    filters: Positive = 64
+    kernel: tuple[Positive, Positive] = (10, 4)
+    strides: tuple[Positive, Positive] = (2, 2)
     frequency_padding: Literal["same", "valid"] = "same"
     """As in `BlockConfig`."""
 
@@ -33,9 +34,9 @@ class StemConfig:
 class BlockConfig:
     """A depthwise convolution followed by a pointwise one."""
 
-    filters: int
-    kernel: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
+    filters: Positive
+    kernel: tuple[Positive, Positive] = (3, 3)
+    strides: tuple[Positive, Positive] = (1, 1)
     frequency_padding: Literal["same", "valid"] = "same"
     """``valid``: a kernel as wide as its input folds all columns into one; from there on only time is left."""
 
@@ -49,21 +50,21 @@ class ModelConfig:
     time_padding: Literal["same", "valid", "causal"] = "same"
     """``valid`` (none in time) and ``causal`` (only above the first frame) stream: each new frame costs only its new
     columns. ``causal`` keeps as many rows as there were, so words at the edges of a clip count as much as others."""
-    dropout: float = 0.2
+    dropout: Part = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
     """AdamW under a cosine schedule with warm-up."""
 
-    epochs: int = 36
-    batch_clips: int = 100
-    learning_rate: float = 2e-3
-    warmup_epochs: float = 1.0
-    final_learning_rate: float = 1e-5
-    weight_decay: float = 1e-4
-    label_smoothing: float = 0.1
-    ema_decay: float = 0.998
+    epochs: Positive = 36
+    batch_clips: Positive = 100
+    learning_rate: Annotated[float, Within(1e-9)] = 2e-3
+    warmup_epochs: Width = 1.0
+    final_learning_rate: Width = 1e-5
+    weight_decay: Width = 1e-4
+    label_smoothing: Share = 0.1
+    ema_decay: Annotated[float, Within(0.0, 0.999_999)] = 0.998
     """The network kept is the exponential moving average over steps of all weights; 0 switches it off."""
 
 
@@ -71,5 +72,5 @@ class OptimizerConfig:
 class QuantizeConfig:
     """Post-training int8 quantisation."""
 
-    representative_clips: int = 300
+    representative_clips: Positive = 300
     """Training clips, drawn by the seed and recorded, that set the range of every activation."""

@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.files import written_whole
+
 _APART_DECISIONS = 25
 """One second: of moments nearer to each other the worst counts."""
 _SMOOTHED_DECISIONS = 3
@@ -49,10 +51,8 @@ class Rounds:
         """Listen, when a round is due; ``epoch`` counts from 0."""
         if epoch + 1 not in self._rounds:
             return
-        path = self._file(epoch + 1)
-        part = path.with_suffix(".part.npy")
-        np.save(part, self._find(averaged))
-        part.replace(path)
+        with written_whole(self._file(epoch + 1)) as part:
+            np.save(part, self._find(averaged))
 
     def moments(self, epoch: int) -> NDArray[np.int64]:
         """Decisions to learn from in an epoch, counted from 0; the worst first, none before a round."""

@@ -40,15 +40,16 @@ def load(cls: type[T], path: Path) -> T:
 def parse(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
     """Build a dataclass from a mapping, recursively.
 
-    Understood field types: bool, int, float, str, Path, Literal, tuples of one type or of fixed length,
-    ``dict[str, X]``, ``X | None`` (None is written ``"none"``) and dataclasses.
+    Understood field types: bool, int, float, str, Path, Literal, numbers of `kws.ranges`, tuples of one type or of
+    fixed length, ``dict[str, X]``, ``X | None`` (None is written ``"none"``) and dataclasses.
 
     Raises
     ------
     ConfigError
-        For an unknown or missing key, a value of the wrong type, or whatever the class itself refuses.
+        For an unknown or missing key, a value of the wrong type or out of its range, or whatever the class itself
+        refuses.
     """
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
@@ -89,8 +90,14 @@ def _convert(kind: Any, value: Any, *, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         if value == _NONE and type(None) in typing.get_args(kind):
             return None
-        inner = [option for option in typing.get_args(kind) if option is not type(None)]
-        return _convert(inner[0], value, where=where)
+        option = next(option for option in typing.get_args(kind) if option is not type(None))
+        return _convert(option, value, where=where)
+    if origin is typing.Annotated:
+        inner, limits = typing.get_args(kind)
+        number = _convert(inner, value, where=where)
+        if number not in limits:
+            raise _mismatch(where, str(limits), value)
+        return number
     if origin is typing.Literal:
         if value not in typing.get_args(kind):
             raise _mismatch(where, f"one of {', '.join(map(repr, typing.get_args(kind)))}", value)

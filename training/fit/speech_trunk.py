@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -148,7 +150,7 @@ def load(path: Path) -> Trunk:
         with np.load(path, allow_pickle=False) as file:
             config = settings.parse(TrunkConfig, json.loads(str(file[_INFO])), where=str(path))
             weights = [file[str(number)].astype(np.float32) for number in range(len(file.files) - 1)]
-    except (OSError, EOFError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise TrainingError(
             f"{path}: no readable trunk ({error}); make it with python -m kws.training.trunk"
         ) from error

@@ -9,6 +9,7 @@ them again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +20,13 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 
 from kws.errors import TrainingError
+from kws.files import written_whole
 from kws.version import VERSION
+
+_CANNOT_BE_WRITTEN = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, None}
+)
+"""NumPy raises an error without a number when it could write less than all."""
 
 
 class Kept(Protocol):
@@ -81,19 +88,39 @@ def prepare(out: Path, stage: str = "") -> Path:
 
 @contextmanager
 def kept(out: Path, console: Console) -> Iterator[None]:
-    """Tell whoever interrupts what becomes of the work."""
+    """Tell whoever interrupts what becomes of the work, and of a disk that is full."""
     try:
-        yield
+        with writing(out):
+            yield
     except KeyboardInterrupt:
         console.print(f"{out} keeps what is finished; the same command goes on from there", highlight=False)
         raise
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make one error of what a full or locked disk raises wherever something is written.
+
+    Raises
+    ------
+    TrainingError
+        Naming the file, or ``folder``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_BE_WRITTEN:
+            raise
+        raise TrainingError(
+            f"{error.filename or folder}: cannot be written ({error.strerror or error}); free some space or unlock it, "
+            "then run the same command again: it goes on from there"
+        ) from error
+
+
 def once(path: Path, kind: type[Made], make: Callable[[], Made]) -> Made:
     """Read what was made before, or make it and let it appear whole."""
     if not path.exists():
-        part = path.with_suffix(".part.npz")
-        make().save(part)
-        part.replace(path)
+        with written_whole(path) as part:
+            make().save(part)
     made: Made = kind.load(path)
     return made

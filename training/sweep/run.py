@@ -80,7 +80,8 @@ def execute(
     out = out or DEFAULT_SWEEPS / config.name
     work.prepare(out)
     material = _read(config.base, data_folder)
-    return sweep(config, material, trials=trials, out=out, storage=storage, board=board, console=console)
+    with work.kept(out, console):
+        return sweep(config, material, trials=trials, out=out, storage=storage, board=board, console=console)
 
 
 def sweep(

@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from kws.errors import ConfigError
+from kws.evaluation.calibration import check_rates
 from kws.gate import GateConfig
 from kws.labels import SILENCE, UNKNOWN, check_distinct, is_quiet
+from kws.ranges import NotNegative, Positive, Seed, Share, Width, Within
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
@@ -18,13 +20,10 @@ from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig
 
 _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
-_DECISION_RANGES = (
-    ("smoothing_decisions", 1, 64),
-    ("refractory_ms", 0, 60_000),
-    ("pause_score", 1, 255),
-    ("pause_gap_ms", 0, 60_000),
-    ("pause_penalty", 1, 255),
-)
+_Minute = Annotated[int, Within(0, 60_000)]
+"""Milliseconds."""
+_Score = Annotated[int, Within(1, 255)]
+_KINDS = ("word", "near", "other", "ambient", "noise", "pause")
 _PLACES = ("recordings", "heard", "ambient", "negatives", "trunk")
 
 
@@ -47,25 +46,25 @@ class WordConfig:
 class SpeechConfig:
     """How much is synthesised, and how."""
 
-    engines: dict[str, float] = field(default_factory=lambda: {"espeak-ng": 0.3, "flite": 0.45, "hibari": 0.25})
+    engines: dict[str, Width] = field(default_factory=lambda: {"espeak-ng": 0.3, "flite": 0.45, "hibari": 0.25})
     """Engines out of `datasets.synthetic_choir.ENGINES` and their shares of the voices; none that goes back to
     recordings for research only, as Piper's voice does."""
     piper_voices: Path | None = None
     """Folder of Piper voices; the one that comes as a package when not given."""
-    num_voices: int = 2000
+    num_voices: Positive = 2000
     """Drawn and stored speakers; about 80 % train, the rest validate."""
-    takes_per_word: int = 5200
-    num_accents: int = 40
+    takes_per_word: Positive = 5200
+    num_accents: NotNegative = 40
     """Ways to say the word, a phoneme or two of it otherwise; see `kws.datasets.accents`."""
-    accent_share: float = 0.25
+    accent_share: Share = 0.25
     """Of the takes that train, those said in one of these ways; 0 teaches none, and keeps near-misses like them."""
-    near_words: int = 60
+    near_words: NotNegative = 60
     """How many like-sounding English words."""
-    near_mutations: int = 80
+    near_mutations: NotNegative = 80
     """How many invented words a phoneme or three away."""
-    near_takes: int = 1800
+    near_takes: Positive = 1800
     """Takes of like-sounding words, invented words and parts of the phrase, all together."""
-    sentences: int = 600
+    sentences: Positive = 600
     """Takes of a few random English words in a row, for voices; hours of real speech are in the negatives."""
 
 
@@ -73,21 +72,21 @@ class SpeechConfig:
 class ScenesConfig:
     """What decides the scenes themselves, made before training starts."""
 
-    variants_per_take: int = 1
+    variants_per_take: Positive = 1
     """Scenes per synthetic take of a word."""
-    near: int = 4000
-    other: int = 2500
-    noise: int = 800
-    pauses: int = 1200
+    near: NotNegative = 4000
+    other: NotNegative = 2500
+    noise: NotNegative = 800
+    pauses: NotNegative = 1200
     """Nobody speaks or plays, or everybody speaks: what the label silence is learned from."""
-    crowds: int = 120
+    crowds: NotNegative = 120
     """Ten seconds each of several people talking at once, to be heard behind scenes."""
-    recording_variants: int = 60
+    recording_variants: Positive = 60
     """Scenes per recording of the user."""
-    decisions_per_scene: int = 30
-    wake_frames: int = 8
+    decisions_per_scene: Positive = 30
+    wake_frames: Positive = 8
     """For so long it should be awake after a word."""
-    tail_ms: int = 40
+    tail_ms: NotNegative = 40
     """Earliest moment to wake: so long after the end of the word."""
 
 
@@ -97,35 +96,42 @@ class ExamplesConfig(ScenesConfig, SurroundingsConfig):
 
     colour_db: float = 7.0
     """People's microphones differ by more than clips of Speech Commands need, and some are muffled."""
-    per_epoch: int = 24000
+    per_epoch: Positive = 24000
     """Scenes drawn from all of them in an epoch."""
-    mix: dict[str, float] = field(
+    mix: dict[str, Width] = field(
         default_factory=lambda: {"word": 0.35, "near": 0.15, "other": 0.1, "ambient": 0.35, "noise": 0.05, "pause": 0.1}
     )
     """Share of each kind in a training batch; kinds without examples give theirs to the rest."""
-    mined_share: float = 0.5
+    mined_share: Share = 0.5
     """Of the long negatives' share, once the network has shown at which of their moments it nearly wakes."""
-    mining_rounds: tuple[int, ...] = (2, 4, 6, 8)
+    mining_rounds: tuple[NotNegative, ...] = (2, 4, 6, 8)
     """After so many epochs it listens to all of them; what it finds is drawn from the epoch after the next one on."""
-    mined_moments: int = 3000
+    mined_moments: Positive = 3000
     """How many moments a round keeps; the worst are drawn most."""
-    recording_share: float = 0.5
+    recording_share: Share = 0.5
     """Of the word's share, once the user's own recordings are there."""
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that nobody knows, and batches without the word."""
+        if stray := sorted(set(self.mix) - set(_KINDS)):
+            raise ValueError(f"mix: {', '.join(stray)} is no kind of scene; known: {', '.join(_KINDS)}")
+        if not self.mix.get("word", 0.0) > 0.0:
+            raise ValueError("mix: without scenes of the word nothing is learnt; give word a share")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordDecisionConfig:
     """How posteriors become events."""
 
-    smoothing_decisions: int | None = None
+    smoothing_decisions: Annotated[int, Within(1, 64)] | None = None
     """How many an event is the mean of; ``"none"``: so many as suit the size."""
-    refractory_ms: int = 1000
+    refractory_ms: _Minute = 1000
     """After an event no second one of the same word for so long, to the nearest frame."""
-    pause_score: int = 64
+    pause_score: _Score = 64
     """A pause is where "silence" reaches this score, 1..255."""
-    pause_gap_ms: int = 840
+    pause_gap_ms: _Minute = 840
     """It counts until so long after it has left the network's window, to the nearest decision."""
-    pause_penalty: int = 60
+    pause_penalty: _Score = 60
     """Without one, scores of words are less by this, 1..255; 255 lets whoever talks on wake nothing."""
     fa_per_hour: tuple[float, ...] = (0.1, 0.5, 2.0)
     """One operating point for each, as far as the negative audio can support it."""
@@ -133,14 +139,10 @@ class WordDecisionConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no bundle can hold, before a word is trained for it."""
-        for name, low, high in _DECISION_RANGES:
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name}: expected {low} to {high}, got {value}")
-        if self.default_fa_per_hour not in self.fa_per_hour or min(self.fa_per_hour) <= 0.0:
+        check_rates(self.fa_per_hour)
+        if self.default_fa_per_hour not in self.fa_per_hour:
             raise ValueError(
-                f"fa_per_hour: expected positive rates with {self.default_fa_per_hour} among them, "
-                f"got {list(self.fa_per_hour)}"
+                f"fa_per_hour: expected {self.default_fa_per_hour} among them, got {list(self.fa_per_hour)}"
             )
 
 
@@ -150,7 +152,7 @@ class WordProject:
 
     name: str
     words: tuple[WordConfig, ...]
-    seed: int = 1
+    seed: Seed = 1
     recordings: Path | None = None
     """The user's own takes: ``<label>/*.wav`` or ``.flac``."""
     heard: Path | None = None
@@ -169,7 +171,7 @@ class WordProject:
     """How much the bundle may cost: the pretrained layers it starts from, which bring their front end."""
     trunk: Path | None = None
     """Pretrained layers of your own instead of those of the size."""
-    anchor: float = 0.3
+    anchor: Width = 0.3
     """How strongly the network is held to what the pretrained trunk makes of speech; 0 = not at all."""
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(
@@ -181,7 +183,7 @@ class WordProject:
             ema_decay=0.9993,
         )
     )
-    trainings: int = 4
+    trainings: Positive = 4
     """So many, from the same start on other batches; the network is the mean of all."""
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     decision: WordDecisionConfig = field(default_factory=WordDecisionConfig)
@@ -196,8 +198,6 @@ class WordProject:
         check_distinct(labels)
         if quiet := [label for label in labels if is_quiet(label)]:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
-        if self.trainings < 1:
-            raise ValueError(f"trainings: expected 1 or more, got {self.trainings}")
         if not re.fullmatch(r"[\w-]+", self.name):
             raise ValueError(f"name: expected letters, digits, _ and -, got {self.name!r}")
 

@@ -17,6 +17,7 @@ from kws.audio import read_audio
 from kws.datasets.ambient import in_a_row
 from kws.datasets.negatives import Negatives, training_files
 from kws.features import Features, FeaturesConfig, features_section
+from kws.files import written_whole
 from kws.progress import one_bar
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.fit import work
@@ -149,9 +150,9 @@ def negative_features(negatives: Negatives, features: FeaturesConfig) -> NDArray
     name = hashlib.sha256(features_section(features) + negatives.sha256.encode()).hexdigest()[:16]
     cached = places.cache_folder() / "features" / f"negatives-{name}.npy"
     if not cached.is_file():
-        made = np.concatenate([stage.compute(read_audio(path)) for path in training_files(negatives)])
+        nothing = np.zeros((0, features.num_features), np.int8)  # a download that ended early may have no training side
+        made = np.concatenate([nothing, *(stage.compute(read_audio(path)) for path in training_files(negatives))])
         cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_suffix(".part.npy")
-        np.save(part, made)
-        part.replace(cached)
+        with written_whole(cached) as part:
+            np.save(part, made)
     return np.asarray(np.load(cached))

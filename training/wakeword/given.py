@@ -16,6 +16,7 @@ from kws.datasets import heard, recordings
 from kws.datasets.ambient import Ambient, in_a_row, read_ambient
 from kws.datasets.negatives import Negatives, draw_pieces, spoken_files, training_files
 from kws.datasets.negatives import find as find_negatives
+from kws.errors import DatasetError
 from kws.training.wakeword.babble import CROWD_S
 
 _BACKGROUND_PIECES, _BACKGROUND_S = 120, 10.0
@@ -57,7 +58,7 @@ class Given:
         return {
             "recordings": {"takes": len(self.takes), "sha256": takes_sha256},
             "ambient": {
-                "files": self.ambient.num_files,
+                "files": len(self.ambient.files),
                 "training_hours": round(self.ambient.training_hours, 4),
                 "validation_hours": round(self.ambient.validation_hours, 4),
                 "sha256": ambient_sha256,
@@ -94,24 +95,28 @@ def read_given(
     Raises
     ------
     AudioError, DatasetError
-        If something named is missing, empty or cannot be read.
+        If something named is missing, empty or cannot be read, or a take of a word is given as ambient audio too.
     """
-    takes: tuple[recordings.Take, ...] = ()
+    takes: list[recordings.Take] = []
     if folder is not None:
-        takes = tuple(recordings.read_recordings(folder, list(words)))
-        held_out = sum(take.held_out for take in takes)
-        console.print(f"recordings: {len(takes)} takes, {held_out} of them held out")
+        takes = recordings.read_recordings(folder, words)
+        counts = (f"{sum(take.label == word for take in takes) or 'none'} of {word!r}" for word in words)
+        console.print(f"recordings: {', '.join(counts)}", highlight=False)
     if heard_folder is not None:
-        labelled = heard.read_heard(heard_folder, list(words))
-        takes += tuple(labelled)
+        labelled = heard.read_heard(heard_folder, words)
+        takes += labelled
         said = sum(take.label in words for take in labelled)
         console.print(f"heard before: {said} recordings with the word, {len(labelled) - said} without")
+    takes = recordings.hold_out(takes, words)
+    if takes:
+        console.print(f"held out of these: {sum(take.held_out for take in takes)}")
     nothing = np.zeros(0, dtype=np.int16)
-    ambient = Ambient(training=nothing, validation=nothing, sha256="", num_files=0)
+    ambient = Ambient(training=nothing, validation=nothing, sha256="")
     if ambient_places:
         ambient = read_ambient(ambient_places)
+        _refuse_words([take for take in takes if take.label in words], ambient)
         console.print(
-            f"ambient: {ambient.num_files} files, {ambient.training_hours:.2f} h to learn from, "
+            f"ambient: {len(ambient.files)} files, {ambient.training_hours:.2f} h to learn from, "
             f"{ambient.validation_hours:.2f} h to measure on"
         )
     negatives = find_negatives(negatives_folder)
@@ -122,4 +127,14 @@ def read_given(
         "`kws dataset download negatives` fetches 19 hours once (520 MB)[/]",
         highlight=False,
     )
-    return Given(takes=takes, ambient=ambient, negatives=negatives)
+    return Given(takes=tuple(takes), ambient=ambient, negatives=negatives)
+
+
+def _refuse_words(takes: Sequence[recordings.Take], ambient: Ambient) -> None:
+    """Refuse takes that would teach to wake and not to wake."""
+    apart = {path.resolve() for path in ambient.files}
+    if both := [take for take in takes if take.path.resolve() in apart]:
+        raise DatasetError(
+            f"--ambient: {both[0].path} is a take of {both[0].label!r}, and so are {len(both) - 1} more; ambient audio "
+            "is what the word is not said in, so leave their folder out"
+        )

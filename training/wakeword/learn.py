@@ -89,8 +89,9 @@ class Training:
 
     def __call__(self, show: Show) -> None:
         """Train, or go on after the last epoch that was finished."""
-        self.folder.mkdir(exist_ok=True)
-        work.once(self.result, Weights, lambda: self._train(show))
+        with work.writing(self.folder):
+            self.folder.mkdir(exist_ok=True)
+            work.once(self.result, Weights, lambda: self._train(show))
 
     def _train(self, show: Show) -> Weights:
         batches, mining = self.batches()

@@ -22,7 +22,7 @@ from kws.datasets.accents import accents
 from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
 from kws.datasets.synthetic_espeak import EspeakEngine
-from kws.errors import SpeechEngineError
+from kws.errors import ConfigError, SpeechEngineError
 from kws.training.fit import work
 from kws.training.wakeword.config import SpeechConfig, WordConfig
 
@@ -181,15 +181,22 @@ def _say(script: Script, part: slice, engine: SpeechEngine, on_progress: Progres
     )
 
 
-def check_length(bank: SpeechBank, words: Sequence[str], *, longest_s: float) -> None:
-    """Refuse phrases that do not fit a wake word's window.
+def check_words(bank: SpeechBank, words: Sequence[str], *, longest_s: float) -> None:
+    """Refuse phrases that do not fit a wake word's window, and such as nobody says on one side of the split.
 
     Raises
     ------
+    ConfigError
+        If nobody who trains, or nobody who validates, says a phrase.
     SpeechEngineError
         If the usual take of a phrase is longer than `longest_s`.
     """
     for label, name in enumerate(words, start=1):
+        said = np.isin(bank.kinds, ("word", "accent")) & (bank.labels == label)
+        if len(set(bank.validates[said].tolist())) < 2:
+            raise ConfigError(
+                f"speech: {name!r} is said by too few to train and to validate; raise num_voices or takes_per_word"
+            )
         durations_s = word_durations_s(bank, label)
         if durations_s.size and float(np.median(durations_s)) > longest_s:
             raise SpeechEngineError(

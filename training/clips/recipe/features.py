@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.features import Features, FeaturesConfig
+from kws.files import open_array, written_whole
 from kws.progress import track
 from kws.training.augment.clips import ClipAcoustics
 from kws.training.clips.recipe.sources import Source
@@ -81,16 +82,16 @@ def compute(
     seed : int
     folder : Path
     """
-    _augment(sources, acoustics, features, num_variants, seed, folder / _FEATURES_FILE)
-    part = folder / f"part.{_CLIPS_FILE}"
-    np.savez(
-        part,
-        labels=np.concatenate([source.labels for source in sources]),
-        weights=np.concatenate([source.weights() for source in sources]),
-        source=np.repeat(np.arange(len(sources)), [len(source) for source in sources]),
-        sources=np.array([source.name for source in sources]),
-    )
-    part.replace(folder / _CLIPS_FILE)
+    with written_whole(folder / _FEATURES_FILE) as part:
+        _augment(sources, acoustics, features, num_variants, seed, part)
+    with written_whole(folder / _CLIPS_FILE) as part:
+        np.savez(
+            part,
+            labels=np.concatenate([source.labels for source in sources]),
+            weights=np.concatenate([source.weights() for source in sources]),
+            source=np.repeat(np.arange(len(sources)), [len(source) for source in sources]),
+            sources=np.array([source.name for source in sources]),
+        )
 
 
 def _augment(
@@ -106,7 +107,7 @@ def _augment(
     frames = 1 + (samples - config.window_samples) // config.hop_samples
     shape = (1 + num_variants, clips, frames, config.num_features)
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = np.lib.format.open_memmap(path, "w+", np.int8, shape)
+    store = open_array(path, np.int8, shape)
 
     def work(job: _Chunk) -> None:
         rng = np.random.default_rng([seed, 0xA0, job.variant, job.row])

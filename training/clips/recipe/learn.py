@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kws import extras
 from kws.errors import TrainingError
 from kws.features import FeaturesConfig
+from kws.files import written_whole
 from kws.labels import SILENCE, UNKNOWN
 from kws.training.augment.clips import ClipAcoustics
 from kws.training.clips.dataset import TrainingData
@@ -77,8 +78,8 @@ def learn(
     """
     if recipe.listener is not None:
         extras.require("the listener of a recipe", "trunk")
-    beside = [*speech, *negatives]
-    heard = work.digest(named, [hashlib.sha256(recording.tobytes()).hexdigest() for recording in beside])
+    beside = [[hashlib.sha256(recording.tobytes()).hexdigest() for recording in kind] for kind in (speech, negatives)]
+    heard = work.digest(named, *beside)
     batches = recipe_batches(
         data,
         speech,
@@ -325,9 +326,8 @@ def polish(
 
 def _once(path: Path, ask: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
     if not path.is_file():
-        part = path.with_suffix(".part.npy")
-        np.save(part, ask())
-        part.replace(path)
+        with written_whole(path) as part:
+            np.save(part, ask())
     opinions: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return opinions
 

@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from kws.files import written_whole
 from kws.labels import SILENCE, UNKNOWN
 from kws.progress import track
 from kws.training.clips.dataset import TrainingData
@@ -189,9 +190,8 @@ def _head(heard: Embeddings, said: NDArray[np.float32], config: ListenerConfig, 
 def _embedded(audio: NDArray[np.int16], path: Path) -> Embeddings:
     """What the embedding says of clips ``[clips, numbers]``, computed once."""
     if not path.is_file():
-        part = path.with_suffix(".part.npy")
-        np.save(part, _embed(audio))
-        part.replace(path)
+        with written_whole(path) as part:
+            np.save(part, _embed(audio))
     embedded: Embeddings = np.load(path)
     return embedded
 
