@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Starts the microphone with an empty ring. False: there is none, or it cannot make this rate within 0.1 %. */
 bool board_audio_start(uint32_t sample_rate_hz);
 
@@ -28,5 +32,9 @@ bool board_audio_heard_sound(void);
 
 /* Samples that were lost right before those that board_audio_peek gives; each is told once. */
 uint32_t board_audio_take_lost(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
