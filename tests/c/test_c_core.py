@@ -47,7 +47,7 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
     return BUNDLES[request.param]()
 
 
-@pytest.mark.parametrize("program", ["test_stages", "test_dsp", "test_nn", "test_cpp"])
+@pytest.mark.parametrize("program", ["test_stages", "test_dsp", "test_nn", "test_cpp", "test_wake"])
 def test_stages_by_hand(build: Path, program: str) -> None:
     run([build / program])
 
@@ -157,6 +157,11 @@ def test_byte_ring_outbox_and_packets_by_hand(build: Path) -> None:
 def test_application_survives_a_host_that_says_anything(build: Path, bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "test.kws")
     run([build / "fuzz_requests", tmp_path / "test.kws", "600000", "1"])
+
+
+def test_hosts_come_and_go_and_the_product_goes_on(build: Path, tmp_path: Path) -> None:
+    BUNDLES["gated"]().save(tmp_path / "gated.kws")
+    run([build / "test_listen", tmp_path / "gated.kws"])
 
 
 def test_usb_serial_port_survives_a_host_and_a_cable_that_do_anything(build: Path) -> None:
