@@ -46,9 +46,8 @@ typedef struct {
     uint32_t signal_left; /* samples until the event is no longer shown */
     uint32_t quiet_left;  /* samples until the receiver may rest: no host has spoken */
     bool updating;        /* a bundle is being written: none is open */
-    uint32_t rested_s;    /* uptime when it was last told to, while waits_for_sound */
     bool has_host;        /* it speaks the protocol: no lines of text */
-    uint32_t heard_s;     /* uptime when it last did */
+    uint32_t heard_s;     /* uptime when a packet came last, or, while waits_for_sound, the last rest */
     uint32_t wanted;      /* KWS_WANTED_... */
     uint32_t poll_token;
     uint32_t told_allowed; /* samples that the host knows it may send */

@@ -134,7 +134,7 @@ static void wait_for_sound(app_t *app)
         board_audio_wait();
         board_serial_rest();
         app->waits_for_sound = true;
-        app->rested_s = app->uptime_s;
+        app->heard_s = app->uptime_s;
     }
 }
 
@@ -151,8 +151,8 @@ static void rest(app_t *app, uint32_t num_samples)
 /* Noise may have woken it; a host would have been greeted by now. */
 static void rest_receiver(app_t *app)
 {
-    if (app->uptime_s - app->rested_s >= RECEIVER_MS / MS_PER_S) {
-        app->rested_s = app->uptime_s;
+    if (app->uptime_s - app->heard_s >= RECEIVER_MS / MS_PER_S) {
+        app->heard_s = app->uptime_s;
         board_serial_rest();
     }
 }

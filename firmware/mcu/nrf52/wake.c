@@ -22,23 +22,18 @@ static uint32_t bit_of(uint8_t pin)
     return 1u << (pin % 32u);
 }
 
-/* Where the pin is sensed; MAX_PINS when it is not. */
+/* Where the pin is sensed, or else could be; MAX_PINS when there is no room. */
 static uint32_t slot_of(uint8_t pin)
 {
-    uint32_t slot = 0;
-    while (slot < MAX_PINS && (sensed[slot].on_level == NULL || sensed[slot].pin != pin)) {
-        ++slot;
+    uint32_t free_slot = MAX_PINS;
+    for (uint32_t i = 0; i < MAX_PINS; ++i) {
+        if (sensed[i].on_level == NULL) {
+            free_slot = i;
+        } else if (sensed[i].pin == pin) {
+            return i;
+        }
     }
-    return slot;
-}
-
-static uint32_t free_slot(void)
-{
-    uint32_t slot = 0;
-    while (slot < MAX_PINS && sensed[slot].on_level != NULL) {
-        ++slot;
-    }
-    return slot;
+    return free_slot;
 }
 
 /* First of all: a level that stays would latch again. */
@@ -53,8 +48,7 @@ static void release(uint32_t slot)
 void nrf52_wake_on(uint8_t pin, bool high, bool pulled_up, void (*on_level)(void))
 {
     const uint32_t state = cortex_m_interrupts_off();
-    const uint32_t known = slot_of(pin);
-    const uint32_t slot = known < MAX_PINS ? known : free_slot();
+    const uint32_t slot = slot_of(pin);
     if (slot == MAX_PINS) {
         __builtin_trap();
     }
@@ -72,7 +66,7 @@ void nrf52_wake_off(uint8_t pin)
 {
     const uint32_t state = cortex_m_interrupts_off();
     const uint32_t slot = slot_of(pin);
-    if (slot < MAX_PINS) {
+    if (slot < MAX_PINS && sensed[slot].on_level != NULL) {
         release(slot);
     }
     cortex_m_interrupts_restore(state);
