@@ -99,6 +99,9 @@ board_reset_t board_take_reset_reason(void);
 /* The fault that the last start ended with, told once. False: it ended otherwise. */
 bool board_take_fault(board_fault_t *fault);
 
+/* False: no host can be there, because its end of the line is closed or the cable out; true when the board cannot tell. */
+bool board_serial_is_open(void);
+
 /* No host speaks: the receiver may rest, and with it whatever it keeps awake, until a byte comes. That one, and one or
  * two behind it, are lost. */
 void board_serial_rest(void);
@@ -106,8 +109,9 @@ void board_serial_rest(void);
 /* Shows an event to the world: a lamp, a pin that wakes another processor. */
 void board_signal(bool on);
 
-/* From now on the board is reset when board_watchdog_feed is not called for this long; it cannot be stopped. Fed by the
- * main loop, never by an interrupt. */
+/* From now on the board is reset when board_watchdog_feed is not called for this long; it cannot be stopped. Started
+ * before board_init, so that a clock that does not come up resets the board too; fed by the main loop, never by an
+ * interrupt. */
 void board_watchdog_start(uint32_t timeout_ms);
 void board_watchdog_feed(void);
 

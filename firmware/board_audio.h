@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Starts the microphone with an empty ring. False: there is none, or it cannot make this rate within 0.1 %. */
 bool board_audio_start(uint32_t sample_rate_hz);
 
@@ -22,11 +26,17 @@ void board_audio_consume(uint32_t num_samples);
 bool board_audio_can_wait(void);
 
 /* Stopped, it listens by itself from now on, and all that sound does not need is off: the core is woken (board_sleep
- * returns) when there is some, and now and then. board_audio_start ends it. */
+ * returns) when there is some, and now and then. board_audio_start ends it; so does board_audio_end_wait, for what is to come needs
+ * clocks and no sound. */
 void board_audio_wait(void);
+void board_audio_end_wait(void);
 bool board_audio_heard_sound(void);
 
 /* Samples that were lost right before those that board_audio_peek gives; each is told once. */
 uint32_t board_audio_take_lost(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

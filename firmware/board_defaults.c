@@ -16,6 +16,11 @@ OPTIONAL bool board_take_fault(board_fault_t *fault)
     return false;
 }
 
+OPTIONAL bool board_serial_is_open(void)
+{
+    return true;
+}
+
 OPTIONAL void board_serial_rest(void)
 {
 }
@@ -40,6 +45,10 @@ OPTIONAL bool board_audio_can_wait(void)
 }
 
 OPTIONAL void board_audio_wait(void)
+{
+}
+
+OPTIONAL void board_audio_end_wait(void)
 {
 }
 

@@ -8,10 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The page of KWS_BOARD_FLASH_PAGE_BYTES at offset becomes ones. False: the controller says that it failed. */
 bool board_flash_erase(uint32_t offset);
 
 /* Ones become zeros, never the other way round. offset is a multiple of 4. */
 bool board_flash_write(uint32_t offset, const uint32_t *words, uint32_t num_words);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

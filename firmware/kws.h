@@ -15,7 +15,7 @@
  *     for (;;) kws_pipeline_feed(&pipeline, samples, wait_for_microphone(samples)); // calls on_event when it hears one
  *
  * Any number of samples at a time, mono, 16 bits, at the rate that pipeline.features_config.sample_rate_hz says;
- * kws_bundle_label(&bundle, event->label_index) is the word. Never call it from an interrupt: it takes milliseconds.
+ * kws_bundle_label(&bundle, event->label) is the word. Never call it from an interrupt: it takes milliseconds.
  * examples/embed is this as a whole program, in C and in C++. */
 #ifndef KWS_H
 #define KWS_H

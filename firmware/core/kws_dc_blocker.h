@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     int32_t mean_q14;
 } kws_dc_blocker_t;
@@ -14,5 +18,9 @@ void kws_dc_blocker_reset(kws_dc_blocker_t *self);
 
 /* to may be from. */
 void kws_dc_blocker_step(kws_dc_blocker_t *self, const int16_t *from, int16_t *to, uint32_t num_samples);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include "kws_pdm_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     KWS_PDM_WORDS_PER_SAMPLE = 8,
     KWS_PDM_PIECE_WORDS = 256, /* worked through at once: two milliseconds */
@@ -33,5 +37,9 @@ void kws_pdm_init(kws_pdm_t *self, uint32_t gain_shift);
 /* words of sixteen bits, the first in time highest; num_words: a multiple of KWS_PDM_PIECE_WORDS.
  * samples: num_words / KWS_PDM_WORDS_PER_SAMPLE. */
 void kws_pdm_step(kws_pdm_t *self, const uint16_t *words, uint32_t num_words, int16_t *samples);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

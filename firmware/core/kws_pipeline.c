@@ -71,6 +71,9 @@ static kws_status_t take_memory(kws_pipeline_t *self, kws_arena_t *arena)
 
 int64_t kws_pipeline_arena_bytes(const kws_bundle_t *bundle)
 {
+    if (bundle == NULL) {
+        return KWS_ERROR_ARGUMENT;
+    }
     kws_pipeline_t counter;
     memset(&counter, 0, sizeof counter);
     kws_arena_t arena;
@@ -85,7 +88,7 @@ int64_t kws_pipeline_arena_bytes(const kws_bundle_t *bundle)
 kws_status_t kws_pipeline_init(kws_pipeline_t *self, const kws_bundle_t *bundle, int32_t operating_point,
                                const kws_pipeline_hooks_t *hooks, void *arena_base, uint32_t arena_bytes)
 {
-    if (arena_base == NULL) {
+    if (self == NULL || bundle == NULL || arena_base == NULL) {
         return KWS_ERROR_ARGUMENT;
     }
     if ((uintptr_t)arena_base % (uintptr_t)KWS_ARENA_ALIGNMENT != 0u) {
@@ -121,6 +124,7 @@ void kws_pipeline_reset(kws_pipeline_t *self)
     self->last_decision_frame = UINT32_MAX; /* one before frame 0 */
     self->gated_frames = 0u;
     self->asleep = false;
+    self->was_reset = true;
 }
 
 static void mark(const kws_pipeline_t *self, kws_stage_t stage, bool begins)
@@ -148,6 +152,9 @@ static void decide(kws_pipeline_t *self)
     mark(self, KWS_STAGE_SMOOTHING, false);
     if (self->hooks.on_scores != NULL) {
         self->hooks.on_scores(self->hooks.user, &scores);
+        if (self->was_reset) {
+            return;
+        }
     }
     kws_event_t event;
     mark(self, KWS_STAGE_DETECTION, true);
@@ -210,6 +217,9 @@ static void hear_frame(kws_pipeline_t *self)
     compute_features(self);
     if (self->hooks.on_frame != NULL) {
         self->hooks.on_frame(self->hooks.user, self->frame);
+        if (self->was_reset) {
+            return;
+        }
     }
     if (run_model(self)) {
         decide(self);
@@ -240,12 +250,15 @@ static bool gate_is_open(kws_pipeline_t *self)
 
 static void step_frame(kws_pipeline_t *self)
 {
+    self->was_reset = false;
     if (!self->gate_config.enabled || gate_is_open(self)) {
         hear_frame(self);
     } else {
         sleep_frame(self);
     }
-    ++self->frame_index;
+    if (!self->was_reset) {
+        ++self->frame_index;
+    }
 }
 
 void kws_pipeline_feed(kws_pipeline_t *self, const int16_t *samples, uint32_t num_samples)

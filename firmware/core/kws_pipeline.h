@@ -10,7 +10,7 @@
  * not told.
  *
  * The caller gives one bundle (read-only, stays in place) and one arena (kws_pipeline_arena_bytes says how large).
- * Results do not depend on how the audio was cut into chunks. Not reentrant; call from the main loop. */
+ * A pipeline points into itself: once it is initialised it stays where it is, and is neither copied nor moved. Results do not depend on how the audio was cut into chunks. Not reentrant; call from the main loop. */
 #ifndef KWS_PIPELINE_H
 #define KWS_PIPELINE_H
 
@@ -73,17 +73,20 @@ typedef struct {
     uint32_t gated_frames;      /* of them, those with the gate closed */
     uint32_t first_gated_frame; /* of this sleep */
     bool asleep;                /* the gate was closed at the last frame */
+    bool was_reset;             /* since the newest frame began: by a hook */
 } kws_pipeline_t;
 
-/* Arena the bundle needs, or a negative kws_status_t. */
+/* Arena the bundle needs, or a negative kws_status_t. bundle is open (kws_bundle_open). */
 int64_t kws_pipeline_arena_bytes(const kws_bundle_t *bundle);
 
-/* operating_point: an index, or negative for the bundle's default. hooks may be NULL. arena_base is aligned to
- * KWS_ARENA_ALIGNMENT. */
+/* bundle is open, and stays so and in place as long as the pipeline is used, as do arena_base and what it points to.
+ * operating_point: an index, or negative for the bundle's default. hooks are copied, and may be NULL. arena_base is
+ * aligned to KWS_ARENA_ALIGNMENT. KWS_ERROR_ARGUMENT for any other NULL. Unless KWS_OK, nothing else may be called. */
 kws_status_t kws_pipeline_init(kws_pipeline_t *self, const kws_bundle_t *bundle, int32_t operating_point,
                                const kws_pipeline_hooks_t *hooks, void *arena_base, uint32_t arena_bytes);
 
-/* Back to the state after init: all audio heard so far is forgotten. */
+/* Back to the state after init: all audio heard so far is forgotten. on_frame, on_scores and on_event may call it, as
+ * after a wake word: the frame they were told of is over then, and the next sample fed is sample 0. */
 void kws_pipeline_reset(kws_pipeline_t *self);
 
 /* Any number of samples. Events and scores are told through the hooks, in order, before it returns. */

@@ -24,6 +24,8 @@ enum {
     KWS_PROTOCOL_MAX_LABELS =
         112, /* posteriors and smoothed posteriors of one decision fit one SCORES message */
     KWS_PROTOCOL_MAX_FEATURES = 240, /* values of one FEATURES message */
+    KWS_HOST_SILENCE_S =
+        60,                /* a board that hears no good packet for longer does what it does without a host */
     KWS_SETTLING_MS = 500, /* a microphone's first sound is not sound: thrown away after every start */
     KWS_BOARD_NAME_BYTES = 24,
     KWS_FIRMWARE_VERSION_BYTES = 16,
@@ -139,7 +141,10 @@ enum {
      * once; where the line is too slow for them sound is lost, and counted. A board without a microphone says
      * KWS_ERROR_UNSUPPORTED. */
     KWS_WANTED_MICROPHONE = 8,
-    KWS_WANTED_SOUND = 16 /* HEARD, with KWS_WANTED_MICROPHONE: what it hears */
+    KWS_WANTED_SOUND = 16, /* HEARD, with KWS_WANTED_MICROPHONE: what it hears */
+    /* With KWS_WANTED_MICROPHONE: while it runs the host says something far more often than every KWS_HOST_SILENCE_S, so
+     * its silence means that it is gone. Without this the microphone runs on for a host that merely listens. */
+    KWS_WANTED_WHILE_HOST_SPEAKS = 32
 };
 
 typedef struct {

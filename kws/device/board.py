@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -185,7 +186,8 @@ class Board:
         BoardRefusedError
             If the bundle has no such operating point.
         """
-        self._reset(operating_point, scores=scores, features=features, times=times)
+        self._reset_again = partial(self._reset, operating_point, scores=scores, features=features, times=times)
+        self._reset_again()
 
     def _reset(self, operating_point: int | None, *, scores: bool, features: bool, times: bool,
                microphone: bool = False) -> None:  # fmt: skip
@@ -194,7 +196,7 @@ class Board:
             lib.KWS_WANTED_SCORES: scores,
             lib.KWS_WANTED_FEATURES: features,
             lib.KWS_WANTED_TIMES: times,
-            lib.KWS_WANTED_MICROPHONE | lib.KWS_WANTED_SOUND: microphone,
+            lib.KWS_WANTED_MICROPHONE | lib.KWS_WANTED_SOUND | lib.KWS_WANTED_WHILE_HOST_SPEAKS: microphone,
         }
         wanted = sum(bits for bits, chosen in choices.items() if chosen)
         self._link.state = lambda: "resetting it"
@@ -223,7 +225,8 @@ class Board:
     ) -> StreamResult:
         """Let the board hear samples, as fast as it can, and wait until it has heard them all.
 
-        Audio of consecutive calls is one stream: sample indices count from the last :meth:`reset`.
+        Audio of consecutive calls is one stream: sample indices count from the last :meth:`reset`. A board with a
+        microphone keeps it for ``KWS_HOST_SILENCE_S`` (a minute) after the last call.
 
         Parameters
         ----------
@@ -250,6 +253,8 @@ class Board:
                 f"samples: expected int16 of shape [n], got {samples.dtype} of shape {list(samples.shape)}; "
                 "read files with kws.audio.read_audio"
             )
+        if self._position == 0 and time.monotonic() - self._link.spoke_at > lib.KWS_HOST_SILENCE_S / 2:
+            self._reset_again()  # the board may have taken this computer for gone
         started = time.monotonic()
         bad_before = self._link.bad_packets
         audio = np.ascontiguousarray(samples, "<i2").tobytes()

@@ -56,6 +56,8 @@ class Link:
         A poll is not answered yet.
     lossy : bool
         Records are sent once: one that was damaged on its way is gone, and `receive` raises.
+    spoke_at : float
+        When something was sent last, by ``time.monotonic``.
     state : callable
         Returns a phrase that says what is going on, for messages of errors.
     """
@@ -82,7 +84,7 @@ class Link:
         self._first_token = self._next_token = 1
         self._retry_s = RETRY_S
         self._polled_at = 0.0
-        self._heard_at = time.monotonic()
+        self._heard_at = self.spoke_at = time.monotonic()
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -103,6 +105,7 @@ class Link:
         except (serial.SerialException, OSError) as error:
             raise self._broken(error) from error
         self._unacknowledged = 0
+        self.spoke_at = time.monotonic()
 
     def poll(self) -> None:
         """Ask for a STATUS and for every record not acknowledged, again if the answer is late.
@@ -293,7 +296,10 @@ class Link:
         code, detail = int(error.error), int(error.detail)
         if code == lib.KWS_LINK_ERROR_SESSION:
             if session_runs and detail != self.session:
-                raise DeviceError(f"{self.name} restarted while {self.state()}; start again from a reset")
+                raise DeviceError(
+                    f"{self.name} restarted while {self.state()}, or heard nothing from this computer for "
+                    f"{lib.KWS_HOST_SILENCE_S} s; start again from a reset"
+                )
             return  # stale audio of a session before ours
         reasons = {
             int(lib.KWS_LINK_ERROR_MESSAGE): f"does not know message 0x{detail:02x}",

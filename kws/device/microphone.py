@@ -16,6 +16,9 @@ from kws.device.stream import Collector
 from kws.errors import AudioError, BoardTimeoutError, DeviceError
 from kws.pipeline import Detection, Scores
 
+SPEAK_AFTER_SAMPLES = 8000
+"""Of sound, after which a host that only listens says something: a board that hears nothing takes it for gone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
@@ -148,8 +151,11 @@ def collect_sound(link: Link, collector: Collector, num_samples: int) -> Microph
     if num_samples <= 0:
         raise AudioError(f"expected to listen for at least one sample, got {num_samples}")
     sound = SoundCollector(collector, num_samples)
-    position, heard_at = sound.position, time.monotonic()
+    position, heard_at, spoke_at = sound.position, time.monotonic(), 0
     while True:
+        if position - spoke_at >= SPEAK_AFTER_SAMPLES:
+            spoke_at = position
+            link.send(lib.KWS_MESSAGE_ACKNOWLEDGE)
         for packet in link.receive(wait_s=0.02):
             link.check_error(packet, session_runs=True)
             if sound.hear(packet):

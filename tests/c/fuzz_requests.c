@@ -7,101 +7,23 @@
 #include <string.h>
 
 #include "app.h"
-#include "board.h"
-#include "board_flash.h"
+#include "board_of_arrays.h"
 #include "bundle_file.h"
-#include "kws_byte_ring.h"
 #include "listen.h"
 #include "loop.h"
 #include "random.h"
 
 enum {
-    RECEIVE_BYTES = 4096,
-    TRANSMIT_BYTES = 65536,
-    ARENA_BYTES = 65536,
-    REGION_BYTES = 65536, /* flash of two slots */
     ROUNDS_OF_A_START = 500,
     STEPS_AT_MOST = 10000
 };
 
-static uint8_t receive_bytes[RECEIVE_BYTES];
-static uint8_t transmit_bytes[TRANSMIT_BYTES];
-static kws_byte_ring_t receive_ring = {.bytes = receive_bytes, .capacity_bytes = RECEIVE_BYTES};
-static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes, .capacity_bytes = TRANSMIT_BYTES};
-static _Alignas(16) uint8_t arena[ARENA_BYTES];
-static _Alignas(16) uint8_t region[REGION_BYTES];
 static app_t app;
 
-const char *board_name(void)
-{
-    return "a board whose name is far too long for the message";
-}
-uint32_t board_clock_hz(void)
-{
-    return 1u;
-}
 uint32_t board_microseconds(void)
 {
     static uint32_t now_us;
     return now_us += 700000u; /* wraps every few thousand turns of the loop */
-}
-uint32_t board_cycles(void)
-{
-    return 0u;
-}
-uint32_t board_serial_read(uint8_t *bytes, uint32_t max_bytes)
-{
-    return kws_byte_ring_read(&receive_ring, bytes, max_bytes);
-}
-uint32_t board_serial_write_room(void)
-{
-    return kws_byte_ring_room(&transmit_ring);
-}
-void board_serial_write(const uint8_t *bytes, uint32_t num_bytes)
-{
-    CHECK_EQUAL(kws_byte_ring_write(&transmit_ring, bytes, num_bytes), num_bytes);
-}
-void board_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
-{
-    board_serial_write(bytes, num_bytes);
-}
-uint32_t board_serial_receive_bytes(void)
-{
-    return RECEIVE_BYTES;
-}
-uint32_t board_serial_overruns(void)
-{
-    return 0u;
-}
-board_memory_t board_bundle(void)
-{
-    return (board_memory_t){.data = region, .size_bytes = REGION_BYTES};
-}
-bool board_flash_erase(uint32_t offset)
-{
-    CHECK(offset % KWS_BOARD_FLASH_PAGE_BYTES == 0u && offset < REGION_BYTES);
-    memset(region + offset, 0xFF, KWS_BOARD_FLASH_PAGE_BYTES);
-    return true;
-}
-bool board_flash_write(uint32_t offset, const uint32_t *words, uint32_t num_words)
-{
-    CHECK(offset % sizeof words[0] == 0u && offset + num_words * sizeof words[0] <= REGION_BYTES);
-    for (uint32_t i = 0u; i < num_words * sizeof words[0]; ++i) {
-        region[offset + i] &= ((const uint8_t *)words)[i];
-    }
-    return true;
-}
-board_memory_t board_arena(void)
-{
-    return (board_memory_t){.data = arena, .size_bytes = ARENA_BYTES};
-}
-uint32_t board_static_bytes(void)
-{
-    return 0u;
-}
-uint32_t board_stack_peak_bytes(void)
-{
-    return 0u;
 }
 
 static unsigned long num_said; /* bytes */
@@ -113,7 +35,7 @@ static uint32_t random_below(uint32_t limit)
 
 static void host_says(const uint8_t *bytes, uint32_t num_bytes)
 {
-    CHECK_EQUAL(kws_byte_ring_write(&receive_ring, bytes, num_bytes), num_bytes);
+    CHECK_EQUAL(kws_byte_ring_write(&board_receive_ring, bytes, num_bytes), num_bytes);
     num_said += num_bytes;
 }
 
@@ -133,7 +55,7 @@ static void board_works(uint32_t *answers)
     while (loop_step(&app)) {
         CHECK(++steps < STEPS_AT_MOST);
         uint8_t byte;
-        while (kws_byte_ring_read(&transmit_ring, &byte, 1u) == 1u) {
+        while (kws_byte_ring_read(&board_transmit_ring, &byte, 1u) == 1u) {
             kws_packet_result_t result;
             kws_packet_reader_read(&reader, &byte, 1u, &result);
             CHECK(result != KWS_PACKET_BAD);
@@ -195,14 +117,13 @@ static void go_on(void)
 /* As after the supply came back, with the bundle that an update may have erased. */
 static void start_board(const uint8_t *bundle, size_t size_bytes)
 {
-    memset(region, 0xFF, sizeof region);
-    memcpy(region, bundle, size_bytes);
-    receive_ring.read = receive_ring.written;
-    transmit_ring.read = transmit_ring.written;
+    board_load(bundle, size_bytes);
+    board_receive_ring.read = board_receive_ring.written;
+    board_transmit_ring.read = board_transmit_ring.written;
     app_init(&app);
     listen_alone(&app);
     CHECK_EQUAL(app.status, KWS_OK);
-    transmit_ring.read = transmit_ring.written; /* a line of text */
+    board_transmit_ring.read = board_transmit_ring.written; /* a line of text */
 }
 
 static void answer_as_on_the_first_day(uint32_t *answers)
@@ -221,7 +142,7 @@ int main(int argc, char **argv)
     CHECK_EQUAL(argc, 4);
     size_t size_bytes;
     uint8_t *bundle = read_file(argv[1], &size_bytes);
-    CHECK(size_bytes < REGION_BYTES / 2u);
+    CHECK(size_bytes < BOARD_REGION_BYTES / 2u);
     const unsigned long wanted = strtoul(argv[2], NULL, 10);
     random_state = (uint32_t)strtoul(argv[3], NULL, 10) | 1u;
     uint32_t answers[256] = {0};

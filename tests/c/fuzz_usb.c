@@ -303,6 +303,7 @@ static void read_some(uint32_t max_bytes)
     uint8_t bytes[256];
     const uint32_t count = nrf52_serial_read(bytes, max_bytes);
     look();
+    CHECK_EQUAL(nrf52_serial_is_open(), chip.is_open);
     CHECK(count <= max_bytes);
     expect(&to_board, bytes, count);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from hashlib import sha512
@@ -46,9 +47,34 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
     return BUNDLES[request.param]()
 
 
-@pytest.mark.parametrize("program", ["test_stages", "test_dsp", "test_nn"])
+@pytest.mark.parametrize("program", ["test_stages", "test_dsp", "test_nn", "test_cpp", "test_wake"])
 def test_stages_by_hand(build: Path, program: str) -> None:
     run([build / program])
+
+
+AROUND_THE_EXAMPLE = """
+#include <stdlib.h>
+#include "kws.h"
+static const uint8_t bundle_bytes[16] = {0};
+static int16_t samples[160];
+static uint32_t wait_for_microphone(int16_t *into) { (void)into; exit(0); }
+static void fail(const char *why) { (void)why; exit(1); }
+static kws_bundle_t bundle;
+static void on_event(void *user, const kws_event_t *event) { (void)user; (void)LABEL; }
+int main(void) {
+EXAMPLE
+}
+"""
+
+
+def test_the_example_in_the_header_compiles_as_it_is_written(tmp_path: Path) -> None:
+    header = (ROOT / "firmware" / "kws.h").read_text()
+    example = "\n".join(line.removeprefix(" *") for line in header.splitlines() if line.startswith(" *     "))
+    assert "kws_pipeline_feed" in example
+    (label,) = re.findall(r"kws_bundle_label\([^)]*\)", header)
+    source = AROUND_THE_EXAMPLE.replace("EXAMPLE", example).replace("LABEL", label)
+    (tmp_path / "example.c").write_text(source)
+    run(["cc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-I", ROOT / "firmware", tmp_path / "example.c"])
 
 
 @pytest.mark.parametrize("chunk", [1 << 20, 320, 77])
@@ -67,6 +93,18 @@ def test_sanitized_core_hears_what_the_host_library_hears(
     np.testing.assert_array_equal(scores[:, 1:], pipeline.scores.smoothed)
     printed = [tuple(int(v) for v in line.split()[1:]) for line in lines if line.startswith("event")]
     assert printed == [(event.sample_index, event.label_index, event.score) for event in events]
+
+
+@pytest.mark.parametrize("hook", ["frame", "scores", "event"])
+def test_a_hook_that_resets_the_pipeline_begins_the_stream_anew(
+    build: Path, bundle: Bundle, tmp_path: Path, hook: str
+) -> None:
+    audio = speech_like(4.0, seed=5, silence=(1.5, 3.0))
+    bundle.save(tmp_path / "test.kws")
+    (tmp_path / "audio.raw").write_bytes(audio.tobytes())
+    decisions = int(run([build / "reset_in_hook", tmp_path / "test.kws", tmp_path / "audio.raw", hook]))
+    if hook != "event":
+        assert decisions > 10
 
 
 def test_altered_bundles_are_refused_or_run_inside_their_arena(build: Path, bundle: Bundle, tmp_path: Path) -> None:
@@ -119,6 +157,11 @@ def test_byte_ring_outbox_and_packets_by_hand(build: Path) -> None:
 def test_application_survives_a_host_that_says_anything(build: Path, bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "test.kws")
     run([build / "fuzz_requests", tmp_path / "test.kws", "600000", "1"])
+
+
+def test_hosts_come_and_go_and_the_product_goes_on(build: Path, tmp_path: Path) -> None:
+    BUNDLES["gated"]().save(tmp_path / "gated.kws")
+    run([build / "test_listen", tmp_path / "gated.kws"])
 
 
 def test_usb_serial_port_survives_a_host_and_a_cable_that_do_anything(build: Path) -> None:

@@ -18,6 +18,7 @@ from gate_definition import frames_heard, gate_states
 from random_bundles import random_bundle, speech_like
 
 from kws.bundle import Bundle
+from kws.core import lib
 from kws.device import Board, open_board
 from kws.errors import AudioError, BoardRefusedError
 from kws.gate import GateConfig
@@ -106,6 +107,18 @@ def test_an_empty_stream_ends_at_once(board: Board) -> None:
     board.reset()
     result = board.stream(np.empty(0, np.int16))
     assert (result.samples, result.detections) == (0, [])
+
+
+def test_a_host_that_was_silent_for_long_begins_its_stream_anew_unless_it_goes_on_with_one(board: Board) -> None:
+    board.reset(scores=False)
+    session = board._link.session
+    audio = speech_like(0.5, seed=1)
+    for changes in (1, 0):  # with the first audio, not with what goes on behind it
+        board._link.spoke_at -= lib.KWS_HOST_SILENCE_S
+        result = board.stream(audio)
+        session += changes
+        assert board._link.session == session
+        assert (result.samples, result.dropped_samples, result.scores.posteriors.size) == (audio.size, 0, 0)
 
 
 def test_scores_and_features_come_only_when_wanted(board: Board) -> None:

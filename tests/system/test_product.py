@@ -67,11 +67,11 @@ def alone(board: str, bundle: Path, tmp_path: Path, *options: object) -> tuple[l
     return done.stdout.decode(errors="replace").splitlines(), words, json.loads(report.read_text())
 
 
-def glitch(board: str, halfword: int, seconds: float) -> tuple[str, str]:
-    """The option that spoils the pipeline's first instruction."""
+def glitch(board: str, halfword: int, seconds: float, function: str = "kws_pipeline_feed") -> tuple[str, str]:
+    """The option that spoils a function's first instruction."""
     elf = build_firmware(board, target="kws") / "kws.elf"
     symbols = subprocess.run([find_tool("arm-none-eabi-nm"), elf], capture_output=True, text=True, check=True).stdout
-    (address,) = (int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(" kws_pipeline_feed"))
+    (address,) = (int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(f" {function}"))
     return "--glitch", f"{address:#x}={halfword:#x}@{seconds}"
 
 
@@ -82,6 +82,17 @@ def test_the_watchdog_bites_when_the_main_loop_hangs(board: str, bundle_path: Pa
     assert starts == [f"kws {board} started by power, listening", f"kws {board} started by watchdog, listening"]
     (at,) = re.findall(r"([0-9.]+) s  reset, reason", words)
     assert WATCHDOG_S <= float(at) <= 1.6 + WATCHDOG_S
+
+
+@pytest.mark.parametrize(
+    ("board", "function"),
+    [("nrf52840dk", "nrf52_clock_start_crystal"), ("stm32f407g_disc1", "stm32f4_pin_alternate")],
+)
+def test_the_watchdog_bites_when_the_start_hangs(board: str, function: str, bundle_path: Path, tmp_path: Path) -> None:
+    lines, words, _ = alone(board, bundle_path, tmp_path, *glitch(board, FOR_EVER, 0.0, function), "--seconds", 9.0)
+    assert [line for line in lines if line.startswith("kws")] == [f"kws {board} started by watchdog, listening"]
+    (at,) = re.findall(r"([0-9.]+) s  reset, reason", words)
+    assert WATCHDOG_S <= float(at) <= WATCHDOG_S + 0.1
 
 
 @pytest.mark.parametrize("board", ["nrf52840dk", "stm32f407g_disc1"])
@@ -159,6 +170,20 @@ def test_a_microphone_that_wakes_lets_everything_rest_in_silence(tmp_path: Path)
     assert seconds["crystal"] < seconds["microphone"] + 0.1
     assert seconds["receiver"] < 2.7
     assert counted["cycles"] / counted["clock_hz"] > 34
+
+
+def test_a_board_that_waits_for_sound_hears_what_a_host_sends(tmp_path: Path) -> None:
+    gated = random_bundle(seed=3, causal=True, gate=GateConfig(hangover_frames=0))
+    gated.save(tmp_path / "gated.kws")
+    write_wav(tmp_path / "sound.wav", np.zeros(16000 * 600, np.int16))
+    child = start_chip("nrf52840dk_wake", tmp_path / "gated.kws", sound=tmp_path / "sound.wav")
+    port = open_port(child.url, DEFAULT_BAUD, 10.0)
+    time.sleep(4.0)  # three seconds of its own, after which it waits, and more
+    audio = speech_like(2.0, seed=5)
+    with Board(Link(port, "nrf52840dk_wake", 10.0), child.stop) as board:
+        assert board.stream(audio).detections == Pipeline(gated).feed(audio)
+    assert child.report is not None
+    assert child.report.crystal_cycles < child.report.cycles - child.report.clock_hz / 2  # it waited
 
 
 def hear_busy(board: str, bundle: Path, sound: Path, percent: int) -> tuple[MicrophoneResult, ChipReport]:

@@ -8,8 +8,8 @@ import pytest
 
 from kws.core import lib
 from kws.device.link import Link
-from kws.device.microphone import collect_sound
-from kws.device.protocol import encode, pack
+from kws.device.microphone import SPEAK_AFTER_SAMPLES, collect_sound
+from kws.device.protocol import PacketReader, encode, pack
 from kws.device.stream import Collector
 from kws.errors import BoardTimeoutError, DeviceError, ProtocolError
 
@@ -70,6 +70,21 @@ def test_a_reply_that_speaks_of_records_never_heard_makes_the_host_ask() -> None
 def test_records_of_another_session_are_ignored() -> None:
     stale = encode(lib.KWS_MESSAGE_DRAINED, pack("drained"), session=7)
     assert link_that_hears(stale).receive(0.0) == []
+
+
+def test_a_host_that_listens_to_a_board_speaks_now_and_then() -> None:
+    sound = np.zeros(100, np.int16).tobytes()
+    heard = [
+        encode(lib.KWS_MESSAGE_HEARD, pack("heard", position=100 * i) + sound, number=i)
+        for i in range(3 * SPEAK_AFTER_SAMPLES // 100 + 1)
+    ]
+    link = link_that_hears(*heard)
+    link.lossy = True
+    result = collect_sound(link, Collector(("a", "b"), 10, 16000, None, None), 3 * SPEAK_AFTER_SAMPLES)
+    assert result.sound.size == 3 * SPEAK_AFTER_SAMPLES
+    said = PacketReader().feed(link.port.written)
+    assert 2 <= len(said) <= 3
+    assert {packet.type for packet in said} == {lib.KWS_MESSAGE_ACKNOWLEDGE}
 
 
 @pytest.mark.parametrize(

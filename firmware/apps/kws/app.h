@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The product: audio from the board's microphone or from a host -> pipeline -> events, lines of text, records for the
- * host. Without a host it listens to the microphone and says in words what it hears; from the first message of a host
- * on it does what that asks, until the host says goodbye.
+ * host. Without a host it listens to the microphone and says in words what it hears; from the HELLO or RESET of a host on
+ * it does what that asks, until the host says goodbye, or nothing at all for KWS_HOST_SILENCE_S.
  *
  *   main.c        start, sleep, faults
  *   loop.c        the order of work
@@ -47,6 +47,7 @@ typedef struct {
     uint32_t quiet_left;  /* samples until the receiver may rest: no host has spoken */
     bool updating;        /* a bundle is being written: none is open */
     bool has_host;        /* it speaks the protocol: no lines of text */
+    uint32_t heard_s;     /* uptime when a packet came last, or, while waits_for_sound, the last rest */
     uint32_t wanted;      /* KWS_WANTED_... */
     uint32_t poll_token;
     uint32_t told_allowed; /* samples that the host knows it may send */

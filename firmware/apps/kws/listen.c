@@ -10,6 +10,7 @@ enum {
         112, /* one HEARD record, beside all that a slice makes the pipeline say, fits the outbox */
     SIGNAL_MS = 250,
     RECEIVER_MS = 2000,    /* without a host: afterwards the receiver rests */
+    CLOSED_S = 2,          /* of silence at a closed port: a cable that slipped may be put back */
     SILENCE_MS = 2000,     /* with the gate closed: afterwards a microphone that can wakes us */
     WAKE_SETTLING_MS = 32, /* it had power all the time */
     MS_PER_S = 1000
@@ -39,7 +40,6 @@ static uint32_t record_bytes(const app_t *app)
 
 bool listen_start(app_t *app)
 {
-    app->waits_for_sound = false;
     app->signal_left = 0u;
     app->quiet_left = samples_in(app, RECEIVER_MS);
     return app->status == KWS_OK && record_bytes(app) <= BOARD_OUTBOX_BYTES &&
@@ -49,12 +49,17 @@ bool listen_start(app_t *app)
 void listen_stop(app_t *app)
 {
     microphone_stop(&app->microphone);
+    if (app->waits_for_sound) {
+        app->waits_for_sound = false;
+        board_audio_end_wait();
+    }
     board_signal(false);
 }
 
 void listen_alone(app_t *app)
 {
     listen_stop(app);
+    kws_link_begin_session(&app->link, 0u);
     app->has_host = false;
     app->wanted = 0u;
     app_start(app, -1);
@@ -63,6 +68,22 @@ void listen_alone(app_t *app)
                                  .fault = app->has_fault ? &app->fault : NULL,
                                  .status = app->status,
                                  .listens = app->microphone.runs});
+}
+
+/* A host may ask for the microphone and then listen without a word. */
+static bool silence_is_allowed(const app_t *app)
+{
+    return app->microphone.runs && (app->wanted & KWS_WANTED_WHILE_HOST_SPEAKS) == 0u;
+}
+
+void listen_unless_host_speaks(app_t *app)
+{
+    const uint32_t silent_s = app->uptime_s - app->heard_s;
+    const bool gone = board_serial_is_open() ? silent_s > KWS_HOST_SILENCE_S && !silence_is_allowed(app)
+                                             : silent_s > CLOSED_S;
+    if (app->has_host && gone) {
+        listen_alone(app);
+    }
 }
 
 bool listen_is_alive(app_t *app)
@@ -110,9 +131,10 @@ static void wait_for_sound(app_t *app)
     if (silence >= samples_in(app, SILENCE_MS) && app->cascade.window_left == 0u && app->signal_left == 0u &&
         board_audio_can_wait()) {
         microphone_stop(&app->microphone);
-        board_serial_rest();
         board_audio_wait();
+        board_serial_rest();
         app->waits_for_sound = true;
+        app->heard_s = app->uptime_s;
     }
 }
 
@@ -126,10 +148,20 @@ static void rest(app_t *app, uint32_t num_samples)
     wait_for_sound(app);
 }
 
+/* Noise may have woken it; a host would have been greeted by now. */
+static void rest_receiver(app_t *app)
+{
+    if (app->uptime_s - app->heard_s >= RECEIVER_MS / MS_PER_S) {
+        app->heard_s = app->uptime_s;
+        board_serial_rest();
+    }
+}
+
 /* The stream goes on with what comes now; the silence between leaves no trace in it but a gap of one window. */
 static bool woken_by_sound(app_t *app)
 {
     if (!board_audio_heard_sound()) {
+        rest_receiver(app);
         return false;
     }
     app->waits_for_sound = false;

@@ -10,6 +10,9 @@
 /* No host, or none any more. */
 void listen_alone(app_t *app);
 
+/* The same as soon as the host has been silent for so long that it must have gone without a GOODBYE. */
+void listen_unless_host_speaks(app_t *app);
+
 /* For a host that wants the microphone: starts it at the bundle's rate. False: there is none that could. */
 bool listen_start(app_t *app);
 void listen_stop(app_t *app);

@@ -8,6 +8,7 @@ bool loop_step(app_t *app)
 {
     app_keep_time(app);
     const bool served = requests_serve(app);
+    listen_unless_host_speaks(app);
     const bool own = app->microphone.runs || app->waits_for_sound;
     const bool fed = own ? listen_feed(app) : app_feed(app);
     const bool sent = kws_link_send_record(&app->link);

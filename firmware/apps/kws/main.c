@@ -19,11 +19,11 @@ void board_on_fault(const board_fault_t *fault)
 
 int main(int argc, char **argv)
 {
+    board_watchdog_start(WATCHDOG_MS);
     board_init(KWS_SERIAL_BAUD, argc, argv);
     board_start_clock();
     app_init(&app);
     listen_alone(&app);
-    board_watchdog_start(WATCHDOG_MS);
     for (;;) {
         if (listen_is_alive(&app)) {
             board_watchdog_feed();

@@ -4,9 +4,15 @@
 
 void listen_alone(app_t *app)
 {
+    kws_link_begin_session(&app->link, 0u);
     app->has_host = false;
     app->wanted = 0u;
     app_start(app, -1);
+}
+
+void listen_unless_host_speaks(app_t *app)
+{
+    (void)app; /* there is nothing else to do */
 }
 
 bool listen_start(app_t *app)

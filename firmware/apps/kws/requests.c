@@ -138,7 +138,7 @@ static void serve_reset(app_t *self, const request_t *request)
 
 static bool session_runs(const app_t *self, const request_t *request)
 {
-    return self->status == KWS_OK && request->header.session == self->link.session;
+    return self->has_host && self->status == KWS_OK && request->header.session == self->link.session;
 }
 
 static void serve_audio(app_t *self, const request_t *request)
@@ -196,8 +196,9 @@ static void serve_acknowledge(app_t *self, const request_t *request)
 static void serve_goodbye(app_t *self, const request_t *request)
 {
     (void)request;
-    kws_link_begin_session(&self->link, 0u);
-    listen_alone(self);
+    if (self->has_host) {
+        listen_alone(self);
+    }
 }
 
 static void serve_statistics(app_t *self, const request_t *request)
@@ -217,7 +218,11 @@ static void serve_update(app_t *self, const request_t *request)
 
 typedef struct {
     uint8_t type;
-    bool in_session; /* means something only to the session of its header */
+    enum {
+        ANY_TIME,
+        GREETING,   /* a host begins with it, and from now on there is one */
+        IN_SESSION, /* means something only to the session of its header */
+    } when;
     uint16_t min_bytes;
     uint16_t max_bytes;
     void (*serve)(app_t *self, const request_t *request);
@@ -238,21 +243,30 @@ enum {
 #define EXACTLY(type) sizeof(type), sizeof(type)
 
 static const service_t services[] = {
-    {KWS_MESSAGE_HELLO, false, EXACTLY(kws_message_hello_t), serve_hello},
-    {KWS_MESSAGE_LABEL, false, EXACTLY(kws_message_label_t), serve_label},
-    {KWS_MESSAGE_RESET, false, EXACTLY(kws_message_reset_t), serve_reset},
-    {KWS_MESSAGE_AUDIO, true, AUDIO_MIN_BYTES, AUDIO_MAX_BYTES, serve_audio},
-    {KWS_MESSAGE_FLUSH, true, EXACTLY(kws_message_flush_t), serve_flush},
-    {KWS_MESSAGE_POLL, true, EXACTLY(kws_message_poll_t), serve_poll},
-    {KWS_MESSAGE_ACKNOWLEDGE, false, 0, 0, serve_acknowledge},
-    {KWS_MESSAGE_STATISTICS, false, 0, 0, serve_statistics},
-    {KWS_MESSAGE_GOODBYE, false, 0, 0, serve_goodbye},
-    {KWS_MESSAGE_UPDATE_BEGIN, false, EXACTLY(kws_message_update_begin_t), serve_update},
-    {KWS_MESSAGE_UPDATE_CHUNK, false, CHUNK_MIN_BYTES, CHUNK_MAX_BYTES, serve_update},
-    {KWS_MESSAGE_UPDATE_FINISH, false, 0, sizeof(kws_message_update_signature_t), serve_update},
-    {KWS_MESSAGE_UPDATE_START, false, 0, 0, serve_update},
-    {KWS_MESSAGE_UPDATE_CONFIRM, false, 0, 0, serve_update},
+    {KWS_MESSAGE_HELLO, GREETING, EXACTLY(kws_message_hello_t), serve_hello},
+    {KWS_MESSAGE_LABEL, ANY_TIME, EXACTLY(kws_message_label_t), serve_label},
+    {KWS_MESSAGE_RESET, GREETING, EXACTLY(kws_message_reset_t), serve_reset},
+    {KWS_MESSAGE_AUDIO, IN_SESSION, AUDIO_MIN_BYTES, AUDIO_MAX_BYTES, serve_audio},
+    {KWS_MESSAGE_FLUSH, IN_SESSION, EXACTLY(kws_message_flush_t), serve_flush},
+    {KWS_MESSAGE_POLL, IN_SESSION, EXACTLY(kws_message_poll_t), serve_poll},
+    {KWS_MESSAGE_ACKNOWLEDGE, ANY_TIME, 0, 0, serve_acknowledge},
+    {KWS_MESSAGE_STATISTICS, ANY_TIME, 0, 0, serve_statistics},
+    {KWS_MESSAGE_GOODBYE, ANY_TIME, 0, 0, serve_goodbye},
+    {KWS_MESSAGE_UPDATE_BEGIN, ANY_TIME, EXACTLY(kws_message_update_begin_t), serve_update},
+    {KWS_MESSAGE_UPDATE_CHUNK, ANY_TIME, CHUNK_MIN_BYTES, CHUNK_MAX_BYTES, serve_update},
+    {KWS_MESSAGE_UPDATE_FINISH, ANY_TIME, 0, sizeof(kws_message_update_signature_t), serve_update},
+    {KWS_MESSAGE_UPDATE_START, ANY_TIME, 0, 0, serve_update},
+    {KWS_MESSAGE_UPDATE_CONFIRM, ANY_TIME, 0, 0, serve_update},
 };
+
+/* From now on there is a host, and no more lines of text. */
+static void greet(app_t *self)
+{
+    if (!self->has_host) {
+        listen_stop(self);
+        self->has_host = true;
+    }
+}
 
 static void serve_request(app_t *self, const request_t *request)
 {
@@ -264,26 +278,17 @@ static void serve_request(app_t *self, const request_t *request)
         }
         if (request->payload_bytes < service->min_bytes || request->payload_bytes > service->max_bytes) {
             send_error(self, KWS_LINK_ERROR_LENGTH, type);
-        } else if (service->in_session && !session_runs(self, request)) {
+        } else if (service->when == IN_SESSION && !session_runs(self, request)) {
             send_error(self, KWS_LINK_ERROR_SESSION, self->link.session);
         } else {
+            if (service->when == GREETING) {
+                greet(self);
+            }
             service->serve(self, request);
         }
         return;
     }
     send_error(self, KWS_LINK_ERROR_MESSAGE, type);
-}
-
-/* The first message of a host: from now on it is spoken to in packets. A line of text in front of the first one would
- * spoil it. */
-static void greet(app_t *self)
-{
-    if (!self->has_host) {
-        const uint8_t end_of_text = 0u;
-        board_serial_write(&end_of_text, 1);
-        listen_stop(self);
-        self->has_host = true;
-    }
 }
 
 bool requests_serve(app_t *self)
@@ -298,7 +303,11 @@ bool requests_serve(app_t *self)
     }
     const kws_packet_result_t result = kws_link_receive(&self->link);
     if (result == KWS_PACKET_GOOD) {
-        greet(self);
+        self->heard_s = self->uptime_s;
+        if (!self->has_host) {
+            const uint8_t end_of_text = 0u; /* a line of text in front of an answer would spoil it */
+            board_serial_write(&end_of_text, 1);
+        }
         const request_t request = {.payload = self->link.reader.packet.payload,
                                    .payload_bytes = self->link.reader.payload_bytes,
                                    .header = self->link.reader.packet.header};

@@ -40,6 +40,9 @@ static kws_update_error_t begin(app_t *app, const uint8_t *payload)
 {
     kws_message_update_begin_t message;
     memcpy(&message, payload, sizeof message);
+    if (!app->has_host) {
+        return KWS_UPDATE_NOT_BEGUN; /* nobody has said HELLO since the board started */
+    }
     if (app->commands.total_bytes > 0u) {
         return KWS_UPDATE_TWO; /* one of them would be lost */
     }

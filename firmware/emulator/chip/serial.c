@@ -14,7 +14,9 @@
 #include "outside.h"
 
 enum {
-    LINE_BYTES = 4096
+    LINE_BYTES = 4096,
+    UNREAD_BYTES =
+        65536 /* a host that does not read halts the emulation soon: it does not run away from its clock */
 };
 
 static int connection = -1; /* standard output without one */
@@ -36,7 +38,8 @@ void serial_listen(void)
     fflush(stdout);
     connection = accept(listener, NULL, NULL);
     must(connection >= 0, strerror(errno));
-    const int on = 1;
+    const int on = 1, unread_bytes = UNREAD_BYTES;
+    setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &unread_bytes, sizeof unread_bytes);
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     fcntl(connection, F_SETFL, O_NONBLOCK);
     close(listener);

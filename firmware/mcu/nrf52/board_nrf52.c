@@ -114,6 +114,8 @@ void board_watchdog_start(uint32_t timeout_ms)
         WDT_CRV = timeout_ms * WATCHDOG_HZ / MS_PER_S;
         WDT_RREN = 1;
         WDT_TASKS_START = 1;
+    } else {
+        board_watchdog_feed(); /* the start before may have left it little time */
     }
 }
 
@@ -122,17 +124,25 @@ void board_watchdog_feed(void)
     WDT_RR(0) = WDT_RR_RR_RELOAD;
 }
 
-void board_serial_rest(void)
-{
-    nrf52_serial_rest();
-}
-
 static bool waits;
 static volatile bool heard_sound;
 
 static void on_sound(void)
 {
     heard_sound = true;
+}
+
+bool board_serial_is_open(void)
+{
+    return nrf52_serial_is_open();
+}
+
+void board_serial_rest(void)
+{
+    if (waits) {
+        nrf52_clock_stop_crystal(); /* first: the next start bit asks for it again */
+    }
+    nrf52_serial_rest();
 }
 
 bool board_audio_can_wait(void)
@@ -148,6 +158,16 @@ void board_audio_wait(void)
     nrf52_clock_rest();
 }
 
+void board_audio_end_wait(void)
+{
+    if (waits) {
+        waits = false;
+        nrf52_wake_off(nrf52_board.wake_pin);
+        nrf52_clock_resume();
+        nrf52_clock_start_crystal(); /* of the serial line */
+    }
+}
+
 bool board_audio_heard_sound(void)
 {
     return heard_sound;
@@ -158,10 +178,7 @@ bool board_audio_start(uint32_t sample_rate_hz)
     if (sample_rate_hz != NRF52_MICROPHONE_HZ) {
         return false;
     }
-    if (waits) {
-        waits = false;
-        nrf52_clock_resume();
-    }
+    board_audio_end_wait();
     nrf52_microphone_start(&nrf52_board.microphone);
     return true;
 }

@@ -14,10 +14,20 @@ enum {
 
 static volatile uint32_t before_us; /* what had gone by when TIMER0 started, and since while it is off */
 
+void nrf52_clock_request_crystal(void)
+{
+    CLOCK_TASKS_HFCLKSTART = 1;
+}
+
+void nrf52_clock_stop_crystal(void)
+{
+    CLOCK_TASKS_HFCLKSTOP = 1;
+}
+
 void nrf52_clock_start_crystal(void)
 {
     const uint32_t runs = CLOCK_HFCLKSTAT_SRC_XTAL | CLOCK_HFCLKSTAT_STATE_RUNNING;
-    CLOCK_TASKS_HFCLKSTART = 1;
+    nrf52_clock_request_crystal();
     while ((CLOCK_HFCLKSTAT & runs) != runs) {
     }
 }
@@ -47,7 +57,7 @@ void nrf52_clock_rest(void)
     before_us = nrf52_clock_microseconds();
     TIMER0_TASKS_SHUTDOWN = 1; /* after a mere STOP it goes on to draw current (erratum 78) */
     TIMER0_TASKS_CLEAR = 1;
-    CLOCK_TASKS_HFCLKSTOP = 1;
+    nrf52_clock_stop_crystal();
 }
 
 void nrf52_clock_resume(void)

@@ -7,6 +7,10 @@
 
 /* The 32 MHz crystal; returns when it runs. Microphone, USB and fast serial lines need it. */
 void nrf52_clock_start_crystal(void);
+void nrf52_clock_stop_crystal(void);
+
+/* The same without waiting for it: for interrupts. */
+void nrf52_clock_request_crystal(void);
 
 /* Microseconds that wrap at 2^32; an interrupt a second wakes the core, so that the main loop turns now and then. */
 void nrf52_clock_start(void);

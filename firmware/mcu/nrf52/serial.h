@@ -4,6 +4,7 @@
 #ifndef KWS_NRF52_SERIAL_H
 #define KWS_NRF52_SERIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -16,6 +17,7 @@ uint32_t nrf52_serial_read(uint8_t *bytes, uint32_t max_bytes);
 uint32_t nrf52_serial_write_room(void);
 void nrf52_serial_write(const uint8_t *bytes, uint32_t num_bytes);
 uint32_t nrf52_serial_overruns(void);
+bool nrf52_serial_is_open(void);
 void nrf52_serial_rest(void);
 void nrf52_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes);
 

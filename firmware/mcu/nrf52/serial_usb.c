@@ -366,6 +366,11 @@ void nrf52_serial_write_polled(const uint8_t *bytes, uint32_t num_bytes)
     }
 }
 
+bool nrf52_serial_is_open(void)
+{
+    return port_open;
+}
+
 void nrf52_serial_rest(void)
 {
     /* who has a USB host has its current */

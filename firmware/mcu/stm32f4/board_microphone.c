@@ -33,7 +33,6 @@ void board_signal(bool on)
 
 void board_watchdog_start(uint32_t timeout_ms)
 {
-    board_start_clock(); /* its interrupts let the main loop turn and feed */
     IWDG_KR = WATCHDOG_START;
     IWDG_KR = WATCHDOG_ACCESS;
     IWDG_PR = WATCHDOG_DIVIDE_BY_256;
