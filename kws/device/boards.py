@@ -54,7 +54,7 @@ def open_board(
     qemu_arguments : sequence of str
         More arguments for QEMU.
     sound : path, optional
-        WAV that the microphone of an emulated board hears.
+        Recording that the microphone of an emulated board hears.
 
     Returns
     -------
@@ -63,16 +63,21 @@ def open_board(
 
     Raises
     ------
+    AudioError
+        If the sound is no recording.
     BoardNotFoundError
         If there is no such board or port.
     BoardRefusedError
-        If the board cannot run the bundle, or has another one in its flash.
+        If the board cannot run the bundle, has another one in its flash, or cannot hear the sound.
     BoardTimeoutError, ProtocolError, DeviceError
         If the board does not answer, or not in our protocol, or does not start.
     ToolMissingError
         If the emulator, or what builds the firmware, is not installed.
     """
     path = Path(bundle) if bundle is not None else None
+    if sound is not None and emulated_chip(spec) is None:
+        names = ", ".join(name for name in board_names() if emulated_chip(name))
+        raise BoardRefusedError(f"{spec}: no recording can be played to its microphone; to those of {names} it can")
     if is_process(spec):
         return _open_child(start_native(path, board=spec, arena_bytes=arena_bytes), spec, timeout_s)
     if qemu_machine(spec) is not None:
