@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One rule for all verbs: the bundle comes first, then what it is to hear."""
+"""Rules for all verbs: the bundle comes first, then what it is to hear; numbers are finite."""
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
 from kws.errors import ConfigError
+
+
+def finite(value: float | None) -> float | None:
+    """Callback of an option: refuse ``nan`` and ``inf``, which no limit of click keeps out.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a number, got {value}")
+    return value
 
 
 def check_order(verb: str, bundle: Path, others: Sequence[Path]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kws.cli.arguments import finite
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -23,12 +25,12 @@ def learn(
         list[Path], typer.Argument(help="Normal recordings: files or folders; any rate, one channel per axis.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Bundle to write.")] = Path("machine.kws"),
-    moment: Annotated[float, typer.Option(help="Seconds that one score is about.")] = 2.0,
+    moment: Annotated[float, typer.Option(callback=finite, help="Seconds that one score is about.")] = 2.0,
     alarms_per_day: Annotated[
         list[float] | None,
         typer.Option(help="Wanted alarms per day; repeat for more operating points.", show_default="1"),
     ] = None,
-    quiet: Annotated[float, typer.Option(help="Seconds without a second alarm after one.")] = 10.0,
+    quiet: Annotated[float, typer.Option(callback=finite, help="Seconds without a second alarm after one.")] = 10.0,
 ) -> None:
     """Learn from minutes of normal sound or vibration, and choose the threshold for a wanted number of alarms a day."""
     from rich.console import Console

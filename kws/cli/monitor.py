@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kws.cli.arguments import finite
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -30,7 +32,8 @@ def monitor(
         int | None, typer.Option(help="Index of the bundle's operating point; its default when omitted.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so much sound; when omitted with --sound or Ctrl-C.")
+        float | None,
+        typer.Option(min=0.1, callback=finite, help="End after so much sound; when omitted with --sound or Ctrl-C."),
     ] = None,
 ) -> None:
     """Show a board's events, the level at its microphone and where its cycles go, live."""

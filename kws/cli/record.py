@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kws.cli.arguments import finite
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,7 +22,7 @@ def record(
     out: Annotated[Path, typer.Option(help="Folder for the takes and their manifest.")] = Path("recordings"),
     takes: Annotated[int, typer.Option(min=1, help="How many takes to keep.")] = 10,
     speaker: Annotated[str, typer.Option(help="Who is speaking; takes of one speaker stay together.")] = "me",
-    seconds: Annotated[float, typer.Option(min=0.5, max=10.0, help="Length of a recording.")] = 2.5,
+    seconds: Annotated[float, typer.Option(min=0.5, max=10.0, callback=finite, help="Length of a recording.")] = 2.5,
     device: Annotated[str | None, typer.Option(help="Microphone, by name or number.")] = None,
     board: Annotated[
         str | None, typer.Option(help="Port of a board whose own microphone is used instead, such as /dev/ttyACM0.")

@@ -15,7 +15,7 @@ from kws.labels import SILENCE
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.recipe.config import RecipeConfig
 from kws.training.fit import settings
-from kws.training.fit.config import ModelConfig, OptimizerConfig, QuantizeConfig
+from kws.training.fit.config import ModelConfig, OptimizerConfig, QuantizeConfig, check_seed
 
 LABELS_12 = ("silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """Labels of the Speech Commands task, in the order of the shipped model."""
@@ -119,6 +119,10 @@ class RunConfig:
     """Lets the bundle sleep in silence; without it the spotter is always on."""
     recipe: RecipeConfig | None = None
     """More sources of clips, harder augmentation and a teacher; without it the plain pipeline."""
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible seed."""
+        check_seed(self.seed)
 
 
 def load_run(path: Path) -> RunConfig:

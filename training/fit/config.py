@@ -17,6 +17,20 @@ TRUNK_FILES: dict[str, Path] = {
 }
 """What word networks of these sizes start from."""
 
+HIGHEST_SEED = 2**31 - 1
+"""What numpy, Keras and TensorFlow all take, multiplied and added to as it is."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that some generator would refuse later.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not 0 <= seed <= HIGHEST_SEED:
+        raise ValueError(f"seed: expected 0 to {HIGHEST_SEED}, got {seed}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StemConfig:

@@ -14,7 +14,7 @@ from kws.labels import SILENCE, UNKNOWN, check_distinct, is_quiet
 from kws.training.augment.acoustics import AcousticsConfig
 from kws.training.augment.features import MaskConfig, SurroundingsConfig
 from kws.training.fit import settings
-from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size
+from kws.training.fit.config import TRUNK_FILES, OptimizerConfig, QuantizeConfig, Size, check_seed
 
 _SMOOTHING: dict[Size, int] = {"micro": 8, "small": 10, "full": 6}
 """A small network is loud for a moment at much that is not the word, and seldom for long."""
@@ -189,13 +189,14 @@ class WordProject:
     """Lets the bundle sleep in silence; ``"none"`` makes a spotter that is always on."""
 
     def __post_init__(self) -> None:
-        """Refuse a project without words, with one word twice, or with a name that is no file name."""
+        """Refuse a project without words, with one twice, with a name that is no file name, or an impossible seed."""
         labels = [word.label for word in self.words]
         if not labels or any(not label.strip() for label in labels):
             raise ValueError("words: expected at least one phrase, none of them empty; type what should wake it")
         check_distinct(labels)
         if quiet := [label for label in labels if is_quiet(label)]:
             raise ValueError(f"words: {quiet[0]!r} is the name of a label that never fires; choose another phrase")
+        check_seed(self.seed)
         if self.trainings < 1:
             raise ValueError(f"trainings: expected 1 or more, got {self.trainings}")
         if not re.fullmatch(r"[\w-]+", self.name):
