@@ -119,7 +119,7 @@ def _speak(
     folder = work.place(out, "speech", [plain[key] for key in ("words", "speech", "seed")], script.sha256, engine.name)
     with one_bar(console, "speaking") as show:
         bank = speech.speak(script, engine, folder, show)
-    speech.check_length(bank, project.word_labels, longest_s=network.LONGEST_WORD_S)
+    speech.check_length(bank, project.word_labels)
     return bank
 
 
