@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from kws.errors import BoardNotFoundError, BoardRefusedError, DeviceError
 
 DEFAULT_BAUD = int(lib.KWS_SERIAL_BAUD)
 DEFAULT_TIMEOUT_S = 10.0
+_NETWORK_SCHEMES = ("socket", "rfc2217")
 
 
 def open_board(
@@ -131,6 +133,9 @@ def open_port(url: str, baud: int, timeout_s: float) -> serial.SerialBase:
     BoardNotFoundError
         If there is none, another program has it open, or it may not be used.
     """
+    scheme, _, rest = url.partition("://")
+    if scheme in _NETWORK_SCHEMES and not re.match(r"[^/?]+:\d+(?:[/?]|$)", rest):
+        raise BoardNotFoundError(f"cannot open {url!r}: expected {scheme}://HOST:PORT")
     alone = {} if "://" in url else {"exclusive": True}
     patience = {} if url.startswith("rfc2217://") else {"write_timeout": timeout_s}  # which that protocol does not have
     try:

@@ -118,7 +118,7 @@ def test_a_broken_manifest_is_refused_naming_the_line(tmp_path: Path, row: dict[
 def test_missing_and_empty_folders_are_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="kws dataset download"):
         speech_commands.open_folder(tmp_path / "gone")
-    with pytest.raises(DatasetError, match="found no clips"):
+    with pytest.raises(DatasetError, match="found no clips; name the folder that holds the word folders"):
         speech_commands.open_folder(tmp_path)
 
 
