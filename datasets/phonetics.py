@@ -89,15 +89,14 @@ def substitution_cost(first: str, second: str) -> float:
 
 def edit_distance(first: Sequence[str], second: Sequence[str]) -> float:
     """Levenshtein distance between phoneme sequences, substitutions weighted by how alike they sound."""
-    row = np.arange(len(second) + 1, dtype=np.float64)
+    row = [float(j) for j in range(len(second) + 1)]
     for i, symbol in enumerate(first, start=1):
-        above = row
-        row = np.empty_like(above)
-        row[0] = i
-        for j, other in enumerate(second, start=1):
-            change = above[j - 1] + substitution_cost(symbol, other)
-            row[j] = min(change, above[j] + 1.0, row[j - 1] + 1.0)
-    return float(row[-1])
+        above, left = row, float(i)
+        row = [left]
+        for j, other in enumerate(second):
+            left = min(above[j] + substitution_cost(symbol, other), above[j + 1] + 1.0, left + 1.0)
+            row.append(left)
+    return row[-1]
 
 
 def contains(longer: Sequence[str], shorter: Sequence[str]) -> bool:

@@ -114,7 +114,7 @@ def open_folder(folder: Path) -> Corpus:
     if not clips:
         raise DatasetError(
             f"{folder}: expected Speech Commands (WORD/SPEAKER_nohash_N.wav or a {_MANIFEST}) and found "
-            "no clips; point --data at the folder that holds the word folders"
+            "no clips; name the folder that holds the word folders"
         )
     ordered = tuple(sorted(clips, key=lambda clip: clip.path.relative_to(folder).as_posix()))
     return Corpus(name="speech_commands", root=folder, clips=ordered, noise=_noise(folder))

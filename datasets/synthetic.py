@@ -170,9 +170,17 @@ def vary(texts: Sequence[str], voices: Sequence[Voice], count: int, rng: np.rand
     ]
 
 
+def highest_rate_wpm(text: str) -> int:
+    """Return the words per minute of the fastest utterance of a text that `vary` draws."""
+    return round((_RATES_WPM[1] - 1) * _faster(text))
+
+
 def _draw_rate_wpm(text: str, rng: np.random.Generator) -> int:
-    is_sentence = len(text.split()) >= _SENTENCE_WORDS
-    return round(int(rng.integers(*_RATES_WPM)) * (_SENTENCE_FASTER if is_sentence else 1.0))
+    return round(int(rng.integers(*_RATES_WPM)) * _faster(text))
+
+
+def _faster(text: str) -> float:
+    return _SENTENCE_FASTER if len(text.split()) >= _SENTENCE_WORDS else 1.0
 
 
 def synthesize_utterances(

@@ -61,6 +61,8 @@ _FEMALE_FROM = 1.08
 """Vocal tracts so short get espeak-ng's female voicing."""
 _CLAUSE = re.compile(r"((?:\[\[.*?\]\]|[^,.!?;:])+)([,.!?;:]*)")
 """Words, phonemes in double brackets among them, and the punctuation after them."""
+_MARKS = "'’-–—,.!?;:…\"“”()¡¿"
+"""Read as a pause or not at all."""
 _SPEAK_TIMEOUT_S = 300.0
 _WAV_HEADER_BYTES = 44
 
@@ -118,7 +120,7 @@ class EspeakEngine:
         Raises
         ------
         SpeechEngineError
-            If the text is empty, is not in Latin letters, or comes out as nothing.
+            If the text is empty, holds anything but Latin letters, digits and punctuation, or comes out as nothing.
         """
         _check_text(text)
         arguments = ["-v", accent, "-q"]
@@ -137,7 +139,7 @@ class EspeakEngine:
         Raises
         ------
         SpeechEngineError
-            If there is nothing to say, or `text` is not in Latin letters.
+            If there is nothing to say, or `text` holds anything but Latin letters, digits and punctuation.
         """
         _check_text(text)
         accent, _, mother_tongue = accent.partition("~")
@@ -287,6 +289,13 @@ def _check_text(text: str) -> None:
         raise SpeechEngineError(
             f"{text!r} holds {foreign[0]!r}: the English voices would spell out its name; "
             "write the phrase in Latin letters, or as phonemes in [[ ]]"
+        )
+    named = [
+        char for char in text if not (char.isalnum() or char.isspace() or char in _MARKS or unicodedata.combining(char))
+    ]
+    if named := [*named, *re.findall(r"\.(?=\w)", text)]:
+        raise SpeechEngineError(
+            f"{text!r} holds {named[0]!r}: the voices would say its name; write what is to be said in letters"
         )
 
 

@@ -59,14 +59,15 @@ class FliteEngine:
                 f"{program} is not installed; install it with `apt install flite`, or leave it out of speech.engines"
             )
         self._program = found
+        match = re.search(r"version: (\S+)", self._run(["--version"]))
+        self._version = match[1] if match else "unknown"
         self._phonemizer = EspeakEngine()
         self._flite_phonemes = cache(self._read)
 
     @property
     def name(self) -> str:
         """Engine and version."""
-        match = re.search(r"version: (\S+)", self._run(["--version"]))
-        return f"flite {match[1] if match else 'unknown'}"
+        return f"flite {self._version}"
 
     def voices(self, count: int, *, seed: int) -> list[Voice]:
         """Return `count` voices by three speakers in turn, starting anywhere."""

@@ -19,7 +19,7 @@ class Within:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        return f"at least {self.low:g}" if math.isinf(self.high) else f"{self.low:g} to {self.high:g}"
+        return f"at least {self.low:.10g}" if math.isinf(self.high) else f"{self.low:.10g} to {self.high:.10g}"
 
 
 Positive = Annotated[int, Within(1)]

@@ -17,10 +17,11 @@ from kws.bundle import Bundle
 from kws.core import ffi, lib
 from kws.device import BoardInfo, Statistics
 from kws.device.boards import open_board
-from kws.device.build import build_firmware
+from kws.device.build import board_names, build_firmware
+from kws.device.chips import emulated_chip
 from kws.device.counted import open_counted_board
 from kws.device.cycles import CycleReport, Region, Watch
-from kws.device.launch import COUNTED_BOARDS, check_system, qemu_machine
+from kws.device.launch import COUNTED_BOARDS, check_system, is_process, qemu_machine
 from kws.device.sizes import firmware_sizes, linker_symbols
 from kws.errors import ConfigError
 from kws.features import Features
@@ -97,6 +98,25 @@ def measure(bundle: Bundle, board: str) -> BenchResult:
             "of a real board"
         )
     return _measure_real(bundle, board)
+
+
+def check_board(board: str) -> None:
+    """Refuse a board on which `measure` could not count a bundle just made, before it is made.
+
+    Raises
+    ------
+    ConfigError
+        If it is not a board that is started with a bundle, or its emulator counts no cycles.
+    """
+
+    def counts(name: str) -> bool:
+        return name in COUNTED_BOARDS or is_process(name) or emulated_chip(name) is not None
+
+    if not counts(board):
+        raise ConfigError(
+            f"--board {board}: expected {', '.join(filter(counts, board_names()))} or none; a real board counts what "
+            "is in its flash: kws bench"
+        )
 
 
 def test_signal(seconds: float, sample_rate_hz: int, level: float) -> npt.NDArray[np.int16]:

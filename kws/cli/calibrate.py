@@ -71,6 +71,11 @@ def calibrate(
     wanted = fa_per_hour or [0.5]
     check_rates(wanted)
     spotter = Bundle.load(bundle)
+    if "machine" in spotter.metadata:
+        raise ConfigError(
+            f"{bundle}: listens to a machine, and music and speech say nothing about its alarms; choose them where it "
+            "is learnt: kws machine learn --alarms-per-day"
+        )
     if no_pause:
         spotter = spotter.replace(decision=replace(spotter.decision, pause=None))
     target = out or bundle.with_stem(f"{bundle.stem}_calibrated")

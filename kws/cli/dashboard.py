@@ -19,7 +19,7 @@ def dashboard(
     board: Annotated[
         str | None, typer.Option(help="Serial port of a board whose microphone is heard, or an emulated board.")
     ] = None,
-    sound: Annotated[Path | None, typer.Option(help="WAV that an emulated board's microphone hears.")] = None,
+    sound: Annotated[Path | None, typer.Option(help="Recording that an emulated board's microphone hears.")] = None,
     suite: Annotated[
         Path | None, typer.Option(help="Suite (.toml) whose misses and false accepts the sliders show.")
     ] = None,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -27,7 +27,9 @@ def dataset(
         list[str] | None,
         typer.Option(help="Of negatives: debian (the default where apt-get is), librispeech (1 GB), musan (11 GB)."),
     ] = None,
-    version: Annotated[str, typer.Option(help="Speech Commands version to download: 0.01 or 0.02.")] = "0.02",
+    version: Annotated[
+        str | None, typer.Option(help="Speech Commands version to download: 0.01 or 0.02.", show_default="0.02")
+    ] = None,
 ) -> None:
     """Download Speech Commands or hours of negatives (resumes, verifies, unpacks), or show what a folder holds."""
     from kws import extras
@@ -37,6 +39,7 @@ def dataset(
     from kws.errors import ConfigError
 
     console = Console()
+    _refuse_useless(action, what, {"--out": out, "--source": source, "--version": version})
     if action == "show":
         folder = Path(what)
         if any(folder.glob(f"*/*/{MANIFEST}")):
@@ -49,12 +52,23 @@ def dataset(
         _fetch_negatives(folder, source or [default_source()], console)
         console.print(_negatives_table(negatives.open_folder(folder)))
     elif (action, what) == ("download", "speech_commands"):
-        console.print(_corpus_table(speech_commands.fetch(version, out or Path("data") / "speech_commands")))
+        console.print(_corpus_table(speech_commands.fetch(version or "0.02", out or Path("data") / "speech_commands")))
     else:
         raise ConfigError(
             "kws dataset: expected `download speech_commands`, `download negatives` or `show FOLDER`, got "
             f"`{action} {what}`"
         )
+
+
+def _refuse_useless(action: str, what: str, given: Mapping[str, object]) -> None:
+    """Refuse options that this action does nothing with."""
+    from kws.errors import ConfigError
+
+    used = {"speech_commands": {"--out", "--version"}, "negatives": {"--out", "--source"}}
+    useful = used.get(what, set()) if action == "download" else set()
+    useless = [option for option, value in given.items() if value is not None and option not in useful]
+    if useless and (action == "show" or what in used):
+        raise ConfigError(f"kws dataset {action} {what}: {useless[0]} does nothing here; leave it out")
 
 
 def _fetch_negatives(folder: Path, sources: Sequence[str], console: Console) -> None:

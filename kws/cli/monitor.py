@@ -25,12 +25,13 @@ _REFRESH_S = 0.05
 def monitor(
     board: Annotated[str, typer.Argument(help="Serial port of a board, or the name of an emulated one.")],
     bundle: Annotated[Path | None, typer.Option(help="Bundle NAME.kws that an emulated board runs.")] = None,
-    sound: Annotated[Path | None, typer.Option(help="WAV that an emulated board's microphone hears.")] = None,
+    sound: Annotated[Path | None, typer.Option(help="Recording that an emulated board's microphone hears.")] = None,
     operating_point: Annotated[
         int | None, typer.Option(help="Index of the bundle's operating point; its default when omitted.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so much sound; when omitted with --sound or Ctrl-C.")
+        float | None,
+        typer.Option(min=0.1, help="End after so much sound; when omitted with --sound or Ctrl-C."),
     ] = None,
 ) -> None:
     """Show a board's events, the level at its microphone and where its cycles go, live."""

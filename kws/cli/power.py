@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,14 +48,14 @@ def power(
     from kws.power.profile import load_profile, profile_names
     from kws.power.show import print_table, save_plot
 
+    if not 0.0 < battery_j < math.inf:
+        raise ConfigError(f"--battery-j: {battery_j} J; expected more than 0 (2500 is a coin cell)")
     if boards or recording is not None:
         pattern = ListeningPattern(sound=sound, speech=speech)
         _measure(bundle, boards or [], recording, pattern, battery_j, Console())
         return
     if bundle is not None and cycles is not None:
         raise ConfigError("a bundle and --cycles: expected one of them, both say what is computed")
-    if battery_j <= 0.0:
-        raise ConfigError(f"--battery-j: {battery_j} J; expected more than 0 (2500 is a coin cell)")
     if plot is not None:
         extras.require("--plot", "plots")
         prepare_output(plot, "--plot")

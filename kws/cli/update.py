@@ -15,7 +15,10 @@ def update(
     before: Annotated[
         Path | None, typer.Option("--from", help="Bundle that an emulated board has before; none when omitted.")
     ] = None,
-    timeout_s: Annotated[float, typer.Option("--timeout", help="Give up when the board is silent for so long.")] = 10.0,
+    timeout_s: Annotated[
+        float,
+        typer.Option("--timeout", min=0.1, help="Give up when the board is silent for so long."),
+    ] = 10.0,
 ) -> None:
     """Replace a board's bundle over its serial line; the old one stays until the new one has run."""
     from rich.console import Console

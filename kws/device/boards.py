@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from kws.errors import BoardNotFoundError, BoardRefusedError, DeviceError
 
 DEFAULT_BAUD = int(lib.KWS_SERIAL_BAUD)
 DEFAULT_TIMEOUT_S = 10.0
+_NETWORK_SCHEMES = ("socket", "rfc2217")
 
 
 def open_board(
@@ -54,7 +56,7 @@ def open_board(
     qemu_arguments : sequence of str
         More arguments for QEMU.
     sound : path, optional
-        WAV that the microphone of an emulated board hears.
+        Recording that the microphone of an emulated board hears.
 
     Returns
     -------
@@ -63,16 +65,21 @@ def open_board(
 
     Raises
     ------
+    AudioError
+        If the sound is no recording.
     BoardNotFoundError
         If there is no such board or port.
     BoardRefusedError
-        If the board cannot run the bundle, or has another one in its flash.
+        If the board cannot run the bundle, has another one in its flash, or cannot hear the sound.
     BoardTimeoutError, ProtocolError, DeviceError
         If the board does not answer, or not in our protocol, or does not start.
     ToolMissingError
         If the emulator, or what builds the firmware, is not installed.
     """
     path = Path(bundle) if bundle is not None else None
+    if sound is not None and emulated_chip(spec) is None:
+        names = ", ".join(name for name in board_names() if emulated_chip(name))
+        raise BoardRefusedError(f"{spec}: no recording can be played to its microphone; to those of {names} it can")
     if is_process(spec):
         return _open_child(start_native(path, board=spec, arena_bytes=arena_bytes), spec, timeout_s)
     if qemu_machine(spec) is not None:
@@ -126,6 +133,9 @@ def open_port(url: str, baud: int, timeout_s: float) -> serial.SerialBase:
     BoardNotFoundError
         If there is none, another program has it open, or it may not be used.
     """
+    scheme, _, rest = url.partition("://")
+    if scheme in _NETWORK_SCHEMES and not re.match(r"[^/?]+:\d+(?:[/?]|$)", rest):
+        raise BoardNotFoundError(f"cannot open {url!r}: expected {scheme}://HOST:PORT")
     alone = {} if "://" in url else {"exclusive": True}
     patience = {} if url.startswith("rfc2217://") else {"write_timeout": timeout_s}  # which that protocol does not have
     try:

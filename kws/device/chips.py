@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emulated microcontrollers with a microphone (``firmware/emulator/chip``): built when needed, started as a board.
 
-The very image that is flashed runs on them, over a serial line like a board's, and a WAV file is what their microphone
+The very image that is flashed runs on them, over a serial line like a board's, and a recording is what their microphone
 hears.
 """
 
@@ -14,11 +14,12 @@ import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws import extras, places
+from kws.audio import read_audio, write_wav
 from kws.device.build import FIRMWARE, board_setting, build_firmware, find_tool
 from kws.device.launch import KEEPER, START_S, Child, check_bundle_file, place_of_bundle
 from kws.errors import DeviceError
@@ -156,16 +157,16 @@ def run_chip(board: str, bundle: Path, *, sound: Path, options: Sequence[str] = 
     ------
     DeviceError
         If the firmware did what silicon punishes, or the emulator failed.
-    BoardRefusedError, ToolMissingError
+    AudioError, BoardRefusedError, ToolMissingError
         As for :func:`start_chip`.
     """
     emulated = emulated_chip(board)
     if emulated is None:
         raise DeviceError(f"{board}: nothing emulates its chip; set KWS_BOARD_EMULATOR in its board.cmake")
     firmware = build_firmware(board, target="kws") / "kws.elf"
-    with tempfile.TemporaryDirectory(prefix="kws-chip-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kws-chip-") as folder, _as_wav(sound) as played:
         report = Path(folder) / "report.json"
-        command = [str(build_emulator(emulated.chip)), "--quiet", *emulated.options, *options, "--sound", str(sound)]
+        command = [str(build_emulator(emulated.chip)), "--quiet", *emulated.options, *options, *played]
         command += [*_load(board, bundle, firmware), "--report", str(report), str(firmware)]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode != 0:
@@ -176,6 +177,18 @@ def run_chip(board: str, bundle: Path, *, sound: Path, options: Sequence[str] = 
 def _load(board: str, bundle: Path, firmware: Path) -> list[str]:
     check_bundle_file(bundle)
     return ["--load", f"{bundle}@0x{place_of_bundle(bundle, board, firmware):08x}"]
+
+
+@contextlib.contextmanager
+def _as_wav(sound: Path | None) -> Iterator[list[str]]:
+    """Options that play a recording as every command hears it: the emulator itself reads WAV of 16 bits only."""
+    if sound is None:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="kws-chip-") as folder:
+        path = Path(folder) / "sound.wav"
+        write_wav(path, read_audio(sound))
+        yield ["--sound", str(path)]
 
 
 def start_chip(
@@ -197,8 +210,8 @@ def start_chip(
     bundle : path, optional
         Loaded where the firmware looks for it; None leaves that flash empty.
     sound : path, optional
-        WAV that its microphone hears, from the beginning whenever the firmware starts the microphone; silence when
-        omitted.
+        Recording that its microphone hears, from the beginning whenever the firmware starts the microphone; silence
+        when omitted.
     app : str
         A folder of ``firmware/apps``.
     program : path, optional
@@ -210,6 +223,8 @@ def start_chip(
 
     Raises
     ------
+    AudioError
+        If the sound is no recording.
     BoardRefusedError
         If the bundle is larger than the flash set aside for it.
     DeviceError
@@ -224,16 +239,15 @@ def start_chip(
     command = [str(build_emulator(emulated.chip)), "--tcp", "--quiet", *emulated.options, *options]
     if bundle is not None:
         command += _load(board, bundle, firmware)
-    if sound is not None:
-        command += ["--sound", str(sound)]
     handle, name = tempfile.mkstemp(prefix="kws-chip-", suffix=".json")
     os.close(handle)
     report = Path(name)
     report.unlink()
-    child = ChipChild([*command, str(firmware)], report)
-    assert child.process.stdout is not None
-    ready, _, _ = select.select([child.process.stdout], [], [], START_S)
-    child.url = child.process.stdout.readline().decode().strip() if ready else ""
+    with _as_wav(sound) as played:  # it has read the file before it prints its port
+        child = ChipChild([*command, *played, str(firmware)], report)
+        assert child.process.stdout is not None
+        ready, _, _ = select.select([child.process.stdout], [], [], START_S)
+        child.url = child.process.stdout.readline().decode().strip() if ready else ""
     if not child.url:
         words = child.words()
         child.stop()

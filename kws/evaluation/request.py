@@ -162,6 +162,8 @@ def _check(request: EvaluationRequest) -> None:
         raise ConfigError("--truth is for streams, --mix and --split are for labelled clips; give one or the other")
     if request.mix is None and (request.snr_db is not None or request.seed is not None):
         raise ConfigError("--snr-db and --seed say how words are mixed into a background; add --mix BACKGROUND")
+    if request.seed is not None and request.seed < 0:
+        raise ConfigError(f"--seed: expected a whole number from 0 on and got {request.seed}")
     if request.split is not None and request.split not in SPLITS:
         raise ConfigError(f"--split: expected one of {', '.join(SPLITS)} and got {request.split!r}")
 

@@ -18,6 +18,9 @@ from kws.errors import EvaluationError
 from kws.evaluation.truth import HIT_TOLERANCE_S, Truth, Window
 from kws.levels import active_rms, ratio, rms
 
+MOST_SNR_DB = 100.0
+"""Of 16-bit samples, one or the other is inaudible beyond it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
@@ -46,6 +49,11 @@ class StreamRecipe:
             raise EvaluationError(
                 f"gaps between words: expected {HIT_TOLERANCE_S} s <= min <= max and got {self.min_gap_s} to "
                 f"{self.max_gap_s} s; closer words would answer for each other"
+            )
+        if not -MOST_SNR_DB <= self.snr_db <= MOST_SNR_DB:
+            raise EvaluationError(
+                f"level of the words over the background: expected -{MOST_SNR_DB:g} to {MOST_SNR_DB:g} dB and got "
+                f"{self.snr_db:g}; such as --snr-db 10"
             )
 
 

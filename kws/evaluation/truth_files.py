@@ -360,9 +360,8 @@ def _read_json(path: Path, text: str, label: str | None) -> dict[str, list[_Line
         else:
             found = [(_text(entry["file"]), _own_lines(path, entry)) for entry in content["recordings"]]
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
-        raise EvaluationError(
-            f"{path}: {_FORMATS} and got something else ({type(error).__name__}: {str(error)[:80]})"
-        ) from error
+        what = f"{error} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {str(error)[:80]}"
+        raise EvaluationError(f"{path}: {_FORMATS} and got something else ({what})") from error
     lines: dict[str, list[_Line]] = {}
     for name, said in found:
         if name in lines:

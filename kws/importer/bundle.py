@@ -110,9 +110,11 @@ def import_settings(
     Raises
     ------
     ConfigError, ImportModelError
-        If labels are missing, or an option or the ``.json`` is wrong.
+        If there is no model, labels are missing, or an option or the ``.json`` is wrong.
     """
     beside = settings_of(path)
+    if beside is None and not Path(path).is_file():
+        raise ImportModelError(f"{path}: no such file; check the path")
     if labels is None and beside is None:
         raise ConfigError(
             "--labels is missing: name the outputs of the model in their order, 'yes,no,silence' (only a microWakeWord "

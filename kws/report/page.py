@@ -165,9 +165,10 @@ def rate_tile(rate: Rate) -> Tile:
 def _subtitle(result: ReplayResult) -> str:
     bundle, identity = result.bundle, result.identity
     clock = f" at {identity.clock_hz / 1e6:g} MHz" if identity.clock_hz else ""
+    unheard = f" {counted(len(result.unheard), 'recording')} could not be heard." if result.unheard else ""
     return (
         f"{counted(len(result.outcomes), 'recording')} replayed to board {identity.board}{clock} ({identity.name}) "
-        f"with {bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}. "
+        f"with {bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}.{unheard} "
         "In parentheses: 95 % intervals."
     )
 

@@ -80,6 +80,11 @@ def page_data(result: ReplayResult, *, audio: bool, baseline: Entry | None = Non
         if outcome.recording.name in before:
             entry["before"] = _before(before[outcome.recording.name], entry, listening)
         recordings.append(entry)
+    for name, why in result.unheard.items():
+        entry = _unheard_data(name, why)
+        if name in before:
+            entry["before"] = _before(before[name], entry, listening) | {"changed": True}
+        recordings.append(entry)
     return header(listening) | {"has_baseline": baseline is not None, "recordings": recordings}
 
 
@@ -146,6 +151,23 @@ def recording_data(
     return entry
 
 
+def _unheard_data(name: str, why: str) -> dict[str, Any]:
+    """A recording that could not be heard: a mistake, and nothing to draw."""
+    return {
+        "name": name,
+        "expected": None,
+        "heard": None,
+        "result": "could not be heard",
+        "duration_s": 0.0,
+        "slices": _folder_slice(name, None),
+        "mistakes": [[why, None]],
+        "events": [],
+        "windows": [],
+        "latency_ms": [],
+        "plot": None,
+    }
+
+
 def _seconds(sample: int, start: int, rate_hz: int) -> float:
     return round((sample - start) / rate_hz, 3)
 
@@ -166,8 +188,12 @@ def counted(count: int, what: str) -> str:
 
 
 def _slices(recording: Recording) -> dict[str, str]:
-    folder = str(PurePosixPath(recording.name).parent)
-    return dict(recording.tags) | ({} if folder in (".", recording.expected) else {"folder": folder})
+    return dict(recording.tags) | _folder_slice(recording.name, recording.expected)
+
+
+def _folder_slice(name: str, expected: str | None) -> dict[str, str]:
+    folder = str(PurePosixPath(name).parent)
+    return {} if folder in (".", expected) else {"folder": folder}
 
 
 def _kind(outcome: Outcome, event: object) -> str:

@@ -8,11 +8,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from kws.audio_files import find_audio
 from kws.bundle import Bundle
-from kws.errors import ConfigError
+from kws.errors import ConfigError, note
 from kws.evaluation.listening import listening_of
 from kws.evaluation.recordings import Recording
-from kws.phrases import counted
+from kws.phrases import counted, first_few
 from kws.suite.sources import recordings_of
 from kws.suite.suite import read_suite, suite_schema
 
@@ -70,6 +71,8 @@ def write_suite(out: Path, bundle: Path, paths: Sequence[Path], *, board: str) -
     """
     if out.exists():
         raise ConfigError(f"{out}: is there already; choose another name with --out, or edit it")
+    for path in paths:
+        _tell_unused_truths(path)
     text = "\n".join([_head(out, bundle, board), *(_table(out, path) for path in paths), _GATES])
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -124,6 +127,20 @@ def _table(out: Path, path: Path) -> str:
 def _truth_of(path: Path) -> Path | None:
     beside = [path / name for name in _TRUTHS] if path.is_dir() else [path.with_suffix(s) for s in _SUFFIXES]
     return next((file for file in beside if file.is_file()), None)
+
+
+def _tell_unused_truths(folder: Path) -> None:
+    """Say which files deeper in a folder look like truth: its table has one truth, or labels by folder names."""
+    if not folder.is_dir() or _truth_of(folder) is not None:
+        return
+    files = find_audio([folder])
+    candidates = [place / name for place in dict.fromkeys(file.parent for file in files) for name in _TRUTHS]
+    candidates += [file.with_suffix(suffix) for file in files for suffix in _SUFFIXES]
+    if found := [str(file) for file in candidates if file.is_file()]:
+        note(
+            f"{first_few(found)}: not taken for the truth of what lies beside, since {folder} is one table; give such "
+            "recordings and their truth a table of their own"
+        )
 
 
 def _beside(out: Path, path: Path) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from random_bundles import random_bundle, speech_like
 
-from kws.audio import write_wav
+from kws.audio import read_audio, write_wav
 from kws.bundle import Bundle
 from kws.core import ffi, lib
 from kws.device import Board, open_board
@@ -71,6 +72,28 @@ def test_a_board_hears_what_is_played_and_makes_of_it_what_the_host_makes(
     np.testing.assert_array_equal(result.scores.posteriors, pipeline.scores.posteriors)
     np.testing.assert_array_equal(result.scores.sample_index, pipeline.scores.sample_index)
     np.testing.assert_array_equal(result.frames, pipeline.frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"), [("float.wav", "FLOAT"), ("of_24_bits.flac", "PCM_24"), ("lies.wav", "PCM_16")]
+)
+def test_a_microphone_hears_what_every_command_hears_of_a_file(
+    name: str, subtype: str, bundle_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    soundfile.write(path, speech_like(1.5, seed=5) / 32768, 16000, subtype=subtype)
+    if name == "lies.wav":
+        path.write_bytes(path.read_bytes()[:40] + bytes(4) + path.read_bytes()[44:])  # 0 bytes of audio, it says
+    with open_board("nrf52840dk", bundle=bundle_path, sound=path) as board:
+        heard = board.listen(8000).sound
+    assert np.abs(heard).max() > 1000
+    np.testing.assert_array_equal(heard, without_offset(read_audio(path))[SETTLING : SETTLING + heard.size])
+
+
+def test_sound_for_a_board_that_is_not_emulated_is_refused(bundle_path: Path, tmp_path: Path) -> None:
+    sound = played(tmp_path, np.zeros(32000, np.int16))
+    with pytest.raises(BoardRefusedError, match=r"native: no recording .* nrf52840dk"):
+        open_board("native", bundle=bundle_path, sound=sound)
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from kws.audio import write_wav
 from kws.bundle import Bundle
-from kws.errors import TrainingError
+from kws.errors import ConfigError, TrainingError
 from kws.features import features_section
 from kws.pipeline import Pipeline
 from kws.training.augment.acoustics import AcousticsConfig
@@ -151,3 +151,10 @@ def test_a_folder_that_cannot_be_written_is_refused(tiny: WordProject, tmp_path:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="another folder"):
         word_run.execute(tiny, tmp_path / "file", console=QUIET)
+
+
+def test_a_board_that_cannot_count_is_refused_before_anything_is_made(tiny: WordProject, tmp_path: Path) -> None:
+    for board in ("netduinoplus3", "microbit", "/dev/null"):
+        with pytest.raises(ConfigError, match=f"--board {board}: expected .*netduinoplus2.* or none"):
+            word_run.execute(tiny, tmp_path / "out", board=board, console=QUIET)
+    assert not (tmp_path / "out").exists()

@@ -211,6 +211,24 @@ def test_calibrating_measures_on_nothing_that_it_chose_on(
     assert done.value.code == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "monitor native --seconds nan",
+        "monitor native --seconds inf",
+        "update x.kws --board native --timeout nan",
+        "update x.kws --board native --timeout=-1",
+        "record nova --seconds nan",
+        "machine learn normal --moment inf",
+        "machine learn normal --quiet nan",
+    ],
+)
+def test_a_number_of_seconds_that_cannot_be_is_refused_as_what_it_is(arguments: str) -> None:
+    done = CliRunner().invoke(build_app(), arguments.split())
+    assert done.exit_code == 2
+    assert "Invalid value for '--" in done.output
+
+
 @pytest.mark.parametrize("options", [(), ("--no-pause",)])
 def test_calibrating_keeps_the_pause_unless_told_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]

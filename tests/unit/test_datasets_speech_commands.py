@@ -147,7 +147,7 @@ def test_a_manifest_saved_by_a_spreadsheet_and_names_that_are_no_utf8_are_read(t
 def test_missing_and_empty_folders_are_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="kws dataset download"):
         speech_commands.open_folder(tmp_path / "gone")
-    with pytest.raises(DatasetError, match="found no clips"):
+    with pytest.raises(DatasetError, match="found no clips; name the folder that holds the word folders"):
         speech_commands.open_folder(tmp_path)
 
 

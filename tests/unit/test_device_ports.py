@@ -99,6 +99,12 @@ def test_what_is_no_serial_port_is_called_so(tmp_path: Path) -> None:
         open_port(str(tmp_path / "file"), 115200, 1.0)
 
 
+@pytest.mark.parametrize("url", ["socket://foo", "socket://foo:x", "socket://:7", "rfc2217://foo/?logging=debug"])
+def test_an_address_without_host_or_port_is_told_how_to_be_written(url: str) -> None:
+    with pytest.raises(BoardNotFoundError, match=r"expected (socket|rfc2217)://HOST:PORT$"):
+        open_port(url, 115200, 1.0)
+
+
 def test_a_port_without_permission_names_the_group(port: Port) -> None:
     error = serial.SerialException(errno.EACCES, "could not open port: Permission denied")
     group = Path(port.name).group()

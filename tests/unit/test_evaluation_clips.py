@@ -131,6 +131,7 @@ def test_streams_with_a_truth_file_are_judged_by_it(tmp_path: Path, streaming_bu
         {"split": "dev"},
         {"snr_db": 5.0},
         {"seed": 5},
+        {"seed": -1, "mix": Path("n.wav")},
         {"truth_label": "left"},
         {"other_words": True},
     ],

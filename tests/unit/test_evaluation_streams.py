@@ -101,6 +101,12 @@ def test_gaps_shorter_than_the_tolerance_of_a_hit_are_refused() -> None:
         StreamRecipe(min_gap_s=0.5)
 
 
+@pytest.mark.parametrize("snr_db", [float("nan"), float("inf"), float("-inf"), 1e4])
+def test_a_level_that_no_mixture_has_is_refused(snr_db: float) -> None:
+    with pytest.raises(EvaluationError, match="expected -100 to 100 dB"):
+        StreamRecipe(snr_db=snr_db)
+
+
 def test_a_silent_word_is_refused() -> None:
     with pytest.raises(EvaluationError, match="got silence"):
         mix_stream([Word(samples=np.zeros(16000, np.int16), label="yes")], background(), StreamRecipe())

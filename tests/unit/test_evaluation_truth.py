@@ -259,6 +259,12 @@ def check_any(path: Path) -> None:
             assert 0 <= one.start_sample < one.end_sample <= one.start_sample + 30 * 16000 + 1
 
 
+def test_json_without_recordings_is_told_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text("{}")
+    with pytest.raises(EvaluationError, match=r"something else \('recordings' is missing\)"):
+        read_truth(tmp_path / "t.json")
+
+
 @given(st.binary(max_size=300), st.sampled_from([".csv", ".json", ".txt"]))
 def test_any_bytes_are_a_truth_file_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str

@@ -239,6 +239,14 @@ def test_recordings_of_another_sensor_and_other_bundles_are_refused(tmp_path: Pa
         score(tmp_path / "words.kws", [tmp_path / "n"])
 
 
+def test_alarms_of_a_machine_are_not_chosen_on_music_and_speech(tmp_path: Path) -> None:
+    fan().bundle.save(tmp_path / "fan.kws")
+    done = CliRunner().invoke(build_app(), ["calibrate", str(tmp_path / "fan.kws"), str(tmp_path)])
+    assert isinstance(done.exception, ConfigError)
+    assert "kws machine learn --alarms-per-day" in str(done.exception)
+    assert not (tmp_path / "fan_calibrated.kws").exists()
+
+
 def test_the_command_learns_scores_and_writes_areas(tmp_path: Path) -> None:
     for seed in range(10):
         write(tmp_path, f"normal/{seed}.wav", recording(seed))

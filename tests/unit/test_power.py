@@ -169,6 +169,14 @@ def test_duty_is_measured_on_the_image_of_the_board(tmp_path: Path) -> None:
     assert product.speech.awake > 0.01
 
 
+@pytest.mark.parametrize("battery", ["nan", "inf", "0", "-1"])
+@pytest.mark.parametrize("options", [(), ("--board", "nrf52840dk")])
+def test_a_battery_that_cannot_be_is_refused(battery: str, options: tuple[str, ...]) -> None:
+    arguments = ["power", f"--battery-j={battery}", *options]
+    done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), arguments)
+    assert "--battery-j" in str(done.exception)
+
+
 def test_measuring_wants_a_bundle_and_speech() -> None:
     done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), ["power", "--board", "nrf52840dk"])
     assert isinstance(done.exception, ConfigError)

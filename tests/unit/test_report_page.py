@@ -85,6 +85,21 @@ def test_the_page_sets_each_recording_beside_its_baseline(result: ReplayResult) 
     assert not any(entry["before"]["changed"] for entry in entries[2:])
 
 
+def test_the_page_counts_what_could_not_be_heard_among_the_mistakes(result: ReplayResult) -> None:
+    baseline = json.loads(json.dumps(result.to_json()))
+    gone = result.outcomes[0].recording.name
+    unheard = {gone: "cut short", "clips/left/two.wav": "not readable as audio <at all>"}
+    page = replay_page(replace(result, outcomes=result.outcomes[1:], unheard=unheard), baseline=baseline)
+    entries = {entry["name"]: entry for entry in page_data_of(page)["recordings"]}
+    assert [name for name in entries if name in unheard] == list(unheard)
+    for name, why in unheard.items():
+        entry = entries[name]
+        assert (entry["result"], entry["mistakes"], entry["plot"]) == ("could not be heard", [[why, None]], None)
+    assert entries[gone]["before"]["changed"]
+    assert "before" not in entries["clips/left/two.wav"]
+    assert "2 recordings could not be heard." in page
+
+
 def test_a_long_recording_has_the_sound_of_its_mistakes_and_stays_small(tmp_path: Path, bundle_path: Path) -> None:
     write_wav(tmp_path / "long.wav", np.tile(speech_like(10.0), 12))
     lines = "file,label,start_s,end_s\nlong.wav,left,20,21\nlong.wav,left,22,23\nlong.wav,left,90,91\n"

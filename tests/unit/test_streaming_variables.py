@@ -48,6 +48,9 @@ def test_what_is_asked_for_counts_more_than_what_lies_beside(tmp_path: Path) -> 
     assert asked.decision.whole_windows_rounding is None
     assert asked.decision.refractory_frames == 7
     assert import_settings(path).assumed is None
+    with pytest.raises(ImportModelError, match=r"another\.tflite: no such file"):
+        import_settings(tmp_path / "another.tflite")
+    (tmp_path / "another.tflite").write_bytes(b"TFL3")
     with pytest.raises(ConfigError, match="--labels is missing"):
         import_settings(tmp_path / "another.tflite")
 

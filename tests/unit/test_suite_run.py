@@ -159,6 +159,17 @@ def test_what_is_no_complete_result_of_this_bundle_is_not_accepted(
         kws("accept", "suite.toml", "--why", "x")
 
 
+def test_truth_deeper_in_a_folder_is_told_and_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "clips" / "stream").mkdir()
+    (folder / "long.wav").rename(folder / "clips" / "stream" / "long.wav")
+    (folder / "clips" / "stream" / "long.txt").write_text("0.5\t0.9\tleft\n")
+    with pytest.warns(KwsWarning, match=r"clips/stream/long.txt: not taken for the truth of what lies beside"):
+        kws("init", "random.kws", "clips", "--out", "s.toml")
+    code, said = kws("init", "random.kws", "clips/stream/long.wav", "--out", "t.toml")
+    assert (code, "1 long recording with 1 word in the truth" in said) == (0, True)
+
+
 def test_a_step_summary_is_added_where_github_wants_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     suite_of(folder, "[gates]\nno_mistakes = false\n")

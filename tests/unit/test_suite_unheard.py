@@ -60,7 +60,7 @@ def cases(folder: Path) -> dict[str, ElementTree.Element]:
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_what_cannot_be_heard_is_a_failing_case_with_its_reason_and_the_rest_is_heard(folder: Path, jobs: str) -> None:
-    code, said = kws("run", "suite.toml", "--jobs", jobs)
+    code, said = kws("run", "suite.toml", "--jobs", jobs, "--report")
     assert code == 1
     assert "could not be heard (2)" in said
     assert f"failed heard: expected every recording heard and got {BROKEN}, long.wav that could not be" in said
@@ -72,7 +72,8 @@ def test_what_cannot_be_heard_is_a_failing_case_with_its_reason_and_the_rest_is_
     assert set(messages) == {BROKEN, "long.wav", "heard"}
     assert "not readable as audio" in messages[BROKEN]
     assert "its truth reaches to 91 s" in messages["long.wav"]
-    assert BROKEN in (folder / "out/suite/summary.md").read_text()
+    for file in ("summary.md", "report.html"):
+        assert BROKEN in (folder / "out/suite" / file).read_text()
     with pytest.raises(EvaluationError, match=r"1.wav, long.wav could not be heard; mend"):
         kws("accept", "suite.toml", "--why", "x")
 

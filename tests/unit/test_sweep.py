@@ -12,7 +12,7 @@ from training_fixtures import TINY_RUN, tiny_data
 
 from kws.errors import ConfigError
 from kws.training.sweep.config import Range, SweepConfig, load_sweep
-from kws.training.sweep.run import Material, sweep
+from kws.training.sweep.run import Material, execute, sweep
 
 SHIPPED = Path(__file__).parents[2] / "training" / "sweep" / "speech_commands_12.toml"
 TINY = SweepConfig(
@@ -51,6 +51,11 @@ def test_a_broken_sweep_is_refused_before_any_trial(text: str, complaint: str, t
     (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=complaint):
         load_sweep(tmp_path / "sweep.toml")
+
+
+def test_a_board_that_cannot_count_is_refused_before_any_trial(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--board netduinoplus3: expected .*netduinoplus2.* or none"):
+        execute(SHIPPED, tmp_path, trials=1, out=tmp_path / "out", board="netduinoplus3")
 
 
 def test_a_sweep_goes_on_where_it_was_and_prunes_what_cannot_be(tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ def test_a_pronunciation_can_be_edited_and_spoken_again(engine: EspeakEngine) ->
         ("[[]]", "no way to say"),
         ("日本", "Latin"),
         ("привет", "Latin"),
+        ("hey 🙂", "'🙂': the voices would say its name"),
+        ("hey/nova", "'/': the voices would say its name"),
+        ("hey_nova", "'_': the voices would say its name"),
+        ("hey.nova", r"'\.': the voices would say its name"),
         ("[[k@m####qqqq]]", "understood only"),
     ],
 )

@@ -14,6 +14,7 @@ from kws.ranges import Positive, Share
 from kws.training.clips.config import RunConfig, load_run
 from kws.training.fit import settings
 from kws.training.fit.export import export_bundle
+from kws.training.wakeword.config import make_project
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
@@ -93,6 +94,8 @@ def test_to_dict_and_parse_are_inverse() -> None:
         ({"inners": [{"width": "1"}]}, r"inners\[0\]: width: expected a whole number, got '1'"),
         ({"rate": "fast"}, "rate: expected a number, got 'fast'"),
         ({"rate": True}, "rate: expected a number, got True"),
+        ({"rate": float("nan")}, "rate: expected a number, got nan"),
+        ({"shares": {"a": float("inf")}}, r"shares\.a: expected a number, got inf"),
         ({"on": 1}, "on: expected true or false, got 1"),
         ({"limit": 1.5}, "limit: expected a whole number"),
         ({"pair": [1]}, "pair: expected a list of 2 values"),
@@ -102,7 +105,7 @@ def test_to_dict_and_parse_are_inverse() -> None:
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),
         ({"epochs": 1.0}, "epochs: expected a whole number"),
         ({"odds": [0.5, 1.5]}, r"odds\[1\]: expected 0 to 1, got 1.5"),
-        ({"odds": [float("nan")]}, r"odds\[0\]: expected 0 to 1, got nan"),
+        ({"odds": [float("nan")]}, r"odds\[0\]: expected a number, got nan"),
         ({"steps": 0}, "steps: expected at least 1"),
     ],
 )
@@ -158,6 +161,14 @@ def test_impossible_proportions_are_refused(data: dict[str, object], says: str) 
 def test_runs_that_would_fail_in_the_end_are_refused_before_they_start(run: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         settings.parse(RunConfig, {"name": "x"} | run, where="t")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 99999999999999])
+def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_made(seed: int) -> None:
+    with pytest.raises(ConfigError, match=f"seed: expected 0 to {2**31 - 1}, got {seed}"):
+        settings.parse(RunConfig, {"name": "x", "seed": seed}, where="t")
+    with pytest.raises(ConfigError, match=f"seed: expected 0 to {2**31 - 1}, got {seed}"):
+        make_project(("hey nova",), seed=seed)
 
 
 def test_a_word_may_have_thresholds_of_its_own() -> None:

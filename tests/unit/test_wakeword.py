@@ -20,6 +20,7 @@ from kws.training.wakeword import examples as example_scenes
 from kws.training.wakeword import network, speech
 from kws.training.wakeword.batches import decision_targets
 from kws.training.wakeword.config import (
+    WordConfig,
     WordDecisionConfig,
     WordProject,
     load_project,
@@ -209,12 +210,24 @@ def test_a_bank_reads_back_as_it_was(bank: speech.SpeechBank, tmp_path: Path) ->
     assert list(again.texts) == list(bank.texts)
 
 
-def test_a_phrase_of_five_seconds_or_without_people_who_validate_is_refused(bank: speech.SpeechBank) -> None:
-    with pytest.raises(SpeechEngineError, match="shorter phrase"):
-        speech.check_words(bank, SMALL.word_labels, longest_s=0.2)
-    speech.check_words(bank, SMALL.word_labels, longest_s=2.0)
+def test_a_phrase_of_five_seconds_or_without_people_who_validate_is_refused(
+    bank: speech.SpeechBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech.check_words(bank, SMALL.word_labels)
     with pytest.raises(ConfigError, match="said by too few"):
-        speech.check_words(replace(bank, validates=np.zeros(len(bank), bool)), SMALL.word_labels, longest_s=2.0)
+        speech.check_words(replace(bank, validates=np.zeros(len(bank), bool)), SMALL.word_labels)
+    monkeypatch.setattr(speech, "LONGEST_WORD_S", 0.2)
+    with pytest.raises(SpeechEngineError, match="shorter phrase"):
+        speech.check_words(bank, SMALL.word_labels)
+
+
+def test_a_phrase_that_takes_far_too_long_is_refused_before_its_accents_are_sought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(speech, "accents", pytest.fail)
+    words = (WordConfig(label="very " * 40),)
+    with pytest.raises(SpeechEngineError, match=r"takes [5-9]\.\d s to say; a wake word may take 2\.0 s"):
+        speech.write_script(words, SMALL.speech, EspeakEngine(), seed=1)
 
 
 def test_the_window_holds_the_word_and_the_network_fits_the_window(bank: speech.SpeechBank) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -132,7 +133,7 @@ def _convert_scalar(kind: Any, value: Any, *, where: str) -> Any:
         return float(value)
     if kind is Path and isinstance(value, str):
         return Path(value)
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
         raise _mismatch(where, names.get(kind, str(kind)), value)
     return value

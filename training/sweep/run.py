@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from kws import extras
-from kws.bench.measure import measure
+from kws.bench.measure import check_board, measure
 from kws.bundle import Bundle
 from kws.datasets import speech_commands
 from kws.errors import KwsError
@@ -67,7 +67,7 @@ def execute(
     storage : str, optional
         Optuna's storage, an address SQLAlchemy knows; default: a file in ``out``.
     board : str, optional
-        Whose cycles count, see `kws.bench.measure`; without it, multiplications.
+        Whose cycles count, see `kws.bench.measure.check_board`; without it, multiplications.
     console : rich.console.Console, optional
 
     Raises
@@ -77,6 +77,8 @@ def execute(
     """
     console = console or Console()
     config = load_sweep(config_path)
+    if board is not None:
+        check_board(board)
     out = out or DEFAULT_SWEEPS / config.name
     work.prepare(out)
     material = _read(config.base, data_folder)

@@ -191,7 +191,7 @@ class WordProject:
     """Lets the bundle sleep in silence; ``"none"`` makes a spotter that is always on."""
 
     def __post_init__(self) -> None:
-        """Refuse a project without words, with one word twice, or with a name that is no file name."""
+        """Refuse a project without words, with one twice, or with a name that is no file name."""
         labels = [word.label for word in self.words]
         if not labels or any(not label.strip() for label in labels):
             raise ValueError("words: expected at least one phrase, none of them empty; type what should wake it")

@@ -25,9 +25,6 @@ from kws.training.wakeword.config import ScenesConfig
 from kws.training.wakeword.examples import WindowShape
 from kws.training.wakeword.speech import SpeechBank, word_durations_s
 
-LONGEST_WORD_S = 2.0
-"""A longer phrase would need a window, and so a delay and memory, that a small board does not have."""
-
 _SHORTEST_WINDOW_S = 0.8
 _USUAL_TAKES = 0.9
 """The window holds this share of all takes whole; slower ones lose their beginning."""

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from kws.audio import SAMPLE_RATE_HZ
-from kws.bench.measure import measure
+from kws.bench.measure import check_board, measure
 from kws.bench.result import BenchResult
 from kws.bundle import Bundle
 from kws.datasets.synthetic import SpeechEngine
@@ -60,7 +60,7 @@ def execute(
     out : Path, optional
         Folder for the bundle, its card and everything in between; default ``build/words/NAME``.
     board : str, optional
-        Whose cycles the card states, see `kws.bench.measure`; none by default.
+        Whose cycles the card states, see `kws.bench.measure.check_board`; none by default.
     console : rich.console.Console, optional
         Where progress goes.
 
@@ -70,6 +70,8 @@ def execute(
         See the exception tree.
     """
     console = console or Console()
+    if board is not None:
+        check_board(board)
     out = out or DEFAULT_OUT / project.name
     work.prepare(out)
     with work.kept(out, console):
@@ -119,7 +121,7 @@ def _speak(
     folder = work.place(out, "speech", [plain[key] for key in ("words", "speech", "seed")], script.sha256, engine.name)
     with one_bar(console, "speaking") as show:
         bank = speech.speak(script, engine, folder, show)
-    speech.check_words(bank, project.word_labels, longest_s=network.LONGEST_WORD_S)
+    speech.check_words(bank, project.word_labels)
     return bank
 
 

@@ -17,9 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.audio import SAMPLE_RATE_HZ
 from kws.datasets import phonetics
 from kws.datasets.accents import accents
-from kws.datasets.synthetic import SpeechEngine, Utterance, synthesize_utterances, vary
+from kws.datasets.synthetic import SpeechEngine, Utterance, highest_rate_wpm, synthesize_utterances, vary
 from kws.datasets.synthetic_choir import open_engines
 from kws.datasets.synthetic_espeak import EspeakEngine
 from kws.errors import ConfigError, SpeechEngineError
@@ -31,6 +32,8 @@ Progress = Callable[[int, int], None]
 
 _INTONATIONS = ("", "", ".", "!", "?", ",")
 """Punctuation changes the melody of a phrase."""
+LONGEST_WORD_S = 2.0
+"""A longer phrase would need a window, and so a delay and memory, that a small board does not have."""
 PART_TAKES = 500
 """So many takes are kept together as soon as they are spoken."""
 _TEXTS, _MISSES, _SENTENCES, _ACCENTS = 1, 2, 3, 4
@@ -113,12 +116,14 @@ def write_script(words: Sequence[WordConfig], config: SpeechConfig, engine: Spee
     Raises
     ------
     SpeechEngineError
-        If a phrase cannot be spoken or is too short to be told from anything.
+        If a phrase cannot be spoken, is too short to be told from anything, or too long to be said in time.
     """
     phonemizer = EspeakEngine()
     texts = [text for word in words for text in word.texts]
     for text in texts:
         engine.pronounce(text)
+    for word in words:
+        _check_quickest(word, phonemizer)
     phrases, vocabulary = phonetics.phrases_of(texts, phonemizer), phonetics.english_words()
     ranked = phonetics.near_words(phrases, vocabulary, phonemizer, len(vocabulary))
     some_words = phonetics.some_words(texts, phrases, phonemizer)
@@ -181,7 +186,18 @@ def _say(script: Script, part: slice, engine: SpeechEngine, on_progress: Progres
     )
 
 
-def check_words(bank: SpeechBank, words: Sequence[str], *, longest_s: float) -> None:
+def _check_quickest(word: WordConfig, engine: EspeakEngine) -> None:
+    """Refuse a phrase that whoever speaks fastest takes too long for: what `check_words` finds, before all is said."""
+    (voice,) = engine.voices(1, seed=0)
+    takes = [
+        engine.synthesize(Utterance(text=text, voice=voice, rate_wpm=highest_rate_wpm(text))) for text in word.texts
+    ]
+    quickest_s = min(map(len, takes)) / SAMPLE_RATE_HZ
+    if quickest_s > LONGEST_WORD_S:
+        raise _too_long(word.label, quickest_s)
+
+
+def check_words(bank: SpeechBank, words: Sequence[str]) -> None:
     """Refuse phrases that do not fit a wake word's window, and such as nobody says on one side of the split.
 
     Raises
@@ -189,7 +205,7 @@ def check_words(bank: SpeechBank, words: Sequence[str], *, longest_s: float) -> 
     ConfigError
         If nobody who trains, or nobody who validates, says a phrase.
     SpeechEngineError
-        If the usual take of a phrase is longer than `longest_s`.
+        If the usual take of a phrase is longer than `LONGEST_WORD_S`.
     """
     for label, name in enumerate(words, start=1):
         said = np.isin(bank.kinds, ("word", "accent")) & (bank.labels == label)
@@ -198,17 +214,18 @@ def check_words(bank: SpeechBank, words: Sequence[str], *, longest_s: float) -> 
                 f"speech: {name!r} is said by too few to train and to validate; raise num_voices or takes_per_word"
             )
         durations_s = word_durations_s(bank, label)
-        if durations_s.size and float(np.median(durations_s)) > longest_s:
-            raise SpeechEngineError(
-                f"{name!r} takes {np.median(durations_s):.1f} s to say; a wake word may take {longest_s:.1f} s: "
-                "choose a shorter phrase"
-            )
+        if durations_s.size and float(np.median(durations_s)) > LONGEST_WORD_S:
+            raise _too_long(name, float(np.median(durations_s)))
+
+
+def _too_long(name: str, seconds: float) -> SpeechEngineError:
+    return SpeechEngineError(
+        f"{name!r} takes {seconds:.1f} s to say; a wake word may take {LONGEST_WORD_S:.1f} s: choose a shorter phrase"
+    )
 
 
 def word_durations_s(bank: SpeechBank, label: int) -> NDArray[np.float64]:
     """Length of every take of a word."""
-    from kws.audio import SAMPLE_RATE_HZ
-
     lengths = np.diff(bank.ends, prepend=0)
     chosen: NDArray[Any] = lengths[np.isin(bank.kinds, ("word", "accent")) & (bank.labels == label)]
     return np.asarray(chosen / SAMPLE_RATE_HZ, dtype=np.float64)

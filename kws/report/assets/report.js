@@ -129,7 +129,8 @@ function toggle(line, r) {
   line.setAttribute("aria-expanded", "true");
   const cell = make("td", { colspan: String(columns.length) });
   line.after(make("tr", { class: "detail" }, cell));
-  showRecording(cell, r, data);
+  if (r.plot) showRecording(cell, r, data);
+  else cell.append(...r.mistakes.map(([why]) => make("p", {}, why)));
 }
 
 for (const cell of document.querySelectorAll("[data-expected]")) {
