@@ -26,7 +26,7 @@ class Command(TyperCommand):
             for value in given if isinstance(given, (list, tuple)) else [given]:
                 if isinstance(value, float) and not math.isfinite(value):
                     reason = f"expected a finite number and got {value}"
-                    raise typer.BadParameter(reason, ctx, parameter)
+                    raise typer.BadParameter(reason, ctx, param_hint=f"'{parameter.opts[0]}'")
         return rest
 
 

