@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from training_fixtures import TINY_RUN, tiny_data
 
-from kws.errors import ConfigError
+from kws.errors import ConfigError, KwsError, ToolMissingError, TrainingError
 from kws.training.clips.dataset import TrainingData
 from kws.training.sweep.config import Range, SweepConfig, load_sweep
 from kws.training.sweep.run import Material, sweep
@@ -83,3 +83,15 @@ def test_a_sweep_goes_on_where_it_was_and_prunes_what_cannot_be(tmp_path: Path) 
     corrected = replace(DATA.training, labels=DATA.training.labels[::-1].copy())
     assert len(until(1, replace(DATA, training=corrected))) == 1  # none of the three counts
     assert until(3) == whole
+
+
+@pytest.mark.parametrize("kind", [TrainingError, ToolMissingError])
+def test_a_sweep_ends_at_a_full_disk_or_a_missing_tool_and_blames_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[KwsError]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind("not the settings") from OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kws.training.sweep.run.learn_clips", fail)
+    with pytest.raises(kind, match="not the settings"):
+        sweep(TINY, Material(data=DATA), trials=3, out=tmp_path, console=Console(quiet=True))

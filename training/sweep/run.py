@@ -18,7 +18,7 @@ from kws import extras
 from kws.bench.measure import measure
 from kws.bundle import Bundle
 from kws.datasets import speech_commands
-from kws.errors import KwsError
+from kws.errors import KwsError, ToolMissingError
 from kws.training.clips.config import RunConfig
 from kws.training.clips.dataset import TrainingData, from_corpus
 from kws.training.clips.recipe.sources import continuous_speech, negative_recordings
@@ -150,6 +150,8 @@ def _trial(
         made = finish(learned, material.data, run, folder, console=Console(quiet=True))
         cost = _cost(made.bundle, board)
     except KwsError as error:
+        if isinstance(error, ToolMissingError) or isinstance(error.__cause__, OSError):
+            raise  # no fault of the settings: every other trial would end the same way
         trial.set_user_attr("reason", str(error))
         console.print(f"[yellow]pruned: {error}[/]")
         raise optuna.TrialPruned(str(error)) from error
