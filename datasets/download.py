@@ -80,7 +80,7 @@ def extract(archive_path: Path, folder: Path) -> None:
     Raises
     ------
     DatasetError
-        If the archive is broken or unsafe.
+        If the archive is broken or unsafe, or there is no room.
     """
     staging = folder.with_name(folder.name + ".part")
     shutil.rmtree(staging, ignore_errors=True)
@@ -89,7 +89,9 @@ def extract(archive_path: Path, folder: Path) -> None:
             tar.extractall(staging, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
         shutil.rmtree(staging, ignore_errors=True)
-        raise DatasetError(f"{archive_path}: cannot be unpacked ({error}); delete it and download it again") from error
+        no_room = isinstance(error, OSError) and error.errno is not None  # the disk's fault, not the archive's
+        advice = "free some space and run the same again" if no_room else "delete it and download it again"
+        raise DatasetError(f"{archive_path}: cannot be unpacked ({error}); {advice}") from error
     staging.rename(folder)
 
 

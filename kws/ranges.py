@@ -31,5 +31,6 @@ Share = Annotated[float, Within(0.0, 1.0)]
 Part = Annotated[float, Within(0.0, 0.99)]
 """A share that leaves something."""
 Factor = Annotated[float, Within(0.1, 10.0)]
+Decibels = Annotated[float, Within(-200.0, 200.0)]
 MAX_SEED = 2**31 - 1
 Seed = Annotated[int, Within(0, MAX_SEED)]

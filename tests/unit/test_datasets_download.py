@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import resource
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -135,6 +136,18 @@ def test_an_archive_that_leaves_its_folder_is_refused_and_leaves_nothing(
     archive = make_tar(tmp_path / "a.tar.gz", name, link)
     with pytest.raises(DatasetError, match="cannot be unpacked"):
         extract(archive, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+def test_an_archive_is_not_blamed_for_a_full_disk(tmp_path: Path) -> None:
+    archive = make_tar(tmp_path / "a.tar.gz", "yes/a.wav")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2, before[1]))  # stands for a disk with room for two bytes
+    try:
+        with pytest.raises(DatasetError, match="free some space"):
+            extract(archive, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 
 

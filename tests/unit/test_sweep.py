@@ -3,6 +3,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from rich.console import Console
 from training_fixtures import TINY_RUN, tiny_data
 
-from kws.errors import ConfigError
+from kws.errors import ConfigError, KwsError, ToolMissingError, TrainingError
+from kws.training.clips.dataset import TrainingData
 from kws.training.sweep.config import Range, SweepConfig, load_sweep
 from kws.training.sweep.run import Material, execute, sweep
 
@@ -22,6 +24,8 @@ TINY = SweepConfig(
     choices={"model.stem.kernel.0": [4, 400]},
     ranges={"optimizer.learning_rate": Range(low=1e-3, high=1e-2, log=True)},
 )
+
+DATA = tiny_data()
 
 
 def test_the_shipped_sweep_names_settings_that_exist() -> None:
@@ -59,10 +63,8 @@ def test_a_board_that_cannot_count_is_refused_before_any_trial(tmp_path: Path) -
 
 
 def test_a_sweep_goes_on_where_it_was_and_prunes_what_cannot_be(tmp_path: Path) -> None:
-    def until(trials: int) -> list[tuple[str, dict[str, object], list[float]]]:
-        study = sweep(
-            TINY, Material(data=tiny_data()), trials=trials, out=tmp_path, console=Console(file=io.StringIO())
-        )
+    def until(trials: int, data: TrainingData = DATA) -> list[tuple[str, dict[str, object], list[float]]]:
+        study = sweep(TINY, Material(data=data), trials=trials, out=tmp_path, console=Console(file=io.StringIO()))
         return [(trial.state.name, trial.params, trial.values) for trial in study.trials]
 
     first = until(1)
@@ -83,3 +85,18 @@ def test_a_sweep_goes_on_where_it_was_and_prunes_what_cannot_be(tmp_path: Path) 
     accuracies = np.array([float(row["accuracy"]) for row in rows])
     assert "True" in [row["pareto"] for row in np.array(rows)[accuracies == accuracies.max()]]
     assert "<svg" in (tmp_path / "pareto.svg").read_text(encoding="utf-8")
+    corrected = replace(DATA.training, labels=DATA.training.labels[::-1].copy())
+    assert len(until(1, replace(DATA, training=corrected))) == 1  # none of the three counts
+    assert until(3) == whole
+
+
+@pytest.mark.parametrize("kind", [TrainingError, ToolMissingError])
+def test_a_sweep_ends_at_a_full_disk_or_a_missing_tool_and_blames_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[KwsError]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind("not the settings") from OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kws.training.sweep.run.learn_clips", fail)
+    with pytest.raises(kind, match="not the settings"):
+        sweep(TINY, Material(data=DATA), trials=3, out=tmp_path, console=Console(quiet=True))

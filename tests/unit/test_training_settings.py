@@ -121,6 +121,11 @@ def test_files_that_are_missing_or_not_toml_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("name = \n")
     with pytest.raises(ConfigError, match="not valid TOML"):
         settings.load(Outer, tmp_path / "bad.toml")
+    with pytest.raises(ConfigError, match="got a folder"):
+        settings.load(Outer, tmp_path)
+    (tmp_path / "bad.toml").write_bytes(b'name = "\xe9"\n')
+    with pytest.raises(ConfigError, match="UTF-8"):
+        settings.load(Outer, tmp_path / "bad.toml")
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -151,6 +156,9 @@ def test_impossible_proportions_are_refused(data: dict[str, object], says: str) 
         {"decision": {"default_operating_point": 3}},
         {"decision": {"thresholds": [200] * 9}},
         {"augment": {"time_shift_ms": 1001}},
+        {"augment": {"snr_db": [float("nan"), 20.0]}},
+        {"augment": {"gain_db": [-6.0, float("inf")]}},
+        {"data": {"labels": ["yes", "YES"], "fractions": {}}},
         {"data": {"clip_ms": 0}},
         {"data": {"fractions": {"unknown": -0.5}}},
         {"data": {"validation_silence_fraction": 1.0}},

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ, to_int16
 from kws.levels import active_rms, ratio, rms
-from kws.ranges import Factor, Positive, Share, Width, Within
+from kws.ranges import Decibels, Factor, Positive, Share, Width, Within
 
 Waveform = NDArray[np.float32]
 """Samples, full scale +-1.0."""
@@ -32,6 +32,9 @@ _MAX_IMAGE_ORDER = 8
 _FULL_SCALE = 32768.0
 _LAST_BIT = 2.0 / _FULL_SCALE
 """What is no louder is the microphone's own, at no other level."""
+
+
+_Semitones = Annotated[float, Within(-24.0, 24.0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class AcousticsConfig:
     stretch: tuple[Factor, Factor] = (0.85, 1.2)
     """Tempo alone."""
     pitch_probability: Share = 0.08
-    pitch_semitones: tuple[float, float] = (-3.0, 3.0)
+    pitch_semitones: tuple[_Semitones, _Semitones] = (-3.0, 3.0)
     """Pitch alone."""
     room_probability: Share = 0.6
     num_rooms: Positive = 200
@@ -54,10 +57,10 @@ class AcousticsConfig:
     band_limit_probability: Share = 0.4
     """Small microphones and loudspeakers: nothing below 60..400 Hz, nothing above 3.2..7.5 kHz."""
     noise_probability: Share = 0.85
-    snr_db: tuple[float, float] = (0.0, 30.0)
-    level_dbfs: tuple[float, float] = (-42.0, -14.0)
+    snr_db: tuple[Decibels, Decibels] = (0.0, 30.0)
+    level_dbfs: tuple[Decibels, Decibels] = (-42.0, -14.0)
     """Active level of the speech, or level of what is not speech."""
-    sound_dbfs: tuple[float, float] = (-70.0, -14.0)
+    sound_dbfs: tuple[Decibels, Decibels] = (-70.0, -14.0)
     """Level of what is heard while nobody speaks."""
     clipping_probability: Share = 0.08
     clipping_percent: Annotated[int, Within(0, 100)] = 15

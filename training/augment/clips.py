@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kws.audio import SAMPLE_RATE_HZ
 from kws.levels import active_rms
-from kws.ranges import Share, Width
+from kws.ranges import Decibels, Share, Width
 
 Clips = NDArray[np.float32]
 """``[clips, samples]``, full scale +-1.0."""
@@ -38,11 +38,11 @@ class ClipAcousticsConfig:
     reverberation_probability: Share = 0.1
     gain_spread_db: Width = 5.0
     noise_probability: Share = 0.5
-    snr_db: tuple[float, float] = (2.5, 32.5)
+    snr_db: tuple[Decibels, Decibels] = (2.5, 32.5)
     """Speech over noise as `kws.levels` has it, uniform in dB."""
     babble_probability: Share = 0.06
     """Share of clips whose noise is another speaker, at 5.5 to 22.5 dB."""
-    silence_level_db: tuple[float, float] = (-90.0, -22.0)
+    silence_level_db: tuple[Decibels, Decibels] = (-90.0, -22.0)
     """Level of noise-only clips against full scale, uniform."""
 
 

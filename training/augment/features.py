@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kws.endpoints import ABOVE_NOISE_DB, DROP_DB, MAX_NOISE_BELOW_PEAK_DB
 from kws.features import FeaturesConfig
 from kws.mel_tables import dct_matrix, mel_position
-from kws.ranges import NotNegative, Share, Width
+from kws.ranges import Decibels, NotNegative, Share, Width
 
 _COLOUR_ORDERS = 6
 _NEPERS_PER_DB = np.log(10.0) / 10.0
@@ -52,13 +52,13 @@ class SurroundingsConfig(ColourConfig):
 
     background_probability: Share = 0.7
     """That a piece of the negatives is heard behind a scene."""
-    background_snr_db: tuple[float, float] = (2.0, 28.0)
+    background_snr_db: tuple[Decibels, Decibels] = (2.0, 28.0)
     """Scene over background as `kws.levels` has it (see `Levels`), uniform in dB."""
     second_background_probability: Share = 0.3
     """That such a background is two pieces, equally loud: people who talk at once, music behind talk."""
     babble_share: Share = 0.3
     """Of the backgrounds, that are several people talking at once, where there is such a sound."""
-    babble_snr_db: tuple[float, float] = (0.0, 15.0)
+    babble_snr_db: tuple[Decibels, Decibels] = (0.0, 15.0)
 
 
 def draw_masks(shape: tuple[int, ...], config: MaskConfig, rng: np.random.Generator) -> NDArray[np.bool_]:

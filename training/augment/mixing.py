@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.levels import active_rms, background_gain, ratio, rms
-from kws.ranges import NotNegative, Share
+from kws.ranges import Decibels, NotNegative, Share
 from kws.training.augment.features import MaskConfig
 
 _SPEECH_SAMPLES_PER_MS = 16
@@ -27,10 +27,10 @@ class AugmentConfig(MaskConfig):
     time_shift_ms: NotNegative = 100
     """Largest shift to either side, uniform; what moves in is silence."""
     noise_probability: Share = 0.8
-    snr_db: tuple[float, float] = (0.0, 25.0)
+    snr_db: tuple[Decibels, Decibels] = (0.0, 25.0)
     """Speech over noise as `kws.levels` has it, uniform in dB."""
-    gain_db: tuple[float, float] = (-12.0, 6.0)
-    silence_level_db: tuple[float, float] = (-60.0, 0.0)
+    gain_db: tuple[Decibels, Decibels] = (-12.0, 6.0)
+    silence_level_db: tuple[Decibels, Decibels] = (-60.0, 0.0)
     """Level of noise-only clips against the recording, uniform in dB."""
     variants: NotNegative = 0
     """Augmented variants per clip that are computed once and then reused in turn; 0 = a new one every epoch."""

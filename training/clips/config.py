@@ -13,7 +13,7 @@ from kws.decision import DecisionConfig, OperatingPoint, Pause
 from kws.errors import ConfigError
 from kws.features import FeaturesConfig
 from kws.gate import GateConfig
-from kws.labels import SILENCE
+from kws.labels import SILENCE, check_distinct
 from kws.ranges import Part, Positive, Seed, Share, Within
 from kws.training.augment.mixing import AugmentConfig
 from kws.training.clips.recipe.config import RecipeConfig
@@ -41,6 +41,7 @@ class DataConfig:
         """Refuse impossible proportions."""
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ValueError(f"labels: expected two or more different ones, got {list(self.labels)}")
+        check_distinct(self.labels)
         stray = set(self.fractions) - set(self.labels)
         if stray:
             raise ValueError(f"fractions: {', '.join(sorted(stray))} not among the labels; add or remove")

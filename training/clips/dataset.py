@@ -118,9 +118,9 @@ def official_test(corpus: Corpus, config: DataConfig, *, cache: Path | None = No
 def split_noise(
     noise: Sequence[NDArray[np.int16]],
 ) -> tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.int16], ...]]:
-    """Cut every recording in two, so that validation hears no noise that training heard."""
+    """Cut every recording in two, so that validation hears no noise that training heard; nothing empty is left."""
     cuts = [int(recording.size * NOISE_FOR_TRAINING) for recording in noise]
-    pairs = list(zip(noise, cuts, strict=True))
+    pairs = [(samples, cut) for samples, cut in zip(noise, cuts, strict=True) if cut]
     return tuple(samples[:cut] for samples, cut in pairs), tuple(samples[cut:] for samples, cut in pairs)
 
 

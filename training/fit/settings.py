@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kws.errors import ConfigError
+from kws.textfile import read_text
 
 T = TypeVar("T")
 _NONE = "none"
@@ -28,14 +29,23 @@ def load(cls: type[T], path: Path) -> T:
     ConfigError
         If the file is missing, not TOML, or ``parse`` refuses it.
     """
+    return parse(cls, read_toml(path, "one in training/configs/"), where=str(path))
+
+
+def read_toml(path: Path, example: str) -> dict[str, Any]:
+    """Read a TOML file; ``example`` is what the message on a missing one proposes to start from.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or not TOML.
+    """
+    if not path.exists():
+        raise ConfigError(f"{path}: no such configuration; start from {example}")
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration; start from one in training/configs/") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_text(path, ConfigError))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML ({error}); fix the line it names") from error
-    return parse(cls, values, where=str(path))
 
 
 def parse(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +81,7 @@ def load_sweep(path: Path) -> SweepConfig:
     ConfigError
         If the file is missing, broken, or names settings that do not exist.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such sweep; start from training/sweep/speech_commands_12.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML ({error}); fix the line it names") from error
+    values = settings.read_toml(path, "training/sweep/speech_commands_12.toml")
     if unknown := set(values) - {"base", "fixed", "choices", "ranges"}:
         raise ConfigError(f"{path}: unknown setting {min(unknown)!r}; known: base, fixed, choices, ranges")
     if not isinstance(values.get("base"), str):

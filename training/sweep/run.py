@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,15 @@ from kws import extras
 from kws.bench.measure import check_board, measure
 from kws.bundle import Bundle
 from kws.datasets import speech_commands
-from kws.errors import KwsError
+from kws.errors import KwsError, ToolMissingError
 from kws.training.clips.config import RunConfig
 from kws.training.clips.dataset import TrainingData, from_corpus
 from kws.training.clips.recipe.sources import continuous_speech, negative_recordings
-from kws.training.clips.run import finish, learn_clips
+from kws.training.clips.run import as_written, finish, learn_clips
 from kws.training.fit import work
 from kws.training.sweep.config import SweepConfig, load_sweep
 from kws.training.sweep.show import show
+from kws.version import VERSION
 
 if TYPE_CHECKING:
     import optuna
@@ -96,13 +98,13 @@ def sweep(
     board: str | None = None,
     console: Console,
 ) -> optuna.Study:
-    """Make trials from material that was read; see `execute`."""
+    """Make trials from material that was read, see `execute`; those of other settings or recordings do not count."""
     extras.require("a sweep", "sweep")
     import optuna
 
     optuna.logging.set_verbosity(logging.WARNING)
     study = optuna.create_study(
-        study_name=config.name,
+        study_name=f"{config.name}-{_digest(config, material, board)[:12]}",
         storage=storage or f"sqlite:///{(out / _STORAGE).resolve()}",
         directions=("maximize", "minimize", "minimize"),
         load_if_exists=True,
@@ -115,6 +117,17 @@ def sweep(
         show(study, out, console, cost=_unit(board))
     show(study, out, console, cost=_unit(board))
     return study
+
+
+def _digest(config: SweepConfig, material: Material, board: str | None) -> str:
+    """Name of all that decides what a trial is and what comes of it: others are no part of the study."""
+    drawn = [dict(config.choices), {name: asdict(limits) for name, limits in config.ranges.items()}]
+    beside = [
+        [hashlib.sha256(recording.tobytes()).hexdigest() for recording in kind]
+        for kind in (material.speech, material.negatives)
+    ]
+    settings = [as_written(config.base), dict(config.fixed), *drawn, board]
+    return work.digest(VERSION, settings, material.data.digest, beside)
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -132,13 +145,15 @@ def _trial(
 
     drawn = config.draw(trial)
     console.print(f"[bold]trial {trial.number}[/]  " + "  ".join(f"{name} {value}" for name, value in drawn.items()))
-    folder = work.prepare(out, f"trial-{trial.number}")
+    folder = work.prepare(out, f"{trial.study.study_name}-trial-{trial.number}")
     try:
         run = config.run(drawn)
         learned = learn_clips(material.data, run, out, speech=material.speech, negatives=material.negatives)
         made = finish(learned, material.data, run, folder, console=Console(quiet=True))
         cost = _cost(made.bundle, board)
     except KwsError as error:
+        if isinstance(error, ToolMissingError) or isinstance(error.__cause__, OSError):
+            raise  # no fault of the settings: every other trial would end the same way
         trial.set_user_attr("reason", str(error))
         console.print(f"[yellow]pruned: {error}[/]")
         raise optuna.TrialPruned(str(error)) from error

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kws.errors import ConfigError
 from kws.features import FeaturesConfig
+from kws.ranges import Decibels
 from kws.training.augment.features import (
     ColourConfig,
     Levels,
@@ -50,7 +51,7 @@ class DistilConfig(ColourConfig):
     ema_decay: float = 0.998
     noise_share: float = 0.4
     """Of the segments, that have noise behind them beside what their lesson has."""
-    snr_db: tuple[float, float] = (0.0, 30.0)
+    snr_db: tuple[Decibels, Decibels] = (0.0, 30.0)
     """Speech over noise as `kws.levels` has it, uniform in dB."""
 
     def __post_init__(self) -> None:
