@@ -39,8 +39,9 @@ def _pace(walk: Walk, index: int) -> int:
 
 def _require_equal_pace(walk: Walk, operator: Operator, first: View, second: View) -> None:
     paces = [_pace(walk, view.layer) for view in (first, second)]
-    unequal = paces[0] != paces[1] and first.shape.height > 1  # single rows meet at any pace, in a window
-    if unequal or first.shape.height != second.shape.height or first.swapped != second.swapped:
+    unequal = paces[0] != paces[1] or first.swapped != second.swapped
+    single = first.shape.height == 1  # single rows meet at any pace, in a window, and have no order in time
+    if first.shape.height != second.shape.height or (unequal and not single):
         raise ImportModelError(
             f"{operator.name} joins branches of unequal rates (a row every {paces[0]} and every {paces[1]} frames, "
             f"{first.shape.height} and {second.shape.height} rows): give both branches the same strides in time"

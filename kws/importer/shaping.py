@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from kws.errors import ImportModelError
 from kws.importer.flatbuffer import Operator
 from kws.importer.network import FRAMES, Shape
@@ -23,6 +25,9 @@ from kws.importer.walk import (
 def reshape(walk: Walk, operator: Operator) -> None:
     """Accept what moves no value in memory and no value to another time step: RESHAPE, EXPAND_DIMS, SQUEEZE."""
     view, target = walk.view(operator), walk.target(operator).shape
+    asked = walk.source(operator, 1).data if operator.name == "RESHAPE" and len(operator.inputs) > 1 else None
+    if asked is not None and not np.all((asked == -1) | (asked == np.reshape(target, asked.shape))):
+        raise ImportModelError(f"RESHAPE to {asked.tolist()} makes {list(target)} in the file; expected the same shape")
     walk.views[operator.outputs[0]] = _seen_as(view, target, operator)
 
 

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
 from keras import layers
+from random_idioms import random_idiom_model
 from tflite_nets import BIAS, Reference
 from tflite_writer import Value, Writer, schema
 
@@ -24,11 +25,27 @@ from kws.importer.section import model_section
 from kws.importer.tflite import import_tflite
 from kws.model import Model
 
+IDIOM_SEEDS = range(300)
+
 
 def keras_file(shape: tuple[int, ...], stack: list[keras.Layer], io: object = tf.int8) -> bytes:
     """Return what ``from_keras_model`` writes: the batch is unknown to it."""
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input(shape), *stack])
+    return converted(keras.Sequential([keras.Input(shape), *stack]), io)
+
+
+def mean_and_max() -> bytes:
+    """Return a network with two statistics over time side by side."""
+    keras.utils.set_random_seed(1)
+    source = keras.Input((20, 10))
+    rows = layers.Conv1D(6, 3, activation="relu", bias_initializer=BIAS)(source)
+    parts = [layers.GlobalAveragePooling1D()(rows), layers.Flatten()(layers.MaxPooling1D(18)(rows))]
+    return converted(keras.Model(source, head()(layers.Concatenate()(parts))))
+
+
+def converted(model: keras.Model, io: object = tf.int8) -> bytes:
+    """Return the int8 file of a Keras model, calibrated on noise."""
+    shape = model.input_shape[1:]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     rng = np.random.default_rng(1)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -98,6 +115,7 @@ KERAS: dict[str, Callable[[], bytes]] = {
     "newest_rows_cut": lambda: keras_file(
         (20, 10), [layers.Conv1D(6, 3, bias_initializer=BIAS), layers.Cropping1D((4, 6)), layers.Flatten(), head()]
     ),
+    "mean_and_max_over_time": lambda: mean_and_max(),
     "reshape_first": lambda: keras_file((490,), [layers.Reshape((49, 10, 1)), *stack()]),
 }  # fmt: skip
 
@@ -135,7 +153,7 @@ def test_what_keras_and_its_converter_write_gives_the_posteriors_of_tflite(tmp_p
 def assert_equal_to_tflite(network: Network, data: bytes) -> None:
     """Compare posteriors as a window network and as it is imported by default."""
     reference = Reference.of(data)
-    for streaming in (False, None):
+    for streaming in {False, network.can_stream and not any(layer.padding[0] for layer in network.layers)}:
         model = Model(model_section(network, streaming=streaming))
         for seed in range(4):
             shape = (network.window_frames, network.num_features)
@@ -149,6 +167,21 @@ def written(tmp_path: Path, build: Callable[[Writer], Value], *, seed: int = 1) 
     data = writer.finish(build(writer))
     (tmp_path / "net.tflite").write_bytes(data)
     return tmp_path / "net.tflite", data
+
+
+def test_random_uses_of_what_moves_values_are_exact_or_refused(tmp_path: Path) -> None:
+    ends = {"exact": 0, "refused": 0}
+    for seed in IDIOM_SEEDS:
+        data = random_idiom_model(seed)
+        (tmp_path / "net.tflite").write_bytes(data)
+        try:
+            network = import_tflite(tmp_path / "net.tflite")
+        except ImportModelError:
+            ends["refused"] += 1
+            continue
+        assert_equal_to_tflite(network, data)
+        ends["exact"] += 1
+    assert min(ends.values()) > len(IDIOM_SEEDS) / 5
 
 
 @pytest.mark.parametrize("rows", [(0, 12), (4, 9), (4, 18)])

@@ -220,6 +220,15 @@ def another_shape() -> bytes:
     return writer.finish(writer.softmax(writer.dense(value, 3)))
 
 
+def another_reshape() -> bytes:
+    """Return a network with a RESHAPE that asks for another shape than the file gives its output."""
+    writer = Writer(np.random.default_rng(1))
+    value = writer.reshape(writer.source((1, 9, 4, 2)), (1, 9, 2, 4))
+    asked = writer.tensors[writer.operators[-1].inputs[1]].buffer
+    writer.buffers[asked].data = np.frombuffer(np.array([1, 9, 4, 2], "<i4").tobytes(), np.uint8)
+    return writer.finish(writer.softmax(writer.dense(value, 3)))
+
+
 UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "float": (float_model, "FLOAT32; expected int8"),
     "int16": (int16_input, "INT16; expected int8: 16x8"),
@@ -234,6 +243,7 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "offset": (cut_by_offset, "STRIDED_SLICE: expected ends counted from the start"),
     "open_time": (open_time, r"the shape \?x\?x10: .*Input\(\(49, 10\)\).*convert again"),
     "shape": (another_shape, r"CONV_2D: its output 'tensor_1' is \[1, 9, 3, 3\] in the file; expected \[1, 8, 3, 3\]"),
+    "reshape": (another_reshape, r"RESHAPE to \[1, 9, 4, 2\] makes \[1, 9, 2, 4\] in the file"),
     "unknown": (lambda: writer_of("ABS"), "operation ABS is not supported .*supported: ADD"),
     "time_left": (lambda: convert((9, 4, 1), [conv(4, (3, 4))]), "7 time steps left|SOFTMAX over"),
 }
