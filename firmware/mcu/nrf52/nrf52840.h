@@ -192,13 +192,15 @@ enum {
 #define PDM_SAMPLE_MAXCNT           NRF_REGISTER(0x4001D564u)
 
 /* Flash controller */
-#define NVMC_READY          NRF_REGISTER(0x4001E400u)
-#define NVMC_READY_READY    (1u << 0)
-#define NVMC_CONFIG         NRF_REGISTER(0x4001E504u)
-#define NVMC_CONFIG_WEN_REN (0u << 0)
-#define NVMC_CONFIG_WEN_WEN (1u << 0)
-#define NVMC_CONFIG_WEN_EEN (2u << 0)
-#define NVMC_ERASEPAGE      NRF_REGISTER(0x4001E508u)
+#define NVMC_READY             NRF_REGISTER(0x4001E400u)
+#define NVMC_READY_READY       (1u << 0)
+#define NVMC_CONFIG            NRF_REGISTER(0x4001E504u)
+#define NVMC_CONFIG_WEN_REN    (0u << 0)
+#define NVMC_CONFIG_WEN_WEN    (1u << 0)
+#define NVMC_CONFIG_WEN_EEN    (2u << 0)
+#define NVMC_ERASEPAGE         NRF_REGISTER(0x4001E508u)
+#define NVMC_ICACHECNF         NRF_REGISTER(0x4001E540u)
+#define NVMC_ICACHECNF_CACHEEN (1u << 0)
 
 /* Connections from events to tasks */
 #define PPI_CHENSET     NRF_REGISTER(0x4001F504u)
