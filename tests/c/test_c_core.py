@@ -121,6 +121,10 @@ def test_application_survives_a_host_that_says_anything(build: Path, bundle: Bun
     run([build / "fuzz_requests", tmp_path / "test.kws", "600000", "1"])
 
 
+def test_uart_gives_each_byte_once_it_is_stored_and_counts_what_a_standing_core_loses(build: Path) -> None:
+    run([build / "test_uart"])
+
+
 def test_usb_serial_port_survives_a_host_and_a_cable_that_do_anything(build: Path) -> None:
     run([build / "fuzz_usb", "300000", "37"])  # a seed that found something once
 
