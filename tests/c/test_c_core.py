@@ -125,6 +125,10 @@ def test_uart_gives_each_byte_once_it_is_stored_and_counts_what_a_standing_core_
     run([build / "test_uart"])
 
 
+def test_i2s_microphone_counts_the_sound_that_dma_lost(build: Path) -> None:
+    run([build / "test_i2s"])
+
+
 def test_usb_serial_port_survives_a_host_and_a_cable_that_do_anything(build: Path) -> None:
     run([build / "fuzz_usb", "300000", "37"])  # a seed that found something once
 

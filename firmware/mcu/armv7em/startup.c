@@ -97,19 +97,20 @@ __attribute__((used, noreturn)) static void report_fault(uint32_t pc, uint32_t l
  * fresh stack will. If the stack itself has overflowed, nothing was pushed, and both are 0. */
 __attribute__((naked)) void Fault_Handler(void)
 {
-    __asm volatile("movs r0, #0\n\t"
+    __asm volatile(".syntax unified\n\t"
+                   "movs r0, #0\n\t"
                    "movs r1, #0\n\t"
                    "mov r2, sp\n\t"
+                   "ldr r3, =kws_stack_end\n\t"
+                   "mov sp, r3\n\t"
+                   "subs r3, #32\n\t"
+                   "cmp r2, r3\n\t"
+                   "bhi 1f\n\t"
                    "ldr r3, =kws_stack_start\n\t"
                    "cmp r2, r3\n\t"
                    "blo 1f\n\t"
-                   "ldr r3, =kws_stack_end - 32\n\t"
-                   "cmp r2, r3\n\t"
-                   "bhi 1f\n\t"
                    "ldr r0, [r2, #24]\n\t" /* pc */
                    "ldr r1, [r2, #20]\n"   /* lr */
                    "1:\n\t"
-                   "ldr r3, =kws_stack_end\n\t"
-                   "mov sp, r3\n\t"
                    "bl report_fault");
 }
