@@ -60,10 +60,13 @@ uint32_t board_serial_write_room(void);
 /* num_bytes <= board_serial_write_room(). Sent in the background. */
 void board_serial_write(const uint8_t *bytes, uint32_t num_bytes);
 
-/* Size of the buffer that interrupts fill: the host never has more than this on its way. */
+/* Size of the buffer that interrupts or DMA fill: the host never has more than this on its way. While the core stands still,
+ * as it does while flash is erased, boards that receive by DMA keep half of it, others a byte or two: a host had better
+ * wait for the answer then. */
 uint32_t board_serial_receive_bytes(void);
 
-/* Received bytes lost since board_init because that buffer was full, or the line too fast. */
+/* Counts losses of received bytes since board_init: there were more than that, the line was too fast, or the core stood
+ * still. As many as were lost where that is known, else one for each loss. */
 uint32_t board_serial_overruns(void);
 
 /* For board_on_fault: sends and waits, with interrupts off. */

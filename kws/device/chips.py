@@ -62,6 +62,8 @@ class ChipReport:
     """With the fast oscillator on that the microphone needs."""
     receiver_cycles: int
     """With the receiver of a UART on."""
+    cache_cycles: int
+    """With the cache of instructions on, which the estimates of ``kws power`` take for granted."""
     worst_latency_cycles: int
     """From an interrupt's request to its handler."""
     flash_operations: int

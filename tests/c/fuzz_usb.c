@@ -88,6 +88,7 @@ static struct {
     uint8_t out[USB_PACKET_BYTES];
     uint32_t out_bytes;
     bool is_open; /* the port, as far as the driver has been told */
+    bool refused; /* the last request */
 } chip;
 
 static unsigned long num_fuzzed; /* bytes from the host */
@@ -138,7 +139,8 @@ static void look(void)
     if (take(&USBD_TASKS_EP0RCVOUT)) {
         chip.control_wants = true;
     }
-    if (take(&USBD_TASKS_EP0STATUS) || take(&USBD_TASKS_EP0STALL)) {
+    chip.refused = take(&USBD_TASKS_EP0STALL) || chip.refused;
+    if (take(&USBD_TASKS_EP0STATUS) || chip.refused) {
         chip.control_full = chip.control_wants = false;
     }
 }
@@ -216,12 +218,29 @@ static void forget_everything(void)
 
 /* ---- the host ---- */
 
+/* One of 0, 1, 2 IN and OUT that the configuration has, without control. */
+static bool is_endpoint(uint8_t address)
+{
+    return address == 0x81u || address == 0x82u || address == 0x02u;
+}
+
+/* What these requests do to packet counts: the endpoint that was written to DTOGGLE last, to begin with DATA0; 0 for none. */
+static uint8_t begins_with_data0(const uint8_t *setup)
+{
+    const bool is_bare = setup[6] == 0u && setup[7] == 0u;
+    const bool configures = setup[0] == 0x00u && setup[1] == 9u && setup[2] <= 1u;
+    const bool sets_interface = (setup[0] & 0xE0u) == 0u && setup[1] == 11u && setup[2] == 0u;
+    const bool clears_halt = setup[0] == 0x02u && setup[1] == 1u && setup[2] == 0u && is_endpoint(setup[4]);
+    return !is_bare ? 0u : configures || sets_interface ? DATA : clears_halt ? setup[4] : 0u;
+}
+
 static void ask(const uint8_t *setup)
 {
     for (uint32_t i = 0u; i < SETUP_BYTES; ++i) {
         NRF_REGISTER(0x40027480u + 4u * i) = setup[i];
     }
-    chip.control_full = chip.control_wants = false;
+    chip.control_full = chip.control_wants = chip.refused = false;
+    USBD_DTOGGLE = 0u;
     if (setup[0] == 0x21u && setup[1] == 0x22u) {
         if ((setup[2] & 1u) == 0u) {
             close_port();
@@ -229,7 +248,14 @@ static void ask(const uint8_t *setup)
         chip.is_open = (setup[2] & 1u) != 0u;
     }
     interrupt(&USBD_EVENTS_EP0SETUP);
-    if ((setup[0] & 0x60u) == 0u && setup[1] == 9u && !(chip.dma == DMA_OUT && chip.endpoint == DATA)) {
+    const uint8_t begun = begins_with_data0(setup);
+    CHECK_EQUAL(USBD_DTOGGLE, begun == 0u ? 0u : USBD_DTOGGLE_VALUE_DATA0 | begun);
+    CHECK(chip.refused || setup[1] != 3u || (setup[0] & 0x60u) != 0u); /* no endpoint lets itself be halted */
+    const bool configures = begun != 0u && setup[1] == 9u;
+    if (configures && setup[2] == 0u) {
+        close_port();
+    }
+    if (configures && !(chip.dma == DMA_OUT && chip.endpoint == DATA)) {
         chip.out_full = false; /* configured anew: ready for a first packet */
     }
     num_fuzzed += SETUP_BYTES;
@@ -249,6 +275,10 @@ static void ask_anything(void)
         setup[2] = (uint8_t)(random_u32() % 5u);
         setup[3] = (uint8_t)(random_u32() % 4u);
         setup[7] = (uint8_t)(random_u32() % 2u);
+    }
+    if (random_u32() % 4u == 0u) {
+        setup[4] = (uint8_t[]){0x81, 0x82, 0x02}[random_u32() % 3u];
+        setup[6] = setup[7] = 0u;
     }
     if (setup[1] == 0x20u && random_u32() % 2u == 0u) {
         setup[6] = LINE_CODING_BYTES;
@@ -380,10 +410,34 @@ static void settle(void)
     CHECK_EQUAL(to_board.read, to_board.written);
 }
 
+/* The byte that answers GET_CONFIGURATION. */
+static uint8_t configuration(void)
+{
+    static const uint8_t get[SETUP_BYTES] = {0x80, 8, [6] = 1};
+    ask(get);
+    CHECK_EQUAL(chip.endpoint, 0u);
+    CHECK_EQUAL(USBD_EPIN_MAXCNT(0), 1u);
+    const uint8_t answer = *memory_at(USBD_EPIN_PTR(0));
+    settle();
+    return answer;
+}
+
 static void work_as_on_the_first_day(void)
 {
     static const uint8_t configure[SETUP_BYTES] = {0x00, 9, 1}, open[SETUP_BYTES] = {0x21, 0x22, 3};
+    static const uint8_t give_up[SETUP_BYTES] = {0x00, 9, 0}, another[SETUP_BYTES] = {0x00, 9, 2};
     reset_bus();
+    CHECK_EQUAL(configuration(), 0u);
+    ask(configure);
+    settle();
+    ask(another);
+    CHECK(chip.refused);
+    CHECK_EQUAL(configuration(), 1u);
+    CHECK((USBD_EPOUTEN & USBD_EPOUTEN_OUT2) != 0u);
+    ask(give_up);
+    settle();
+    CHECK_EQUAL(configuration(), 0u);
+    CHECK_EQUAL(USBD_EPOUTEN & USBD_EPOUTEN_OUT2, 0u);
     ask(configure);
     settle();
     ask(open);

@@ -164,6 +164,14 @@ def test_hosts_come_and_go_and_the_product_goes_on(build: Path, tmp_path: Path) 
     run([build / "test_listen", tmp_path / "gated.kws"])
 
 
+def test_uart_gives_each_byte_once_it_is_stored_and_counts_what_a_standing_core_loses(build: Path) -> None:
+    run([build / "test_uart"])
+
+
+def test_i2s_microphone_counts_the_sound_that_dma_lost(build: Path) -> None:
+    run([build / "test_i2s"])
+
+
 def test_usb_serial_port_survives_a_host_and_a_cable_that_do_anything(build: Path) -> None:
     run([build / "fuzz_usb", "300000", "37"])  # a seed that found something once
 

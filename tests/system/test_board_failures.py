@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import struct
@@ -317,11 +318,22 @@ def test_a_real_board_with_another_bundle_in_its_flash_is_refused(
 # -- the board --------------------------------------------------------------------------------------------------------
 
 
-def patched_firmware(symbol: str, folder: Path) -> Path:
-    """Return a copy of the emulated board's firmware whose function starts with an undefined instruction."""
-    original = build_firmware("netduinoplus2", target="kws") / "kws.elf"
-    listing = subprocess.run(["arm-none-eabi-nm", original], capture_output=True, text=True, check=True).stdout
-    address = next(int(line.split()[0], 16) for line in listing.splitlines() if line.split()[-1] == symbol)
+def disassembly(board: str) -> list[tuple[int, str, str]]:
+    """Return the instructions of a board's firmware: address, function, mnemonic."""
+    elf = build_firmware(board, target="kws") / "kws.elf"
+    found, function = [], ""
+    listing = subprocess.run(["arm-none-eabi-objdump", "-d", elf], capture_output=True, text=True, check=True).stdout
+    for line in listing.splitlines():
+        if (label := re.match(r"[0-9a-f]+ <(\w+)[.\w]*>:", line)) is not None:
+            function = label[1]
+        elif len(columns := line.split("\t")) > 2:
+            found.append((int(columns[0].rstrip(":"), 16), function, columns[2].strip()))
+    return found
+
+
+def patched_firmware(address: int, folder: Path, board: str = "netduinoplus2") -> Path:
+    """Return a copy of an emulated board's firmware with an undefined instruction there."""
+    original = build_firmware(board, target="kws") / "kws.elf"
     image = bytearray(original.read_bytes())
     table, count = struct.unpack_from("<I", image, 28)[0], struct.unpack_from("<H", image, 44)[0]
     for index in range(count):
@@ -334,11 +346,25 @@ def patched_firmware(symbol: str, folder: Path) -> Path:
 
 
 def test_a_crash_of_the_processor_is_reported_with_its_address(bundle_path: Path, tmp_path: Path) -> None:
-    child = start_qemu("netduinoplus2", bundle_path, program=patched_firmware("kws_smoothing_step", tmp_path))
+    address = next(at for at, function, _ in disassembly("netduinoplus2") if function == "kws_smoothing_step")
+    child = start_qemu("netduinoplus2", bundle_path, program=patched_firmware(address, tmp_path))
     try:
         board = connect(child.url)
-        with pytest.raises(DeviceError, match=r"crashed while streaming.* pc 0x080[0-9a-f]{5}, "):
+        with pytest.raises(DeviceError, match=rf"crashed while streaming.* pc 0x{address:08x}, "):
             board.stream(speech_like(2.0, seed=5))
+    finally:
+        child.stop()
+
+
+@pytest.mark.parametrize("board", ["netduinoplus2", "microbit"])
+def test_a_crash_in_the_main_loop_itself_has_its_address_too(board: str, bundle_path: Path, tmp_path: Path) -> None:
+    """Its frame lies at the top of the stack, which the report of the fault needs for itself."""
+    ((address, function),) = ((at, function) for at, function, word in disassembly(board) if word == "wfi")
+    assert function == "main"
+    child = start_qemu(board, bundle_path, program=patched_firmware(address, tmp_path, board))
+    try:
+        with pytest.raises(DeviceError, match=rf"crashed.* pc 0x{address:08x}, "):
+            connect(child.url).stream(np.zeros(16000, np.int16))
     finally:
         child.stop()
 

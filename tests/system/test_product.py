@@ -120,6 +120,12 @@ def test_a_fault_is_told_to_the_host_that_asks_after_it(bundle_path: Path) -> No
         assert board.stream(np.zeros(4000, np.int16)).samples == 4000
 
 
+@pytest.mark.parametrize("board", ["nrf52840dk", "stm32f407g_disc1"])
+def test_instructions_come_from_the_cache(board: str, bundle_path: Path, tmp_path: Path) -> None:
+    _, _, counted = alone(board, bundle_path, tmp_path, "--seconds", 0.5)
+    assert counted["cache_cycles"] > 0.99 * counted["cycles"]  # all but the start
+
+
 def test_the_receiver_rests_without_a_host_and_a_host_gets_through(bundle_path: Path, tmp_path: Path) -> None:
     write_wav(tmp_path / "sound.wav", np.zeros(16000 * 6, np.int16))
     _, _, counted = alone("nrf52840dk", bundle_path, tmp_path, "--sound", tmp_path / "sound.wav")

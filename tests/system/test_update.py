@@ -19,7 +19,7 @@ import pytest
 from random_bundles import loudness_bundle, random_bundle
 
 from kws.core import lib
-from kws.device import update
+from kws.device import Board, update
 from kws.device.boards import open_link, open_port
 from kws.device.build import build_firmware
 from kws.device.chips import start_chip
@@ -85,6 +85,26 @@ def test_the_command_updates_a_board_and_says_what_it_compared(tmp_path: Path, o
     words = " ".join(done.stdout.split())
     assert f"(CRC {NEW.crc32:08x}), confirmed: " in words
     assert "scores equal this computer's" in words
+
+
+def test_bytes_that_come_while_flash_is_erased_are_counted_and_the_next_ones_are_right(old_path: Path) -> None:
+    """The core stands still for 85 ms, in which a host that does not wait fills the buffer of DMA eight times."""
+    child = start_chip("nrf52840dk", old_path)
+    link = Link(open_port(child.url, 921600, 30.0), "nrf52840dk", 30.0)
+    try:
+        link.greet()
+        begin = pack("update_begin", total_bytes=len(NEW.data), bundle_crc32=NEW.crc32)
+        UpdateSteps(link).step(lib.KWS_MESSAGE_UPDATE_BEGIN, begin, "beginning an update")
+        chunk = bytes(NEW.data[: int(lib.KWS_UPDATE_MAX_CHUNK_BYTES)])
+        request = pack("update_chunk", offset=0, crc32=zlib.crc32(chunk)) + chunk
+        link.send_all([(lib.KWS_MESSAGE_UPDATE_CHUNK, request)] * 30)
+        Board(link)  # a session, in which a board tells of its line
+        status = link.ask(lib.KWS_MESSAGE_POLL, pack("poll", token=1), lib.KWS_MESSAGE_STATUS).read("status")
+        assert 0 < status.overruns < 30 * 300
+        assert update_board(link, NEXT).bundle_crc32 == NEXT.crc32
+    finally:
+        link.port.close()
+        child.stop()
 
 
 def test_an_update_given_up_leaves_the_board_with_what_it_had(native: Link) -> None:

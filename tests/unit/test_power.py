@@ -174,7 +174,8 @@ def test_duty_is_measured_on_the_image_of_the_board(tmp_path: Path) -> None:
 def test_a_battery_that_cannot_be_is_refused(battery: str, options: tuple[str, ...]) -> None:
     arguments = ["power", f"--battery-j={battery}", *options]
     done = CliRunner().invoke(build_app({"power": "kws.cli.power"}), arguments)
-    assert "--battery-j" in str(done.exception)
+    assert "--battery-j" in f"{done.exception} {done.stderr}"
+    assert done.exit_code != 0
 
 
 def test_measuring_wants_a_bundle_and_speech() -> None:

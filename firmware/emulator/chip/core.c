@@ -244,9 +244,15 @@ void core_reset(void)
     core_go_to(core_load(boot_address + 4) & ~1u);
 }
 
+/* Peripherals and their DMA go on meanwhile. */
 void core_stall(uint64_t cycles)
 {
-    machine_cycles += cycles;
+    const uint64_t until = machine_cycles + cycles;
+    while (alarm_next() <= until) {
+        machine_cycles = alarm_next() > machine_cycles ? alarm_next() : machine_cycles;
+        alarms_ring();
+    }
+    machine_cycles = until;
 }
 
 static uint64_t taken_until;

@@ -69,6 +69,7 @@ typedef struct {
     duty_t microphone; /* and the audio input behind it */
     duty_t crystal;    /* the fast oscillator that its clock, or a serial line, needs */
     duty_t receiver;   /* of the serial line */
+    duty_t cache;      /* of instructions */
 } duties_t;
 
 extern duties_t duties;

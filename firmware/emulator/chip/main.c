@@ -233,13 +233,14 @@ static void write_report(void)
         "{\"chip\": \"%s\", \"clock_hz\": %u, \"cycles\": %llu, \"sleep_cycles\": %llu, "
         "\"instructions\": %llu, \"microphone_samples\": %llu, \"buffers_reused\": %llu, "
         "\"microphone_cycles\": %llu, \"crystal_cycles\": %llu, \"receiver_cycles\": %llu, "
-        "\"worst_latency_cycles\": %llu, \"flash_operations\": %llu, \"mistakes\": %u}\n",
+        "\"cache_cycles\": %llu, \"worst_latency_cycles\": %llu, \"flash_operations\": %llu, \"mistakes\": "
+        "%u}\n",
         CHIP.name, CHIP.core_hz, (unsigned long long)machine_cycles,
         (unsigned long long)core_statistics.sleep_cycles, (unsigned long long)core_statistics.instructions,
         (unsigned long long)microphone_statistics.samples,
         (unsigned long long)microphone_statistics.buffers_reused,
         (unsigned long long)duty_cycles(&duties.microphone), (unsigned long long)duty_cycles(&duties.crystal),
-        (unsigned long long)duty_cycles(&duties.receiver),
+        (unsigned long long)duty_cycles(&duties.receiver), (unsigned long long)duty_cycles(&duties.cache),
         (unsigned long long)core_statistics.late_cycles_worst, (unsigned long long)supply_operations(),
         num_mistakes);
     must(fclose(out) == 0, options.report);

@@ -13,6 +13,7 @@ enum {
     ERASEPAGE = 0x508,
     ERASEPARTIAL = 0x518,
     ERASEPARTIALCFG = 0x51C,
+    ICACHECNF = 0x540,
     WRITE_US = 41,
     ERASE_MS = 85
 };
@@ -40,6 +41,8 @@ static void nvmc_write(peripheral_t *self, uint32_t offset, uint32_t value)
         outside_mistake("NVMC erase of %08x refused: CONFIG is %u", value, *reg(self, NVMC_CONFIG));
     } else if (erases) {
         erase_page(value, offset == ERASEPAGE ? ERASE_MS : *reg(self, ERASEPARTIALCFG) & 0x7Fu);
+    } else if (offset == ICACHECNF) {
+        duty_set(&duties.cache, (value & 1u) != 0u);
     }
 }
 
@@ -107,6 +110,7 @@ void flash_reset(void)
     define(&nvmc, 0x4001E000u, NO_INTERRUPT, "NVMC", NULL, nvmc_write);
     *reg(&nvmc, READY) = *reg(&nvmc, READYNEXT) = 1;
     *reg(&nvmc, ERASEPARTIALCFG) = 10;
+    duty_set(&duties.cache, false);
     define(&watchdog, 0x40010000u, 16, "WDT", watchdog_task, watchdog_write);
     *reg(&watchdog, CRV) = 0xFFFFFFFFu;
     *reg(&watchdog, RREN) = *reg(&watchdog, REQSTATUS) = 1;

@@ -29,7 +29,9 @@ enum {
     TXD_AMOUNT = 0x54C,
     SHORT_ENDRX_STARTRX = 5,
     SHORT_ENDRX_STOPRX = 6,
-    RX_FIFO_BYTES = 5
+    RX_FIFO_BYTES = 5,
+    STORE_US =
+        5 /* from RXDRDY to the byte in RAM: how long, no document says; less than the next byte takes */
 };
 
 static struct {
@@ -39,7 +41,7 @@ static struct {
     uint32_t tx_at, tx_left, tx_done;
     uint8_t fifo[RX_FIFO_BYTES];
     unsigned in_fifo;
-    alarm_t rx_alarm, tx_alarm;
+    alarm_t rx_alarm, store_alarm, tx_alarm;
 } uart;
 
 static uint64_t byte_cycles(peripheral_t *self)
@@ -75,6 +77,11 @@ static void uart_drain_fifo(peripheral_t *self)
     }
 }
 
+static void uart_store(void *context)
+{
+    uart_drain_fifo(context);
+}
+
 static void uart_receive(void *context)
 {
     peripheral_t *self = context;
@@ -90,7 +97,7 @@ static void uart_receive(void *context)
     } else if (byte >= 0) {
         uart.fifo[uart.in_fifo++] = (uint8_t)byte;
         event(self, RXDRDY);
-        uart_drain_fifo(self);
+        alarm_set(&uart.store_alarm, machine_cycles + STORE_US * (uint64_t)CYCLES_PER_US);
     }
     if (listens) { /* a quiet line is looked at less often */
         alarm_set(&uart.rx_alarm, machine_cycles + (byte >= 0 ? byte_cycles(self) : CORE_HZ / 4000));
@@ -209,6 +216,7 @@ static void uart_write(peripheral_t *self, uint32_t offset, uint32_t value)
 void uarte_init(void)
 {
     alarm_with(&uart.rx_alarm, uart_receive, &uarte0);
+    alarm_with(&uart.store_alarm, uart_store, &uarte0);
     alarm_with(&uart.tx_alarm, uart_transmit, &uarte0);
 }
 
@@ -219,6 +227,7 @@ void uarte_reset(void)
     *reg(&uarte0, PSEL_TXD) = *reg(&uarte0, PSEL_RXD) = 0xFFFFFFFFu;
     *reg(&uarte0, 0x508) = *reg(&uarte0, 0x510) = 0xFFFFFFFFu;
     alarm_set(&uart.rx_alarm, NEVER);
+    alarm_set(&uart.store_alarm, NEVER);
     alarm_set(&uart.tx_alarm, NEVER);
     uart.receiving = uart.transmitting = uart.off = false;
     duty_set(&duties.receiver, false);

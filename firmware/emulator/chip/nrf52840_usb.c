@@ -23,11 +23,13 @@ enum {
     SIZE_EPOUT = 0x4A0,
     USB_ENABLE = 0x500,
     USBPULLUP = 0x504,
+    DTOGGLE = 0x50C,
     EPINEN = 0x510,
     EPOUTEN = 0x514,
     EPIN = 0x600,
     EPOUT = 0x700,
     NUM_ENDPOINTS = 8,
+    FIRST_CLEARED_HALT = 10, /* of the host's requests */
     PACKET_BYTES = 64,
     DMA_US = 10,
     TICK_US = 60, /* a full-speed bulk packet takes about as long */
@@ -45,6 +47,8 @@ static struct {
     uint8_t bytes[PACKET_BYTES];
     uint32_t num_bytes;
     bool full; /* IN: for the host to take; OUT: for the device to fetch */
+    bool
+        data1; /* of the next packet; only DTOGGLE resets it: no document says that a reset of the bus does */
 } ins[NUM_ENDPOINTS], outs[NUM_ENDPOINTS];
 
 /* ---- device ---- */
@@ -109,6 +113,14 @@ static void usb_task(peripheral_t *self, uint32_t offset)
     }
 }
 
+static void write_toggle(peripheral_t *self, uint32_t value)
+{
+    bool *data1 = &((value & 0x80u) != 0u ? ins : outs)[value & 7u].data1;
+    const uint32_t wanted = value >> 8 & 3u; /* 0: none, only selects */
+    *data1 = wanted == 0u ? *data1 : wanted == 2u;
+    *reg(self, DTOGGLE) = (value & 0x87u) | (*data1 ? 2u : 1u) << 8;
+}
+
 static void usb_write(peripheral_t *self, uint32_t offset, uint32_t value)
 {
     switch (offset) {
@@ -120,6 +132,7 @@ static void usb_write(peripheral_t *self, uint32_t offset, uint32_t value)
         data_status &= ~value;
         *reg(self, EPDATASTATUS) = data_status;
         break;
+    case DTOGGLE: write_toggle(self, value); break;
     case USB_ENABLE:
         if ((value & 1u) != 0u && errata_register(0xD14) != 3u) {
             outside_mistake("USBD enabled without the workaround for anomaly 187");
@@ -162,6 +175,8 @@ static struct {
     uint8_t setup[8], data[512];
     uint32_t num_data, total;
     bool wants_data, answered, refused;
+    bool in_data1, out_data1; /* of the next packets */
+    bool has_cleared_halts;
     uint8_t in, out, notify, interface;
 } host;
 
@@ -209,7 +224,8 @@ static void read_configuration(void)
     }
 }
 
-/* What a host asks before a port can be opened. False when there is no more. */
+/* What a host asks before a port can be opened. False when there is no more. Some hosts clear halts that nobody set; this
+ * one does so again in the middle of the traffic. */
 static bool next_request(void)
 {
     const uint32_t whole = host.step == 4 ? word16(host.data + 2) : 0;
@@ -221,8 +237,11 @@ static bool next_request(void)
         {0x80, 6, 0, 2, 0, 0, (uint8_t)whole, (uint8_t)(whole >> 8)},
         {0x80, 6, 0, 3, 0, 0, 255, 0},
         {0x00, 9, 1, 0, 0, 0, 0, 0},
+        {0x80, 8, 0, 0, 0, 0, 1, 0},
         {0x21, 0x20, 0, 0, host.interface, 0, 7, 0},
         {0x21, 0x22, 3, 0, host.interface, 0, 0, 0},
+        {0x02, 1, 0, 0, 0x80u | host.in, 0, 0, 0},
+        {0x02, 1, 0, 0, host.out, 0, 0, 0},
     };
     if (host.step >= sizeof requests / sizeof *requests) {
         return false;
@@ -264,6 +283,14 @@ static void end_control(void)
     if (host.step == 4) {
         read_configuration();
     }
+    if (host.setup[1] == 8 && host.data[0] != 1) {
+        outside_mistake("USB: configuration 1 was chosen, but is %u", host.data[0]);
+    }
+    if (host.setup[1] == 9) {
+        host.in_data1 = host.out_data1 = false;
+    } else if (host.setup[1] == 1) {
+        *((host.setup[4] & 0x80u) != 0u ? &host.in_data1 : &host.out_data1) = false;
+    }
     ++host.step;
     host.stage = SEND_SETUP;
     host.idle_ticks = 0;
@@ -283,7 +310,6 @@ static void step_control(void)
             begin_control();
         } else {
             host.state = RUNNING;
-            outs[host.out].full = false;
         }
     } else if (host.refused || (host.stage == STATUS && host.answered)) {
         end_control();
@@ -308,11 +334,25 @@ static void step_control(void)
     }
 }
 
+/* False: the packet is taken for a repeated one, so nobody gets it. */
+static bool is_new(const char *direction, bool *sender_data1, bool *receiver_data1)
+{
+    const bool agreed = *sender_data1 == *receiver_data1;
+    if (!agreed) {
+        outside_mistake("USB: %s packet with DATA%d is taken for one that came before", direction,
+                        *sender_data1);
+    }
+    *receiver_data1 = !*sender_data1;
+    *sender_data1 = !*sender_data1;
+    return agreed;
+}
+
 static void carry_data(void)
 {
     uint32_t moved = 0;
     if (ins[host.in].full) {
-        for (uint32_t i = 0; i < ins[host.in].num_bytes; ++i) {
+        const uint32_t count = is_new("IN", &ins[host.in].data1, &host.in_data1) ? ins[host.in].num_bytes : 0;
+        for (uint32_t i = 0; i < count; ++i) {
             outside_serial_send(ins[host.in].bytes[i]);
         }
         ins[host.in].full = false;
@@ -328,7 +368,7 @@ static void carry_data(void)
         while (count < PACKET_BYTES && (byte = outside_serial_receive()) >= 0) {
             outs[host.out].bytes[count++] = (uint8_t)byte;
         }
-        if (count > 0) {
+        if (count > 0 && is_new("OUT", &host.out_data1, &outs[host.out].data1)) {
             outs[host.out].num_bytes = count;
             outs[host.out].full = true;
             *reg(&usbd, SIZE_EPOUT + 4u * host.out) = count;
@@ -339,6 +379,11 @@ static void carry_data(void)
         data_status |= moved;
         *reg(&usbd, EPDATASTATUS) = data_status;
         event(&usbd, EPDATA);
+    }
+    if (!host.has_cleared_halts && host.in_data1 && host.out_data1) {
+        host.has_cleared_halts = true;
+        host.step = FIRST_CLEARED_HALT;
+        host.state = CONTROL;
     }
 }
 
@@ -370,6 +415,7 @@ static void host_tick(void *context)
         event(&usbd, USBRESET);
         host.wait_ticks = 10000 / TICK_US;
         host.step = host.idle_ticks = 0;
+        host.in_data1 = host.out_data1 = host.has_cleared_halts = false;
         host.stage = SEND_SETUP;
         host.state = CONTROL;
         break;

@@ -5,6 +5,7 @@
 #include "stm32f407.h"
 
 enum {
+    FLASH_ACR = FLASH,
     FLASH_KEYR = FLASH + 0x04,
     FLASH_CR = FLASH + 0x10,
     FLASH_LOCK = 31,
@@ -30,7 +31,9 @@ static void flash_erase(unsigned sector)
 void flash_write(uint32_t address, uint32_t old, uint32_t value)
 {
     static uint32_t last_key;
-    if (address == FLASH_KEYR) {
+    if (address == FLASH_ACR) {
+        duty_set(&duties.cache, (value >> 9 & 1u) != 0u);
+    } else if (address == FLASH_KEYR) {
         if (last_key == 0x45670123u && value == 0xCDEF89ABu) {
             *reg(FLASH_CR) &= ~(1u << FLASH_LOCK);
         }
@@ -61,4 +64,5 @@ bool soc_flash_write_allowed(uint64_t *stall_cycles)
 void flash_reset(void)
 {
     *reg(FLASH_CR) = 1u << FLASH_LOCK;
+    duty_set(&duties.cache, false);
 }

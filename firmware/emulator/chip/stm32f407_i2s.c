@@ -61,9 +61,14 @@ static void i2s_ring(void *context)
 
 void i2s_read(uint32_t offset)
 {
+    static bool data_was_read;
     if (SPI2 + offset == SPI_DR) {
         *reg(SPI_SR) &= ~1u;
         core_interrupt_line(36, false);
+        data_was_read = true;
+    } else if (SPI2 + offset == SPI_SR) {
+        *reg(SPI_SR) &= data_was_read ? ~0x40u : ~0u; /* overrun */
+        data_was_read = false;
     }
 }
 

@@ -18,11 +18,6 @@ enum {
     NVIC_WORDS = 8
 };
 
-/* What the core pushes when it takes an exception. */
-typedef struct {
-    uint32_t r0, r1, r2, r3, r12, lr, pc, xpsr;
-} exception_frame_t;
-
 int main(int argc, char **argv);
 
 /* What a fault leaves for the next start: RAM that nothing clears. Whatever is in it after power-on is no fault. */
@@ -88,26 +83,34 @@ void Reset_Handler(void)
     }
 }
 
-/* Called from Fault_Handler with the stack pointer of the moment of the fault, on a fresh stack. */
-__attribute__((used, noreturn)) static void report_fault(uintptr_t stack_pointer)
+/* Called from Fault_Handler on a fresh stack. */
+__attribute__((used, noreturn)) static void report_fault(uint32_t pc, uint32_t lr)
 {
-    const uintptr_t last = (uintptr_t)kws_stack_end - sizeof(exception_frame_t);
-    board_fault_t fault = {.status = SCB_CFSR};
+    board_fault_t fault = {.status = SCB_CFSR, .pc = pc, .lr = lr};
     __asm volatile("mrs %0, ipsr" : "=r"(fault.exception));
-    if (stack_pointer >= (uintptr_t)kws_stack_start && stack_pointer <= last) {
-        const exception_frame_t *frame = (const exception_frame_t *)stack_pointer;
-        fault.pc = frame->pc;
-        fault.lr = frame->lr;
-    } /* else the stack itself overflowed: nothing was pushed, pc stays 0 */
     kept = (kept_fault_t){.fault = fault, .check = check_of(&fault)};
     board_on_fault(&fault);
     cortex_m_reset();
 }
 
+/* What the core has pushed (r0 to r3, r12, lr, pc, xpsr) is read first: if main's own code is at fault, it lies where the
+ * fresh stack will. If the stack itself has overflowed, nothing was pushed, and both are 0. */
 __attribute__((naked)) void Fault_Handler(void)
 {
-    __asm volatile("mov r0, sp\n\t"
-                   "ldr r1, =kws_stack_end\n\t"
-                   "mov sp, r1\n\t"
+    __asm volatile(".syntax unified\n\t"
+                   "movs r0, #0\n\t"
+                   "movs r1, #0\n\t"
+                   "mov r2, sp\n\t"
+                   "ldr r3, =kws_stack_end\n\t"
+                   "mov sp, r3\n\t"
+                   "subs r3, #32\n\t"
+                   "cmp r2, r3\n\t"
+                   "bhi 1f\n\t"
+                   "ldr r3, =kws_stack_start\n\t"
+                   "cmp r2, r3\n\t"
+                   "blo 1f\n\t"
+                   "ldr r0, [r2, #24]\n\t" /* pc */
+                   "ldr r1, [r2, #20]\n"   /* lr */
+                   "1:\n\t"
                    "bl report_fault");
 }

@@ -23,6 +23,9 @@ void board_init(uint32_t serial_baud, int argc, char **argv)
      * flash it again without erasing everything. */
     NRF52_APPROTECT_DISABLE = NRF52_UICR_APPROTECT;
     CLOCK_TRACECONFIG = 0; /* a debugger's trace would keep P1.00, somebody's microphone clock */
+    /* Off after a reset; the figures of `kws power` are those with it (Product Specification, NVMC, "Cache"). It keeps
+     * instructions only, so flash.c need not tell it of a bundle that is written. */
+    NVMC_ICACHECNF = NVMC_ICACHECNF_CACHEEN;
     if (nrf52_board.has_dcdc) {
         POWER_DCDCEN = POWER_DCDCEN_DCDCEN;
     }

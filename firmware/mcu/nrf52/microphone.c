@@ -131,6 +131,7 @@ void nrf52_microphone_stop(const nrf52_microphone_t *microphone)
     while (PDM_EVENTS_STOPPED == 0u) { /* at the end of a sample */
     }
     PDM_ENABLE = 0;
+    TIMER3_TASKS_SHUTDOWN = 1; /* running or stopped only, it draws current (erratum 78) */
     if (microphone->power_pin != NRF52_NO_PIN) {
         nrf52_pin_set(microphone->power_pin, false);
     }

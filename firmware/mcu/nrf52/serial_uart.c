@@ -19,8 +19,10 @@ enum {
     PRESCALER_1_MHZ = 4,
     PPI_COUNT = 0,
     PPI_QUIET = 1,
+    PPI_SETTLED = 3,
     POLLS_PER_BYTE =
-        100000 /* far longer than a byte takes; a line that does not move must not hang a fault handler */
+        100000, /* far longer than a byte takes; a line that does not move must not hang a fault handler */
+    FLUSH_POLLS = 100 /* five bytes at most; whether the chip says so when there are none is disputed */
 };
 
 static uint8_t receive_bytes[RECEIVE_BYTES];
@@ -29,9 +31,9 @@ static kws_byte_ring_t transmit_ring = {.bytes = transmit_bytes,
                                         .capacity_bytes = NRF52_SERIAL_TRANSMIT_BYTES};
 static volatile uint32_t overruns;
 static volatile uint32_t on_wire; /* bytes that DMA is sending */
-static uint32_t num_read;         /* bytes ever read */
-static uint32_t next_half;
-static volatile bool rests; /* the receiver is off */
+static uint32_t num_read;         /* bytes read since the receiver started */
+static uint32_t begun;            /* halves that DMA has begun since, as this driver has seen them */
+static volatile bool rests;       /* the receiver is off */
 
 static uint32_t address_of(const volatile void *memory)
 {
@@ -42,7 +44,6 @@ static void count_received_bytes(void)
 {
     TIMER1_MODE = TIMER1_MODE_MODE_LOWPOWERCOUNTER;
     TIMER1_BITMODE = TIMER1_BITMODE_BITMODE_32BIT;
-    TIMER1_TASKS_START = 1;
     PPI_CH_EEP(PPI_COUNT) = address_of(&UARTE0_EVENTS_RXDRDY);
     PPI_CH_TEP(PPI_COUNT) = address_of(&TIMER1_TASKS_COUNT);
     PPI_FORK_TEP(PPI_COUNT) = address_of(&TIMER2_TASKS_CLEAR);
@@ -58,16 +59,35 @@ static void watch_for_quiet(void)
     TIMER2_INTENSET = TIMER2_INTENSET_COMPARE0;
     PPI_CH_EEP(PPI_QUIET) = address_of(&UARTE0_EVENTS_RXDRDY);
     PPI_CH_TEP(PPI_QUIET) = address_of(&TIMER2_TASKS_START);
-    PPI_CHENSET = 1u << PPI_QUIET;
+    PPI_CH_EEP(PPI_SETTLED) = address_of(&TIMER2_EVENTS_COMPARE(0));
+    PPI_CH_TEP(PPI_SETTLED) = address_of(&TIMER1_TASKS_CAPTURE(1));
+    PPI_CHENSET = 1u << PPI_QUIET | 1u << PPI_SETTLED;
     cortex_m_enable_interrupt(TIMER2_IRQ);
+}
+
+static uint32_t received(void)
+{
+    TIMER1_TASKS_CAPTURE(0) = 1;
+    return TIMER1_CC(0);
+}
+
+/* Of those, the ones that lie in memory: a byte is counted when it has come off the line, which may be before DMA has
+ * stored it. So the newest one has to wait for the one after, or until the line is quiet (PPI_SETTLED). */
+static uint32_t stored(void)
+{
+    const uint32_t count = received();
+    return count != TIMER1_CC(1) ? count - 1u : count;
 }
 
 static void start_receiver(void)
 {
     rests = false;
     nrf52_clock_request_crystal(); /* it may rest too, and without it the line is off by percents */
-    num_read = next_half = 0;
+    num_read = begun = 0;
     TIMER1_TASKS_CLEAR = 1;
+    TIMER1_CC(1) = 0;
+    TIMER1_TASKS_START = 1;
+    UARTE0_EVENTS_RXSTARTED = 0; /* of the halves before */
     UARTE0_SHORTS = UARTE0_SHORTS_ENDRX_STARTRX;
     UARTE0_RXD_PTR = address_of(receive_bytes);
     UARTE0_RXD_MAXCNT = HALF_BYTES;
@@ -79,19 +99,42 @@ bool nrf52_serial_is_open(void)
     return true; /* nothing tells */
 }
 
+static void wait_for(const volatile uint32_t *event, uint32_t max_polls)
+{
+    for (uint32_t i = 0; i < max_polls && *event == 0u; ++i) {
+    }
+}
+
+static void stop_receiver(void)
+{
+    UARTE0_SHORTS = 0;
+    UARTE0_EVENTS_RXTO = 0;
+    UARTE0_TASKS_STOPRX = 1;
+    wait_for(&UARTE0_EVENTS_RXTO, POLLS_PER_BYTE); /* some bytes' time */
+    UARTE0_EVENTS_ENDRX = 0;
+    UARTE0_TASKS_FLUSHRX = 1; /* what came meanwhile would else come first the next time */
+    wait_for(&UARTE0_EVENTS_ENDRX, FLUSH_POLLS);
+}
+
+/* What is unread can no longer be told from what is missing. */
+static void begin_anew(void)
+{
+    overruns += received() - num_read;
+    stop_receiver();
+    start_receiver();
+}
+
 void nrf52_serial_rest(void)
 {
     if (rests) {
         return;
     }
+    const uint32_t state = cortex_m_interrupts_off(); /* ours takes the events that are waited for */
     rests = true;
-    UARTE0_SHORTS = 0;
-    UARTE0_EVENTS_RXTO = 0;
-    UARTE0_TASKS_STOPRX = 1;
-    for (uint32_t i = 0; i < POLLS_PER_BYTE && UARTE0_EVENTS_RXTO == 0u; ++i) { /* some bytes' time */
-    }
-    UARTE0_TASKS_FLUSHRX = 1;  /* what came meanwhile would else come first the next time */
-    TIMER2_TASKS_SHUTDOWN = 1; /* stopped only, it draws current (erratum 78) */
+    stop_receiver();
+    cortex_m_interrupts_restore(state);
+    TIMER1_TASKS_SHUTDOWN = 1; /* running, or stopped only, they draw current (erratum 78); PPI does not */
+    TIMER2_TASKS_SHUTDOWN = 1;
     if (on_wire == 0u) {
         UARTE0_TASKS_STOPTX = 1; /* else when it has been sent */
     }
@@ -141,9 +184,12 @@ static bool take(volatile uint32_t *event)
 void UARTE0_IRQHandler(void);
 void UARTE0_IRQHandler(void)
 {
-    if (take(&UARTE0_EVENTS_RXSTARTED)) { /* the address is taken: name the next */
-        next_half ^= 1u;
-        UARTE0_RXD_PTR = address_of(receive_bytes + next_half * HALF_BYTES);
+    if (take(&UARTE0_EVENTS_RXSTARTED) && !rests) { /* the address is taken: name the next */
+        ++begun;
+        UARTE0_RXD_PTR = address_of(receive_bytes + begun % 2u * HALF_BYTES);
+        if (received() - (begun - 1u) * HALF_BYTES >= HALF_BYTES) {
+            begin_anew(); /* too late: it is full, and was begun a second time */
+        }
     }
     if (take(&UARTE0_EVENTS_ENDRX)) {
         cortex_m_wake();
@@ -151,7 +197,10 @@ void UARTE0_IRQHandler(void)
     if (take(&UARTE0_EVENTS_ERROR)) {
         const uint32_t source = UARTE0_ERRORSRC;
         UARTE0_ERRORSRC = source;
-        overruns += (source & UARTE0_ERRORSRC_OVERRUN) != 0u;
+        if ((source & UARTE0_ERRORSRC_OVERRUN) != 0u) { /* lost by the chip, counted or not */
+            ++overruns;
+            begin_anew();
+        }
     }
     if (take(&UARTE0_EVENTS_ENDTX)) {
         transmit_ring.read += on_wire;
@@ -174,17 +223,16 @@ void TIMER2_IRQHandler(void)
 uint32_t nrf52_serial_read(uint8_t *bytes, uint32_t max_bytes)
 {
     const uint32_t state = cortex_m_interrupts_off(); /* start_receiver counts anew */
-    TIMER1_TASKS_CAPTURE(0) = 1;
-    uint32_t available = TIMER1_CC(0) - num_read;
+    uint32_t available = rests ? 0u : stored() - num_read;
     if (available > RECEIVE_BYTES) {
         overruns += available - RECEIVE_BYTES;
         num_read += available - RECEIVE_BYTES;
         available = RECEIVE_BYTES;
     }
     const uint32_t count = available < max_bytes ? available : max_bytes;
-    const volatile uint8_t *received = receive_bytes;
+    const volatile uint8_t *ring = receive_bytes;
     for (uint32_t i = 0; i < count; ++i) {
-        bytes[i] = received[num_read++ % RECEIVE_BYTES];
+        bytes[i] = ring[num_read++ % RECEIVE_BYTES];
     }
     cortex_m_interrupts_restore(state);
     return count;

@@ -132,8 +132,9 @@ static void pump(void)
 
 /* ---- requests ---- */
 
-static void forget_unsent(void)
+static void close_port(void)
 {
+    port_open = false;
     transmit_ring.read = transmit_ring.written;
 }
 
@@ -145,9 +146,38 @@ static void on_line_state(bool open)
         POWER_GPREGRET = nrf52_board.bootloader_magic;
         cortex_m_reset();
     }
-    port_open = open;
-    if (!open) {
-        forget_unsent();
+    if (open) {
+        port_open = true;
+    } else {
+        close_port();
+    }
+}
+
+/* Both ends count an endpoint's packets in one bit, to know a repeated one; these requests make it DATA0 at the host's
+ * (USB 2.0, 9.1.1.5 and 9.4.5). */
+static void begin_with_data0(uint32_t endpoint_address)
+{
+    USBD_DTOGGLE = USBD_DTOGGLE_VALUE_NOP | endpoint_address; /* selects it */
+    USBD_DTOGGLE = USBD_DTOGGLE_VALUE_DATA0 | endpoint_address;
+}
+
+static void begin_all_with_data0(void)
+{
+    begin_with_data0(USB_IN | USB_NOTICE_ENDPOINT);
+    begin_with_data0(USB_IN | DATA);
+    begin_with_data0(DATA);
+}
+
+static void configure(void)
+{
+    const bool works = usb_configuration != 0u;
+    USBD_EPINEN = USBD_EPINEN_IN0 | (works ? USBD_EPINEN_IN1 | USBD_EPINEN_IN2 : 0u);
+    USBD_EPOUTEN = USBD_EPOUTEN_OUT0 | (works ? USBD_EPOUTEN_OUT2 : 0u);
+    begin_all_with_data0();
+    USBD_SIZE_EPOUT(DATA) = 0;     /* any write: ready for the first packet */
+    wanted &= ~(uint32_t)DATA_OUT; /* one that waited is dropped by that */
+    if (!works) {
+        close_port();
     }
 }
 
@@ -157,6 +187,7 @@ static void on_setup(void)
                                .request = (uint8_t)USBD_BREQUEST,
                                .value_low = (uint8_t)USBD_WVALUEL,
                                .value_high = (uint8_t)USBD_WVALUEH,
+                               .index = (uint8_t)USBD_WINDEXL,
                                .length = (uint16_t)(USBD_WLENGTHL | USBD_WLENGTHH << 8)};
     wanted &=
         ~(uint32_t)(CONTROL_IN | CONTROL_OUT | CONTROL_RECEIVE | CONTROL_STATUS); /* of the request before */
@@ -175,17 +206,21 @@ static void on_setup(void)
         }
         break;
     case USB_CONFIGURED:
-        USBD_EPINEN = USBD_EPINEN_IN0 | USBD_EPINEN_IN1 | USBD_EPINEN_IN2;
-        USBD_EPOUTEN = USBD_EPOUTEN_OUT0 | USBD_EPOUTEN_OUT2;
-        USBD_SIZE_EPOUT(DATA) = 0;     /* any write: ready for the first packet */
-        wanted &= ~(uint32_t)DATA_OUT; /* one that waited is dropped by that */
+        configure();
+        wanted |= CONTROL_STATUS;
+        break;
+    case USB_INTERFACE:
+        begin_all_with_data0();
+        wanted |= CONTROL_STATUS;
+        break;
+    case USB_UNHALTED:
+        begin_with_data0(setup.index);
         wanted |= CONTROL_STATUS;
         break;
     case USB_LINE_STATE:
         on_line_state((setup.value_low & 1u) != 0u);
         wanted |= CONTROL_STATUS;
         break;
-    case USB_DONE: wanted |= CONTROL_STATUS; break;
     case USB_REFUSED: USBD_TASKS_EP0STALL = 1; break;
     case USB_NOTHING: break;
     }
@@ -216,9 +251,10 @@ static bool take(volatile uint32_t *event)
 
 static void on_reset(void)
 {
-    port_open = in_busy = dma_runs = false;
+    in_busy = dma_runs = false;
     wanted = 0;
-    forget_unsent();
+    usb_configuration = 0;
+    close_port();
 }
 
 static void on_dma_done(void)

@@ -9,92 +9,33 @@ enum {
     CONFIGURATION = 2,
     STRING = 3,
     TO_HOST = 0x80,
+    TO_ENDPOINT = 0x02,
     CLASS_REQUEST = 0x21,
+    THE_CONFIGURATION = 1,
     NUM_STRINGS = 4,
     SERIAL_STRING = 3,
     SERIAL_DIGITS = 16,
     STRING_CHARACTERS = 24
 };
 
+uint8_t usb_configuration;
 uint8_t usb_line_coding[8] __attribute__((aligned(4)));
 
+/* clang-format off */
 static const uint8_t CONFIGURATION_BYTES[75] = {
-    9,
-    2,
-    75,
-    0,
-    2,
-    1,
-    0,
-    0x80,
-    50, /* two interfaces, 100 mA */
-    8,
-    11,
-    0,
-    2,
-    2,
-    2,
-    0,
-    0, /* they belong together */
-    9,
-    4,
-    0,
-    0,
-    1,
-    2,
-    2,
-    0,
-    0, /* control: abstract control model */
-    5,
-    0x24,
-    0,
-    0x10,
-    0x01,
-    5,
-    0x24,
-    1,
-    0,
-    1, /* header, call management */
-    4,
-    0x24,
-    2,
-    2,
-    5,
-    0x24,
-    6,
-    0,
-    1, /* line coding and state; union of 0 and 1 */
-    7,
-    5,
-    0x81,
-    3,
-    8,
-    0,
-    16, /* interrupt in */
-    9,
-    4,
-    1,
-    0,
-    2,
-    10,
-    0,
-    0,
-    0, /* data */
-    7,
-    5,
-    TO_HOST | USB_DATA_ENDPOINT,
-    2,
-    USB_PACKET_BYTES,
-    0,
-    0,
-    7,
-    5,
-    USB_DATA_ENDPOINT,
-    2,
-    USB_PACKET_BYTES,
-    0,
-    0,
+    9, CONFIGURATION, 75, 0, 2, THE_CONFIGURATION, 0, 0x80, 50,  /* two interfaces, 100 mA */
+    8, 11, 0, 2, 2, 2, 0, 0,                                     /* they belong together */
+    9, 4, 0, 0, 1, 2, 2, 0, 0,                                   /* control: abstract control model */
+    5, 0x24, 0, 0x10, 0x01,                                      /* class: header, version 1.10 */
+    5, 0x24, 1, 0, 1,                                            /* class: call management */
+    4, 0x24, 2, 2,                                               /* class: line coding and state */
+    5, 0x24, 6, 0, 1,                                            /* class: union of 0 and 1 */
+    7, 5, USB_IN | USB_NOTICE_ENDPOINT, 3, 8, 0, 16,             /* interrupt in */
+    9, 4, 1, 0, 2, 10, 0, 0, 0,                                  /* data */
+    7, 5, USB_IN | USB_DATA_ENDPOINT, 2, USB_PACKET_BYTES, 0, 0, /* bulk in */
+    7, 5, USB_DATA_ENDPOINT, 2, USB_PACKET_BYTES, 0, 0,          /* bulk out */
 };
+/* clang-format on */
 
 static const uint8_t *device_descriptor(void)
 {
@@ -160,13 +101,33 @@ static usb_answer_t describe(const usb_setup_t *setup, const uint8_t **data, uin
     }
 }
 
+static usb_answer_t configure(const usb_setup_t *setup)
+{
+    if (setup->type != 0u || setup->length > 0u || setup->value_low > THE_CONFIGURATION) {
+        return USB_REFUSED;
+    }
+    usb_configuration = setup->value_low;
+    return USB_CONFIGURED;
+}
+
+/* No endpoint is ever halted, and none lets itself be; but hosts clear halts that are not there, to begin with DATA0. */
+static usb_answer_t clear_feature(const usb_setup_t *setup)
+{
+    enum {
+        ENDPOINT_HALT = 0
+    };
+    const bool is_ours = setup->index == (USB_IN | USB_NOTICE_ENDPOINT) ||
+                         setup->index == (USB_IN | USB_DATA_ENDPOINT) || setup->index == USB_DATA_ENDPOINT;
+    const bool is_halt = setup->type == TO_ENDPOINT && setup->value_low == ENDPOINT_HALT;
+    return is_ours && is_halt && setup->length == 0u ? USB_UNHALTED : USB_REFUSED;
+}
+
 usb_answer_t usb_request(const usb_setup_t *setup, const uint8_t **data, uint32_t *num_bytes)
 {
     static const uint8_t ZEROS[2] = {0, 0};
     enum {
         GET_STATUS = 0,
         CLEAR_FEATURE = 1,
-        SET_FEATURE = 3,
         SET_ADDRESS = 5,
         GET_DESCRIPTOR = 6,
         GET_CONFIGURATION = 8,
@@ -191,16 +152,19 @@ usb_answer_t usb_request(const usb_setup_t *setup, const uint8_t **data, uint32_
     }
     switch (setup->request) {
     case SET_ADDRESS: return USB_NOTHING;
-    case SET_CONFIGURATION: return USB_CONFIGURED;
+    case SET_CONFIGURATION: return configure(setup);
     case GET_DESCRIPTOR: return to_host ? describe(setup, data, num_bytes) : USB_REFUSED;
     case GET_STATUS:
-    case GET_CONFIGURATION:
         *data = ZEROS;
-        *num_bytes = setup->request == GET_STATUS ? 2u : 1u;
+        *num_bytes = sizeof ZEROS;
         return to_host ? USB_SEND : USB_REFUSED;
-    case CLEAR_FEATURE:
-    case SET_FEATURE:
-    case SET_INTERFACE: return to_host || setup->length > 0u ? USB_REFUSED : USB_DONE;
+    case GET_CONFIGURATION:
+        *data = &usb_configuration;
+        *num_bytes = 1;
+        return to_host ? USB_SEND : USB_REFUSED;
+    case CLEAR_FEATURE: return clear_feature(setup);
+    case SET_INTERFACE:
+        return to_host || setup->length > 0u || setup->value_low > 0u ? USB_REFUSED : USB_INTERFACE;
     default: return USB_REFUSED;
     }
 }

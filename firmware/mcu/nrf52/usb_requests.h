@@ -8,21 +8,24 @@
 
 enum {
     USB_PACKET_BYTES = 64,
-    USB_DATA_ENDPOINT =
-        2 /* in and out; endpoint 1 in is there because the class wants it, and stays silent */
+    USB_NOTICE_ENDPOINT = 1, /* in; there because the class wants it, and stays silent */
+    USB_DATA_ENDPOINT = 2,   /* in and out */
+    USB_IN = 0x80            /* of an endpoint's address */
 };
 
 typedef struct {
     uint8_t type, request;
     uint8_t value_low, value_high;
+    uint8_t index; /* the low byte: an endpoint's address, an interface */
     uint16_t length;
 } usb_setup_t;
 
 typedef enum {
     USB_SEND,       /* the answer's data */
     USB_RECEIVE,    /* the line coding comes */
-    USB_DONE,       /* nothing but a status */
-    USB_CONFIGURED, /* the same, and the data endpoints work from now on */
+    USB_CONFIGURED, /* nothing but a status, and usb_configuration says whether the endpoints work from now on */
+    USB_INTERFACE,  /* the same, and all endpoints begin with DATA0 */
+    USB_UNHALTED,   /* the same, and the endpoint at `index` begins with DATA0 */
     USB_LINE_STATE, /* the same; value_low bit 0: the port is open */
     USB_NOTHING,    /* the chip answers by itself */
     USB_REFUSED
@@ -30,6 +33,9 @@ typedef enum {
 
 /* data, num_bytes: what to send; may lie in flash. */
 usb_answer_t usb_request(const usb_setup_t *setup, const uint8_t **data, uint32_t *num_bytes);
+
+/* The one that the host has chosen; 0 before, and again after a reset of the bus. */
+extern uint8_t usb_configuration;
 
 /* The line coding, seven bytes that the host sets and reads; its first four are the baud. */
 extern uint8_t usb_line_coding[8];

@@ -91,6 +91,8 @@ enum {
 /* I2S2 is SPI2 in another mode. */
 #define SPI2_CR2            STM32_REGISTER(0x40003804u)
 #define SPI2_CR2_RXDMAEN    (1u << 0)
+#define SPI2_SR             STM32_REGISTER(0x40003808u)
+#define SPI2_SR_OVR         (1u << 6)
 #define SPI2_DR             STM32_REGISTER(0x4000380Cu)
 #define SPI2_I2SCFGR        STM32_REGISTER(0x4000381Cu)
 #define SPI2_I2SCFGR_CKPOL  (1u << 3)
@@ -113,6 +115,7 @@ enum {
 #define DMA1_LIFCR_CTCIF3  (1u << 27)
 #define DMA1_S3CR          STM32_REGISTER(0x40026058u)
 #define DMA1_S3CR_EN       (1u << 0)
+#define DMA1_S3CR_TEIE     (1u << 2)
 #define DMA1_S3CR_HTIE     (1u << 3)
 #define DMA1_S3CR_TCIE     (1u << 4)
 #define DMA1_S3CR_CIRC     (1u << 8)
