@@ -59,12 +59,12 @@ def test_a_program_takes_under_51_kib_flash_and_7500_bytes_of_ram_and_leaves_100
 
 
 @pytest.mark.parametrize("board", MICROPHONE_BOARDS)
-def test_a_product_with_microphone_and_twelve_words_takes_24_kib_ram_and_85_point_8_kib_flash(board: str) -> None:
+def test_a_product_with_microphone_and_twelve_words_takes_24_kib_ram_and_86_kib_flash(board: str) -> None:
     sizes = firmware_sizes(build_firmware(board, target="kws") / "kws.elf")
     bundle = Bundle.load(places.models() / "speech_commands_12.kws")
     ram_bytes = sizes.static_bytes + sizes.reserved_stack_bytes + Pipeline(bundle).arena_bytes
     assert ram_bytes <= 24 * KIB
-    assert sizes.flash_bytes + len(bundle.data) <= 85.8 * KIB
+    assert sizes.flash_bytes + len(bundle.data) <= 86 * KIB
 
 
 def test_sizes_are_told_in_one_paragraph(program: Path) -> None:
