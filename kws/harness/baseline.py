@@ -9,6 +9,7 @@ there were, so that a lost word cannot hide behind another one found.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
@@ -173,7 +174,7 @@ class _Pair:
 
     def __init__(self, before: Entry, now: Entry, rate_hz: int) -> None:
         self._before, self._now, self._rate_hz = before, now, rate_hz
-        self._windows = _nearest(before["windows"] or (), now["windows"] or (), _WINDOW, rate_hz)
+        self._windows = _in_order(_nearest(before["windows"] or (), now["windows"] or (), _WINDOW, rate_hz))
         self._strays = _nearest(_stray(before), _stray(now), _EVENT, rate_hz)
 
     def changes(self) -> Iterable[Change]:
@@ -281,6 +282,27 @@ def _nearest(
             pairs.append((left_before.pop(i), left_now.pop(j)))
     pairs += [(old, None) for old in left_before.values()]
     return pairs + [(None, new) for new in left_now.values()]
+
+
+def _in_order(pairs: Sequence[tuple[Entry | None, Entry | None]]) -> list[tuple[Entry | None, Entry | None]]:
+    """Pair windows of a label that found none near, if as many were left on both sides: a truth moved as a whole."""
+    left_before: defaultdict[str, list[Entry]] = defaultdict(list)
+    left_now: defaultdict[str, list[Entry]] = defaultdict(list)
+    result: list[tuple[Entry | None, Entry | None]] = []
+    for old, new in pairs:
+        if new is None and old is not None:
+            left_before[old["label"]].append(old)
+        elif old is None and new is not None:
+            left_now[new["label"]].append(new)
+        else:
+            result.append((old, new))
+    for label in {**left_before, **left_now}:
+        old_ones, new_ones = left_before[label], left_now[label]
+        if len(old_ones) == len(new_ones):
+            result += zip(old_ones, new_ones, strict=True)
+        else:
+            result += [(old, None) for old in old_ones] + [(None, new) for new in new_ones]
+    return result
 
 
 def _came_or_went(name: str, before: str, now: str) -> Change:

@@ -101,6 +101,16 @@ def test_a_lost_word_does_not_hide_behind_one_that_the_truth_had_forgotten(tmp_p
     assert (comparison.lost, comparison.gained) == (1, 0)
 
 
+def test_words_of_a_truth_that_was_moved_as_a_whole_are_the_same_words(tmp_path: Path) -> None:
+    before = heard_lefts(tmp_path, (1.0, True), (5.0, True))
+    now = heard_lefts(tmp_path, (3.0, False), (7.0, False))
+    comparison = compare(now, json.loads(json.dumps(before.to_json())))
+    assert (comparison.lost, comparison.gained) == (2, 0)
+    assert [change.what for change in comparison.changes if change.worse] == [
+        f'long.wav, "left" at {at:.2f} s' for at in (3.0, 7.0)
+    ]
+
+
 def test_a_word_keeps_its_name_when_the_truth_is_mended(tmp_path: Path) -> None:
     before = heard_lefts(tmp_path, (1.0, True), (2.0, False), (5.0, True))
     now = heard_lefts(tmp_path, (1.9, True), (5.02, True))
