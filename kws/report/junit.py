@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """JUnit XML of a verdict, which fails exactly where the command does: gates and recordings that fail, nothing else.
 
+A recording that could not be heard is an error, not a failure: it was not judged.
+
 One test case per gate, with a name that stays, and one per recording. A mistake that no gate forbids is told in the
 case's output, and does not turn a CI system red whose command passed; one that is known is a skipped case.
 """
@@ -36,6 +38,7 @@ def junit_xml(verdict: Verdict) -> str:
         if name not in heard:
             _judge_case(_case(suite, "kws.recordings", name, "0"), name, verdict)
     suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("errors", str(len(suite.findall("testcase/error"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     suite.set("time", f"{result.wall_s:.3f}")
@@ -87,7 +90,10 @@ def _recording_case(suite: ElementTree.Element, outcome: Outcome, verdict: Verdi
 
 
 def _judge_case(case: ElementTree.Element, name: str, verdict: Verdict) -> None:
-    if name in verdict.failures:
+    unheard = verdict.result.unheard
+    if name in unheard and name not in verdict.known:
+        ElementTree.SubElement(case, "error", message=unheard[name])
+    elif name in verdict.failures:
         ElementTree.SubElement(case, "failure", message="; ".join(verdict.failures[name]))
     elif name in verdict.known:
         ElementTree.SubElement(case, "skipped", message=f"known failure: {verdict.known[name]}")

@@ -206,7 +206,7 @@ def _stages(result: ReplayResult) -> list[dict[str, str]]:
             "mean": f"{stage.mean_cycles:,.0f}",
             "mean_us": f"{stage.mean_us:,.1f} µs",
             "per_second": f"{result.cycles_per_second(stage):,.0f}",
-            "share": f"{stage.cycles / whole:.1%}",
+            "share": f"{stage.cycles / whole:.1%}" if whole else "",
         }
         for stage in result.stages
     ]

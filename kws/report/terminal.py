@@ -32,6 +32,7 @@ def print_replay(result: ReplayResult, console: Console, *, comparison: Comparis
     """Print the figures, the confusion, the compute per stage, and what changed since the baseline."""
     _print_result(result, console)
     _print_mistakes(mistakes(result), console, "--report FILE.html shows and plays them, --json FILE lists all")
+    _print_mistakes(list(result.unheard.values()), console, "--json FILE lists all", title="could not be heard")
     if comparison is not None:
         print_comparison(comparison, console)
 
