@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,6 @@ from kws.device.microphone import SoundReader
 from kws.device.statistics import Statistics, read_statistics
 from kws.device.stream import Collector
 from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError
-from kws.files import StrPath
 from kws.levels import peak_dbfs
 from kws.pipeline import Detection
 
@@ -51,7 +51,7 @@ class Moment:
     """Since the microphone was started; the newest that the board told."""
 
 
-def settled_s(sound: StrPath) -> float:
+def settled_s(sound: Path | str) -> float:
     """Seconds that an emulated board hears of a recording: its microphone settles first. Then it hears silence.
 
     Raises
