@@ -72,7 +72,7 @@ def dashboard(
             blocks, source = sources.from_microphone(spotter.sample_rate_hz, device), "the microphone"
         figures = None
         if suite is not None:
-            console.print(f"hearing {suite}", highlight=False)
+            console.print(f"hearing {suite}", markup=False, highlight=False)
             figures = SuiteFigures(suite, spotter.bundle, spotter.listening)
         page = Dashboard(spotter, blocks, source, Places(moments=save, bundle=target), figures)
         with suppress(KeyboardInterrupt):

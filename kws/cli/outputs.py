@@ -74,7 +74,7 @@ class Outputs:
             write_page(self.report, page)
         for path in (self.json, self.junit, self.report):
             if path is not None:
-                console.print(f"wrote {path}", highlight=False, markup=False)
+                console.print(f"wrote {path}", markup=False, highlight=False)
 
 
 def replay_with_progress(request: ReplayRequest, console: Console) -> ReplayResult:

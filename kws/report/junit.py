@@ -9,6 +9,7 @@ case's output, and does not turn a CI system red whose command passed; one that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,9 +22,12 @@ from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Verdict
 
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Control characters, no letters, and halves of letters, which bytes of another encoding are to Python."""
+
 
 def junit_xml(verdict: Verdict) -> str:
-    """Return the XML of a verdict."""
+    """Return the XML of a verdict; characters that XML has no way to say are written out, as ``\\x1b``."""
     result = verdict.result
     suite = ElementTree.Element("testsuite", name=f"kws replay {result.bundle.name} on {result.identity.board}")
     _properties(suite, result)
@@ -43,7 +47,8 @@ def junit_xml(verdict: Verdict) -> str:
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     suite.set("time", f"{result.wall_s:.3f}")
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    text = ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return _NOT_IN_XML.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def write_junit(path: StrPath, verdict: Verdict) -> None:

@@ -114,7 +114,7 @@ def replay_page(
 
 
 def write_page(path: StrPath, page: str) -> None:
-    """Write a page.
+    """Write a page; what a name holds that is no letter (bytes of another encoding) is written out.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def write_page(path: StrPath, page: str) -> None:
         If the file cannot be written.
     """
     try:
-        Path(path).write_text(page, encoding="utf-8")
+        Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 

@@ -4,8 +4,8 @@
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const clock = (s, digits) => {
-  const minutes = Math.floor(Math.abs(s) / 60), rest = (Math.abs(s) - 60 * minutes).toFixed(digits);
-  return (s < 0 ? "−" : "") + (minutes ? `${minutes}:${rest.padStart(digits ? digits + 3 : 2, "0")}` : rest);
+  const rounded = Number(Math.abs(s).toFixed(digits)), minutes = Math.floor(rounded / 60), rest = (rounded - 60 * minutes).toFixed(digits);
+  return (s < 0 && rounded ? "−" : "") + (minutes ? `${minutes}:${rest.padStart(digits ? digits + 3 : 2, "0")}` : rest);
 };
 
 // The packed arrays of page_data.py: wave low and high, posteriors label by label, steps from decision to decision.
