@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +42,9 @@ LOCAL = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")
 """Addresses that stand for every one of this computer, whatever a browser calls it."""
 MOST_SAVED_S = 30.0
-_WAITING_BLOCKS = 100
+_TOLD_BLOCKS = 300
+"""A page that comes later, or is loaded again, is told so many blocks at once: the half minute that it keeps."""
+_WAITING_BLOCKS = 400
 """A page that falls further behind than so many blocks starts anew from the newest."""
 _LAST_WORD_S = 1.0
 """A page that takes longer to read that the dashboard was stopped is left alone."""
@@ -80,7 +83,7 @@ class Dashboard:
         self._history = History(spotter.listening)
         self._lock = threading.Lock()
         self._pages: set[asyncio.Queue[str]] = set()
-        self._over: str | None = None
+        self._newest: deque[str] = deque(maxlen=_TOLD_BLOCKS)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hearing = threading.Thread(target=self._hear, daemon=True)
         self._ending = threading.Event()
@@ -140,8 +143,7 @@ class Dashboard:
             self._loop.call_soon_threadsafe(self._hand_out, text)
 
     def _hand_out(self, text: str) -> None:
-        if _is_end(text):
-            self._over = text
+        self._newest.append(text)
         for queue in self._pages:
             if queue.qsize() >= _WAITING_BLOCKS:
                 while not queue.empty():
@@ -264,8 +266,8 @@ class Dashboard:
         await response.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._pages.add(queue)
-        if self._over is not None:
-            queue.put_nowait(self._over)
+        for told in self._newest:
+            queue.put_nowait(told)
         self.start(asyncio.get_running_loop())
         try:
             while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import queue
 import re
 import socket
@@ -140,11 +141,20 @@ def test_only_the_hosts_own_names_are_answered(bundle_path: Path, tmp_path: Path
             assert answered(address, "/what-if", odd) == 400
 
 
-def test_a_page_that_comes_when_all_is_over_is_told_so(bundle_path: Path, tmp_path: Path) -> None:
-    with served(started(bundle_path, np.zeros(1600, np.int16), tmp_path)) as address:
-        for _ in range(2):
-            with urllib.request.urlopen(address.replace("/?", "/stream?"), timeout=10) as stream:
-                assert stream.read().endswith(b'data: {"ended":"a test is over"}\n\n')
+def test_a_page_that_comes_later_is_told_the_newest_half_minute_and_that_all_is_over(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    def told(address: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(address.replace("/?", "/stream?"), timeout=10) as stream:
+            return [json.loads(line[6:]) for line in stream.read().splitlines() if line]
+
+    places = Places(moments=tmp_path, bundle=tmp_path)
+    page = Dashboard(kws.load(bundle_path), iter(blocks_of(np.zeros(400 * 1600, np.int16))), "a test", places, None)
+    with served(page) as address:
+        assert told(address)[-1] == {"ended": "a test is over"}
+        *blocks, over = told(address)
+        assert [block["start"] for block in blocks] == [1600 * index for index in range(102, 401)]
+        assert over == {"ended": "a test is over"}
 
 
 def test_a_page_that_does_not_read_keeps_nobody_waiting_and_one_that_goes_is_no_error(
@@ -152,7 +162,7 @@ def test_a_page_that_does_not_read_keeps_nobody_waiting_and_one_that_goes_is_no_
 ) -> None:
     def without_end() -> Iterator[Block]:
         while True:
-            yield Block(sound=np.zeros(160_000, np.int16))
+            yield Block(sound=np.zeros(16_000, np.int16))
             time.sleep(0.001)
 
     page = Dashboard(kws.load(bundle_path), without_end(), "a test", Places(moments=tmp_path, bundle=tmp_path), None)
