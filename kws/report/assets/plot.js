@@ -67,7 +67,7 @@ class Plot {
       this.zoom(Math.exp(e.deltaY / 200), this.timeAt(e.offsetX));
     }, { passive: false });
     new ResizeObserver(() => this.draw()).observe(this.canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    for (const look of ["(prefers-color-scheme: dark)", "print"]) matchMedia(look).addEventListener("change", () => this.draw());
   }
 
   width() { return Math.max(50, this.canvas.clientWidth - LEFT_PX - RIGHT_PX); }
