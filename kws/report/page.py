@@ -158,7 +158,7 @@ def proportion_tile(name: str, value: Proportion, mood: str = "") -> Tile:
 def rate_tile(rate: Rate) -> Tile:
     """Headline figure of false accepts, with count, hours and interval."""
     low, high = rate.interval
-    note = f"{rate.count} in {rate.hours:.2f} h ({low:.2f}–{high:.2f})"
+    note = f"{rate.count} in {rate.duration} ({low:.2f}–{high:.2f})"
     return Tile(name="False accepts per hour", value=f"{rate.per_hour:.2f}", note=note)
 
 

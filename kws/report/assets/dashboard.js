@@ -39,7 +39,7 @@ function hear(message) {
   if (!live.isHeld && !live.isDue) { live.isDue = true; setTimeout(showDue, 80); }
 }
 
-const duration = (hours) => (hours < 0.1 ? `${Math.round(3600 * hours)} s` : `${hours.toFixed(2)} h`);
+const duration = (hours) => (hours < 0.1 ? `${(3600 * hours).toFixed(1)} s` : `${hours.toFixed(2)} h`);
 
 // Draws at its own pace, however fast the sound comes: an emulated board may be faster than time.
 function showDue() {
