@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kws.audio_files import HOW_TO_CONVERT
 from kws.errors import AudioError, note
+from kws.files import written_whole
 from kws.wav_sizes import repaired, wrong_size
 
 SAMPLE_RATE_HZ = 16_000
@@ -166,7 +167,7 @@ def to_int16(samples: ArrayLike) -> Samples:
 
 
 def write_wav(path: Path | str, samples: ArrayLike, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
-    """Write int16 ``[num_samples]`` as a 16-bit mono WAV file.
+    """Write int16 ``[num_samples]`` as a 16-bit mono WAV file, as a whole or not at all.
 
     Raises
     ------
@@ -179,9 +180,12 @@ def write_wav(path: Path | str, samples: ArrayLike, *, sample_rate_hz: int = SAM
             f"{path}: expected int16 [num_samples] and got {array.dtype} {list(array.shape)}; use to_int16"
         )
     try:
-        soundfile.write(path, array, sample_rate_hz, subtype="PCM_16", format="WAV")
+        with written_whole(Path(path)) as part:
+            soundfile.write(part, array, sample_rate_hz, subtype="PCM_16", format="WAV")
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: cannot be written ({error}); check the folder and its permissions") from error
+        raise AudioError(
+            f"{path}: cannot be written ({error}); check the folder, its permissions and the room on its disk"
+        ) from error
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]

@@ -44,6 +44,7 @@ def dashboard(
     from kws.dashboard.figures import SuiteFigures
     from kws.dashboard.server import Dashboard, Places, run
     from kws.device import open_board
+    from kws.device.monitor import settled_s
     from kws.errors import ConfigError
     from kws.files import prepare_output
     from kws.spotter import load
@@ -59,12 +60,11 @@ def dashboard(
     if target.resolve() == bundle.resolve():
         raise ConfigError(f"--out {target}: expected another file than the bundle that is listened with")
     prepare_output(target, "--out")
+    seconds = None if sound is None else settled_s(sound)
     with ExitStack() as stack:
         if board is not None:
             opened = stack.enter_context(open_board(board, bundle=bundle, sound=sound))
-            blocks: Iterator[sources.Block] = stack.enter_context(
-                closing(sources.from_board(opened, is_paced=sound is not None))
-            )
+            blocks: Iterator[sources.Block] = stack.enter_context(closing(sources.from_board(opened, seconds=seconds)))
             source = f"the microphone of {board}"
         elif recording is not None:
             blocks, source = sources.from_recording(recording, spotter.sample_rate_hz), str(recording)
@@ -72,7 +72,7 @@ def dashboard(
             blocks, source = sources.from_microphone(spotter.sample_rate_hz, device), "the microphone"
         figures = None
         if suite is not None:
-            console.print(f"hearing {suite}", highlight=False)
+            console.print(f"hearing {suite}", markup=False, highlight=False)
             figures = SuiteFigures(suite, spotter.bundle, spotter.listening)
         page = Dashboard(spotter, blocks, source, Places(moments=save, bundle=target), figures)
         with suppress(KeyboardInterrupt):

@@ -75,4 +75,4 @@ def evaluate(
         write_page(report, evaluation_page(evaluation, request.describe(), default_point=default_point))
     for path in (json, report):
         if path is not None:
-            console.print(f"wrote {path}", highlight=False)
+            console.print(f"wrote {path}", markup=False, highlight=False)

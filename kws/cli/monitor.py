@@ -38,22 +38,11 @@ def monitor(
     from rich.console import Console
 
     from kws.device import open_board
+    from kws.device.monitor import settled_s
 
-    limit_s = seconds if seconds is not None or sound is None else _settled_seconds(sound)
+    limit_s = seconds if seconds is not None or sound is None else settled_s(sound)
     with open_board(board, bundle=bundle, sound=sound) as opened:
         _watch(opened, operating_point, limit_s, Console())
-
-
-def _settled_seconds(sound: Path) -> float:
-    """Length of what a board hears of a file: its microphone settles first."""
-    from kws.audio import SAMPLE_RATE_HZ, read_audio
-    from kws.device.monitor import SETTLING_S
-    from kws.errors import AudioError
-
-    seconds = read_audio(sound).size / SAMPLE_RATE_HZ - SETTLING_S
-    if seconds <= 0.0:
-        raise AudioError(f"{sound}: it ends while the microphone settles; expected more than half a second")
-    return seconds
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from kws.errors import BoardLostError
 from kws.files import prepare_output
@@ -34,9 +35,9 @@ class Outputs:
     audio: bool = True
     """Embed recordings in the report."""
 
-    def run(self, request: ReplayRequest, baseline_path: Path | None) -> bool:
-        """Replay, print, write; returns whether no sample was dropped, everything is equal to the host's where that is
-        asked for, and nothing is worse than in the baseline."""
+    def run(self, request: ReplayRequest, baseline_path: Path | None) -> Verdict:
+        """Replay, print, write; passed is where everything was heard, no sample was dropped, everything is equal to
+        the host's where that is asked for, and nothing is worse than in the baseline."""
         for path, option in ((self.json, "--json"), (self.junit, "--junit"), (self.report, "--report")):
             prepare_output(path, option)
         console = Console()
@@ -54,8 +55,8 @@ class Outputs:
         print_replay(result, console, comparison=verdict.comparison)
         self._write(verdict, baseline, console)
         for gate in verdict.failed_gates:
-            console.print(f"[bold red]failed[/] {gate.name}: {gate.problem}", highlight=False)
-        return verdict.passed
+            console.print(f"[bold red]failed[/] {gate.name}: {escape(str(gate.problem))}", highlight=False)
+        return verdict
 
     def _write(self, verdict: Verdict, baseline: Mapping[str, Any] | None, console: Console) -> None:
         if self.json is not None:
@@ -73,7 +74,7 @@ class Outputs:
             write_page(self.report, page)
         for path in (self.json, self.junit, self.report):
             if path is not None:
-                console.print(f"wrote {path}", highlight=False)
+                console.print(f"wrote {path}", markup=False, highlight=False)
 
 
 def replay_with_progress(request: ReplayRequest, console: Console) -> ReplayResult:

@@ -47,7 +47,10 @@ def replay(
         Path | None, typer.Option(help="JSON of an earlier replay: exit with 1 if anything got worse.")
     ] = None,
 ) -> None:
-    """Replay recordings to a board and judge what it heard: accuracy, events, latency, compute, lost samples."""
+    """Replay recordings to a board and judge what it heard: accuracy, events, latency, compute, lost samples.
+
+    Exits with 0 passed, 1 something failed, 2 not possible, or a recording could not be heard, 3 the board was lost.
+    """
     from kws.cli.arguments import check_order
     from kws.cli.outputs import Outputs
     from kws.errors import ConfigError
@@ -69,7 +72,11 @@ def replay(
         verify=verify,
         count_cycles=cycles,
         microphone=microphone,
+        keep_going=True,
     )
     outputs = Outputs(report=report, json=json, junit=junit, audio=audio)
-    if not outputs.run(request, baseline):
+    verdict = outputs.run(request, baseline)
+    if verdict.result.unheard:
+        raise typer.Exit(2)
+    if not verdict.passed:
         raise typer.Exit(1)

@@ -43,8 +43,8 @@ def init(
     check_order("suite init", bundle, paths)
     recordings = write_suite(out, bundle, paths, board=board)
     console = Console()
-    console.print(f"wrote {out}: {describe(recordings)}", highlight=False, soft_wrap=True)
-    console.print(f"next: kws suite run {out}", highlight=False)
+    console.print(f"wrote {out}: {describe(recordings)}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"next: kws suite run {out}", markup=False, highlight=False)
 
 
 @app.command()
@@ -186,7 +186,7 @@ def _finish(
     files.write(result)
     write_junit(files.junit, verdict)
     summary = verdict_markdown(verdict, suite.path.stem)
-    files.summary.write_text(summary, encoding="utf-8")
+    files.summary.write_text(summary, encoding="utf-8", errors="backslashreplace")
     if step := os.environ.get("GITHUB_STEP_SUMMARY"):
         with open(step, "a", encoding="utf-8") as file:
             file.write(summary)
@@ -194,7 +194,8 @@ def _finish(
     if report:
         _write_report(suite, verdict, files, console)
     written = [files.result, files.junit, files.summary, *([files.report] if report else [])]
-    console.print(f"wrote {files.folder}: {', '.join(path.name for path in written)}", highlight=False)
+    names = ", ".join(path.name for path in written)
+    console.print(f"wrote {files.folder}: {names}", markup=False, highlight=False)
     return verdict
 
 

@@ -10,11 +10,13 @@ import json
 import logging
 import secrets
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -40,8 +42,12 @@ LOCAL = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")
 """Addresses that stand for every one of this computer, whatever a browser calls it."""
 MOST_SAVED_S = 30.0
-_WAITING_BLOCKS = 100
+_TOLD_BLOCKS = 300
+"""A page that comes later, or is loaded again, is told so many blocks at once: the half minute that it keeps."""
+_WAITING_BLOCKS = 400
 """A page that falls further behind than so many blocks starts anew from the newest."""
+_LAST_WORD_S = 1.0
+"""A page that takes longer to read that the dashboard was stopped is left alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,7 @@ class Dashboard:
         self._history = History(spotter.listening)
         self._lock = threading.Lock()
         self._pages: set[asyncio.Queue[str]] = set()
+        self._newest: deque[str] = deque(maxlen=_TOLD_BLOCKS)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hearing = threading.Thread(target=self._hear, daemon=True)
         self._ending = threading.Event()
@@ -136,6 +143,7 @@ class Dashboard:
             self._loop.call_soon_threadsafe(self._hand_out, text)
 
     def _hand_out(self, text: str) -> None:
+        self._newest.append(text)
         for queue in self._pages:
             if queue.qsize() >= _WAITING_BLOCKS:
                 while not queue.empty():
@@ -226,7 +234,7 @@ class Dashboard:
 
         async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
             token = request.query.get("token", "")
-            if hosts and request.host.rpartition(":")[0].strip("[]") not in hosts:
+            if hosts and _name_of(request.host) not in hosts:
                 return web.Response(status=403, text="this address is not the dashboard's\n")
             if not hmac.compare_digest(token.encode(), self.token.encode()):
                 return web.Response(status=403, text="open the whole address that kws dashboard printed\n")
@@ -258,14 +266,16 @@ class Dashboard:
         await response.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._pages.add(queue)
+        for told in self._newest:
+            queue.put_nowait(told)
         self.start(asyncio.get_running_loop())
         try:
             while True:
                 text = await queue.get()
                 await response.write(f"data: {text}\n\n".encode())
-                if text.startswith('{"ended"'):
+                if _is_end(text):
                     return response
-        except (ConnectionResetError, asyncio.CancelledError):
+        except (ConnectionError, asyncio.CancelledError):
             return response
         finally:
             self._pages.discard(queue)
@@ -280,10 +290,22 @@ def _answering(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[
             return web.json_response(await asyncio.to_thread(answer, asked))
         except (KwsError, OSError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
             return web.json_response({"error": "the request is not one that the page makes"}, status=400)
 
     return handler
+
+
+def _is_end(text: str) -> bool:
+    return text.startswith('{"ended"')
+
+
+def _name_of(host: str) -> str | None:
+    """The name in a Host header, in small letters and without the port; None if it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _board_words(block: Block) -> str | None:
@@ -301,10 +323,11 @@ def run(dashboard: Dashboard, host: str, port: int, on_ready: Callable[[str], No
     """Serve until Ctrl-C; ``on_ready`` is told the address."""
     from aiohttp import web
 
-    hosts = {LOCAL: [LOCAL, "localhost"]}.get(host, [] if host in EVERYWHERE else [host])
+    hosts = {LOCAL: [LOCAL, "localhost"]}.get(host, [] if host in EVERYWHERE else [host.lower()])
+    name = f"[{host}]" if ":" in host else host
 
     async def serve() -> None:
-        runner = web.AppRunner(dashboard.application(hosts), access_log=None)
+        runner = web.AppRunner(dashboard.application(hosts), access_log=None, shutdown_timeout=_LAST_WORD_S)
         await runner.setup()
         try:
             try:
@@ -313,7 +336,7 @@ def run(dashboard: Dashboard, host: str, port: int, on_ready: Callable[[str], No
             except OSError as error:
                 raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another") from error
             chosen = runner.addresses[0][1]
-            on_ready(f"http://{host}:{chosen}/?token={dashboard.token}")
+            on_ready(f"http://{name}:{chosen}/?token={dashboard.token}")
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()

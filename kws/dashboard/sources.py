@@ -59,7 +59,7 @@ def from_microphone(sample_rate_hz: int, device: str | None) -> Iterator[Block]:
     return blocks()
 
 
-def from_board(board: Board, *, is_paced: bool) -> Generator[Block, None, None]:
+def from_board(board: Board, *, seconds: float | None) -> Generator[Block, None, None]:
     """Yield what an open board hears through its own microphone, with its statistics.
 
     Close it before the board.
@@ -67,17 +67,21 @@ def from_board(board: Board, *, is_paced: bool) -> Generator[Block, None, None]:
     Parameters
     ----------
     board : Board
-    is_paced : bool
-        Whether to wait for the time that the sound takes: an emulated board may be faster.
+    seconds : float, optional
+        How much an emulated board has to hear: it is given the time that this takes, since the board may be faster,
+        and ends. None: it goes on without end.
     """
     pieces, size, lost, started_s = [], 0, 0, time.monotonic()
     rate_hz = board.info.sample_rate_hz
     for moment in board.monitor():
         pieces.append(moment.sound)
         size, lost = size + moment.sound.size, lost + moment.lost
-        if size >= BLOCK_S * rate_hz:
+        heard_s = (moment.position + moment.sound.size) / rate_hz
+        is_over = seconds is not None and heard_s >= seconds
+        if is_over or size >= BLOCK_S * rate_hz:
             yield Block(sound=np.concatenate(pieces), lost=lost, statistics=moment.statistics)
-            if is_paced:
-                due_s = started_s + (moment.position + moment.sound.size) / rate_hz
-                time.sleep(max(0.0, due_s - time.monotonic()))
+            if is_over:
+                return
+            if seconds is not None:
+                time.sleep(max(0.0, started_s + heard_s - time.monotonic()))
             pieces, size, lost = [], 0, 0

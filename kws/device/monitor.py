@@ -6,18 +6,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio import SAMPLE_RATE_HZ, Samples
+from kws.audio import SAMPLE_RATE_HZ, Samples, read_audio
 from kws.core import lib
 from kws.device.link import Link
 from kws.device.microphone import SoundReader
 from kws.device.statistics import Statistics, read_statistics
 from kws.device.stream import Collector
-from kws.errors import BoardRefusedError, BoardTimeoutError
+from kws.errors import AudioError, BoardRefusedError, BoardTimeoutError
 from kws.levels import peak_dbfs
 from kws.pipeline import Detection
 
@@ -48,6 +49,20 @@ class Moment:
     """Smoothed posteriors of the newest decision, shape [num_labels]; None before the first one."""
     statistics: Statistics | None
     """Since the microphone was started; the newest that the board told."""
+
+
+def settled_s(sound: Path | str) -> float:
+    """Seconds that an emulated board hears of a recording: its microphone settles first. Then it hears silence.
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be read, or ends while the microphone settles.
+    """
+    seconds = read_audio(sound).size / SAMPLE_RATE_HZ - SETTLING_S
+    if seconds <= 0.0:
+        raise AudioError(f"{sound}: it ends while the microphone settles; expected more than half a second")
+    return seconds
 
 
 def moments(

@@ -14,6 +14,9 @@ from kws.evaluation.events import Event, Matching, match_events
 from kws.evaluation.intervals import binomial_interval, poisson_interval
 from kws.evaluation.truth import Truth
 
+_SHORT_H = 0.1
+"""Audio below it is told in seconds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
@@ -40,6 +43,11 @@ class Rate:
         low, high = poisson_interval(self.count)
         return low / self.hours, high / self.hours
 
+    @property
+    def duration(self) -> str:
+        """The audio in words: hours, or seconds where hours would be all but nothing."""
+        return f"{self.hours:.2f} h" if self.hours >= _SHORT_H else f"{3600 * self.hours:.1f} s"
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         low, high = self.interval
@@ -52,7 +60,7 @@ class Rate:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{self.per_hour:.2f} /h ({self.count} in {self.hours:.2f} h, 95 % {low:.2f}-{high:.2f})"
+        return f"{self.per_hour:.2f} /h ({self.count} in {self.duration}, 95 % {low:.2f}-{high:.2f})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,8 @@ class ReplayResult:
             parts.append(f"accuracy {self.accuracy.value:.1%}")
         if self.false_rejects is not None:
             parts.append(f"{self.false_rejects.count} of {self.false_rejects.total} keywords missed")
+        if self.unheard:
+            parts.append(f"{len(self.unheard)} could not be heard")
         return f"ReplayResult({'; '.join(parts)})"
 
     def _repr_html_(self) -> str | None:
@@ -103,8 +105,8 @@ class ReplayResult:
         return self.counted_samples / self.listening.sample_rate_hz
 
     def cycles_per_second(self, stage: StageTotal) -> float:
-        """Cycles of a stage for a second of audio."""
-        return stage.cycles / self.counted_audio_s
+        """Cycles of a stage for a second of audio; 0 where nothing was heard."""
+        return stage.cycles / self.counted_audio_s if self.counted_audio_s else 0.0
 
     @property
     def wall_s(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
-from kws.errors import BoardLostError, DeviceError
+from kws.errors import AudioError, BoardLostError, DeviceError, EvaluationError
 from kws.evaluation.listening import Listening, describe_operating_point, listening_of
 from kws.evaluation.recordings import Recording, find_recordings
 from kws.files import StrPath, StrPaths, as_paths
@@ -43,6 +43,8 @@ class ReplayRequest:
     """Let an emulator count the cycles of each stage, which slows it down."""
     microphone: bool = False
     """Through the microphone of an emulated board instead of the serial line."""
+    keep_going: bool = False
+    """Go past a recording that cannot be read, or that its truth does not fit: it is among the result's ``unheard``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", as_paths(self.paths))
@@ -66,7 +68,7 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     BoardLostError
         If the board fails after the first recording; its ``partial`` is the result until then.
     AudioError, BundleError, DeviceError, EvaluationError, ToolMissingError
-        If a recording, the bundle, the board, the truth or a tool fails.
+        If a recording (unless told to keep going), the bundle, the board, the truth or a tool fails.
 
     Examples
     --------
@@ -84,6 +86,7 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
     recordings = _recordings(request, listening)
     host = HostListener(bundle, request.operating_point) if request.verify else None
     outcomes: list[Outcome] = []
+    unheard: dict[str, str] = {}
     listener: Listener | None = None
     lost: DeviceError | None = None
     try:
@@ -95,10 +98,17 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
             count_cycles=request.count_cycles,
             microphone=request.microphone,
         ) as listener:
-            for outcome in replay(listener, recordings, listening, host=host):
+            for done, recording in enumerate(recordings, start=1):
+                try:
+                    (outcome,) = replay(listener, [recording], listening, host=host)
+                except (AudioError, EvaluationError) as error:
+                    if not request.keep_going:
+                        raise
+                    unheard[recording.name] = str(error)
+                    continue
                 outcomes.append(outcome)
                 if on_outcome is not None:
-                    on_outcome(len(outcomes), len(recordings), outcome)
+                    on_outcome(done, len(recordings), outcome)
     except DeviceError as error:
         if listener is None or not outcomes:
             raise
@@ -111,6 +121,7 @@ def run_replay(request: ReplayRequest, *, on_outcome: OnOutcome | None = None) -
         stages=listener.stages,
         dropped_samples=listener.dropped_samples,
         num_planned=len(recordings),
+        unheard=unheard,
     )
     if lost is not None:
         raise BoardLostError(f"{lost}; {len(outcomes)} of {len(recordings)} recordings were replayed", result) from lost

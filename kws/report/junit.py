@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """JUnit XML of a verdict, which fails exactly where the command does: gates and recordings that fail, nothing else.
 
+A recording that could not be heard is an error, not a failure: it was not judged.
+
 One test case per gate, with a name that stays, and one per recording. A mistake that no gate forbids is told in the
 case's output, and does not turn a CI system red whose command passed; one that is known is a skipped case.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,9 +22,12 @@ from kws.harness.replay import Outcome
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Verdict
 
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Control characters, no letters, and halves of letters, which bytes of another encoding are to Python."""
+
 
 def junit_xml(verdict: Verdict) -> str:
-    """Return the XML of a verdict."""
+    """Return the XML of a verdict; characters that XML has no way to say are written out, as ``\\x1b``."""
     result = verdict.result
     suite = ElementTree.Element("testsuite", name=f"kws replay {result.bundle.name} on {result.identity.board}")
     _properties(suite, result)
@@ -36,11 +42,13 @@ def junit_xml(verdict: Verdict) -> str:
         if name not in heard:
             _judge_case(_case(suite, "kws.recordings", name, "0"), name, verdict)
     suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("errors", str(len(suite.findall("testcase/error"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     suite.set("time", f"{result.wall_s:.3f}")
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    text = ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return _NOT_IN_XML.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def write_junit(path: StrPath, verdict: Verdict) -> None:
@@ -87,7 +95,10 @@ def _recording_case(suite: ElementTree.Element, outcome: Outcome, verdict: Verdi
 
 
 def _judge_case(case: ElementTree.Element, name: str, verdict: Verdict) -> None:
-    if name in verdict.failures:
+    unheard = verdict.result.unheard
+    if name in unheard and name not in verdict.known:
+        ElementTree.SubElement(case, "error", message=unheard[name])
+    elif name in verdict.failures:
         ElementTree.SubElement(case, "failure", message="; ".join(verdict.failures[name]))
     elif name in verdict.known:
         ElementTree.SubElement(case, "skipped", message=f"known failure: {verdict.known[name]}")

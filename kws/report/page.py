@@ -114,7 +114,7 @@ def replay_page(
 
 
 def write_page(path: StrPath, page: str) -> None:
-    """Write a page.
+    """Write a page; what a name holds that is no letter (bytes of another encoding) is written out.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def write_page(path: StrPath, page: str) -> None:
         If the file cannot be written.
     """
     try:
-        Path(path).write_text(page, encoding="utf-8")
+        Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 
@@ -158,7 +158,7 @@ def proportion_tile(name: str, value: Proportion, mood: str = "") -> Tile:
 def rate_tile(rate: Rate) -> Tile:
     """Headline figure of false accepts, with count, hours and interval."""
     low, high = rate.interval
-    note = f"{rate.count} in {rate.hours:.2f} h ({low:.2f}–{high:.2f})"
+    note = f"{rate.count} in {rate.duration} ({low:.2f}–{high:.2f})"
     return Tile(name="False accepts per hour", value=f"{rate.per_hour:.2f}", note=note)
 
 
@@ -207,7 +207,7 @@ def _stages(result: ReplayResult) -> list[dict[str, str]]:
             "mean": f"{stage.mean_cycles:,.0f}",
             "mean_us": f"{stage.mean_us:,.1f} µs",
             "per_second": f"{result.cycles_per_second(stage):,.0f}",
-            "share": f"{stage.cycles / whole:.1%}",
+            "share": f"{stage.cycles / whole:.1%}" if whole else "",
         }
         for stage in result.stages
     ]

@@ -32,6 +32,7 @@ def print_replay(result: ReplayResult, console: Console, *, comparison: Comparis
     """Print the figures, the confusion, the compute per stage, and what changed since the baseline."""
     _print_result(result, console)
     _print_mistakes(mistakes(result), console, "--report FILE.html shows and plays them, --json FILE lists all")
+    _print_mistakes(list(result.unheard.values()), console, "--json FILE lists all", title="could not be heard")
     if comparison is not None:
         print_comparison(comparison, console)
 
@@ -85,7 +86,7 @@ def _print_mistakes(found: Sequence[str], console: Console, all_where: str, *, t
         console.print(f"  {mistake}", markup=False, highlight=False, soft_wrap=True)
     if len(found) > _MISTAKES_SHOWN:
         rest = len(found) - _MISTAKES_SHOWN
-        console.print(f"  ... and {rest} more; {all_where}", highlight=False, soft_wrap=True)
+        console.print(f"  ... and {rest} more; {all_where}", markup=False, highlight=False, soft_wrap=True)
 
 
 def confusion_table(matrix: Sequence[Sequence[int]], labels: Sequence[str], *, width: int = 80) -> Table:
@@ -129,12 +130,13 @@ def _events(result: ReplayResult) -> Table:
     for outcome in result.outcomes:
         for event in outcome.heard.events:
             seconds = (event.sample_index - outcome.start_sample) / result.listening.sample_rate_hz
-            table.add_row(outcome.recording.name, f"{seconds:.2f} s", event.label, f"{event.score / 255:.2f}")
+            name, label = escape(outcome.recording.name), escape(event.label)
+            table.add_row(name, f"{seconds:.2f} s", label, f"{event.score / 255:.2f}")
     return table
 
 
 def _stages(result: ReplayResult) -> Table:
-    table = Table(title=f"compute per stage on {result.identity.board}", title_justify="left")
+    table = Table(title=f"compute per stage on {escape(result.identity.board)}", title_justify="left")
     for name in ("stage", "calls", "cycles a call", "time a call", "cycles per second of audio"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage in result.stages:
@@ -153,8 +155,9 @@ def _figures(result: ReplayResult) -> Table:
     table.add_column(style="dim")
     table.add_column()
     bundle = result.bundle
-    table.add_row("bundle", f"{bundle.name} (CRC {bundle.crc32:08x}), operating point {bundle.operating_point}")
-    table.add_row("board", f"{result.identity.board} ({result.identity.name})")
+    point = f"operating point {bundle.operating_point}"
+    table.add_row("bundle", escape(f"{bundle.name} (CRC {bundle.crc32:08x}), {point}"))
+    table.add_row("board", escape(f"{result.identity.board} ({result.identity.name})"))
     if result.accuracy is not None:
         table.add_row("accuracy", f"[bold]{result.accuracy}[/]")
         table.add_row("", "[dim]in a stream, silence before each clip; kws evaluate judges each alone[/]")
@@ -182,7 +185,7 @@ def _figures(result: ReplayResult) -> Table:
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print what changed, the first of it by name."""
     style = "green" if comparison.identical else "red" if comparison.worse else "yellow"
-    console.print(f"[{style}]{comparison.headline}[/]", highlight=False)
+    console.print(f"[{style}]{escape(comparison.headline)}[/]", highlight=False)
     rows = (*comparison.context, *comparison.changes)
     if not rows:
         return
@@ -208,7 +211,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim")
         table.add_column()
-        table.add_row("operating point", f"[bold]{verdict.name}[/]")
+        table.add_row("operating point", f"[bold]{escape(verdict.name)}[/]")
         if score.num_keywords:
             table.add_row("keywords missed", str(score.false_rejects))
             table.add_row("wrong words", str(score.num_wrong_words))
@@ -238,5 +241,5 @@ def posterior_bars(smoothed: Sequence[int], listening: Listening) -> Table:
         bar = ["█" if 255 * (i + 1) <= posterior * _BAR_CHARACTERS else " " for i in range(_BAR_CHARACTERS)]
         if threshold:
             bar[min(_BAR_CHARACTERS - 1, threshold * _BAR_CHARACTERS // 255)] = "│"
-        table.add_row(label, "".join(bar), f"{posterior / 255:.2f}")
+        table.add_row(escape(label), "".join(bar), f"{posterior / 255:.2f}")
     return table

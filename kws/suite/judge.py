@@ -31,9 +31,6 @@ def judge_suite(suite: Suite, result: ReplayResult) -> Verdict:
     """
     baseline = baseline_of(suite)
     verdict = judge(result, gates_of(suite, baseline), baseline=baseline, reason_for=suite.reason_for)
-    unheard = [name for name in result.unheard if name not in verdict.known]
-    problem = f"expected every recording heard and got {first_few(unheard)} that could not be" if unheard else None
-    verdict = replace(verdict, gates=(Gate(name="heard", problem=problem), *verdict.gates))
     if baseline is None and suite.needs_baseline:
         problem = f"expected {suite.baseline} and there is none yet; accept a result: kws suite accept {suite.path}"
         return replace(verdict, gates=(*verdict.gates, Gate(name="baseline", problem=problem)))
@@ -73,7 +70,7 @@ def judge(
     names = [*(outcome.recording.name for outcome in result.outcomes), *result.unheard]
     reasons = {name: reason_for(name) for name in names}
     known = {name: reason for name, reason in reasons.items() if reason is not None}
-    judged = gates.judge(result, baseline=baseline, known=tuple(known))
+    judged = [_heard(result, known), *gates.judge(result, baseline=baseline, known=tuple(known))]
     failures = _failures(result, gates, comparison, known)
     if comparison is not None:
         worse = [change for change in comparison.worse if change.recording not in known]
@@ -86,6 +83,12 @@ def judge(
         known={name: reason for name, reason in known.items() if name in wrong},
         mended=tuple(name for name in known if name not in wrong),
     )
+
+
+def _heard(result: ReplayResult, known: Mapping[str, str]) -> Gate:
+    unheard = [name for name in result.unheard if name not in known]
+    problem = f"expected every recording heard and got {first_few(unheard)} that could not be" if unheard else None
+    return Gate(name="heard", problem=problem)
 
 
 def _failures(

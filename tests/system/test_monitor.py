@@ -18,10 +18,11 @@ from kws.bundle import Bundle
 from kws.cli import build_app
 from kws.cli.listen import board_blocks
 from kws.core import lib
+from kws.dashboard.sources import from_board
 from kws.datasets.recordings import read_recordings
 from kws.device import Board, open_board
 from kws.device.chips import start_chip
-from kws.device.monitor import BoardTakes
+from kws.device.monitor import BoardTakes, settled_s
 from kws.errors import BoardRefusedError
 from kws.spotter import load
 
@@ -86,6 +87,13 @@ def test_a_sound_that_ends_while_the_microphone_settles_is_refused(tmp_path: Pat
     app = build_app({"monitor": "kws.cli.monitor"})
     arguments = ["monitor", "nrf52840dk", "--bundle", str(bundle_path), "--sound", str(tmp_path / "short.wav")]
     assert "while the microphone settles" in str(CliRunner().invoke(app, arguments).exception)
+
+
+def test_a_dashboard_that_hears_an_emulated_board_ends_with_its_sound(board: Board, sound: Path) -> None:
+    heard_s = settled_s(sound)
+    blocks = list(islice(from_board(board, seconds=heard_s), 100))
+    assert len(blocks) < 100
+    assert 0.0 <= sum(block.sound.size for block in blocks) / 16000 - heard_s < 0.1
 
 
 def test_takes_from_a_board_are_its_microphones_sound(board: Board) -> None:

@@ -2,6 +2,7 @@
 """Reading recordings: exact where nothing must change, converted where needed, refused with advice."""
 
 import io
+import resource
 import struct
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def test_write_wav_then_read_audio_is_the_identity(tmp_path: Path) -> None:
     samples = np.array([-32768, -1, 0, 1, 32767], dtype=np.int16)
     write_wav(tmp_path / "a.wav", samples)
     assert np.array_equal(read_audio(tmp_path / "a.wav"), samples)
+
+
+def test_a_full_disk_leaves_no_piece_of_a_wav_and_the_one_before_as_it_was(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    write_wav(tmp_path / "b.wav", np.ones(10, np.int16))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        for name in ("a.wav", "b.wav"):
+            with pytest.raises(AudioError, match=f"{name}: cannot be written .* the room on its disk"):
+                write_wav(tmp_path / name, np.zeros(10_000, np.int16))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.wav"]
+    assert read_audio(tmp_path / "b.wav").tolist() == [1] * 10
 
 
 def test_float_samples_are_rounded_and_clamped_never_truncated_or_wrapped() -> None:

@@ -3,10 +3,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
+import json
+import queue
+import re
+import socket
+import struct
 import sys
+import threading
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -19,7 +31,7 @@ from kws.cli import main
 from kws.dashboard import history
 from kws.dashboard.figures import SuiteFigures
 from kws.dashboard.history import History
-from kws.dashboard.server import Dashboard, Places
+from kws.dashboard.server import Dashboard, Places, run
 from kws.dashboard.sources import Block
 from kws.decision import DecisionConfig, OperatingPoint, with_default
 from kws.errors import AudioError, ConfigError
@@ -70,6 +82,102 @@ def told_by(page: Dashboard, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, 
     monkeypatch.setattr(page, "_tell", told.append)
     page._hear()
     return told
+
+
+@contextmanager
+def served(page: Dashboard, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve a page in a thread until the block ends, which ends it as Ctrl-C does; yields the address."""
+    ready: queue.Queue[tuple[str, Any]] = queue.Queue()
+
+    def on_ready(address: str) -> None:
+        ready.put((address, asyncio.current_task()))
+
+    def serve() -> None:
+        with suppress(asyncio.CancelledError):
+            run(page, host, 0, on_ready)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    address, task = ready.get(timeout=10)
+    try:
+        yield address
+    finally:
+        task.get_loop().call_soon_threadsafe(task.cancel)
+        thread.join(10)
+        assert not thread.is_alive(), "the server did not end"
+
+
+def has_ipv6() -> bool:
+    try:
+        with closing(socket.socket(socket.AF_INET6)) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def answered(address: str, path: str = "/", body: str | None = None, **headers: str) -> int:
+    found = urlsplit(address)
+    connection = http.client.HTTPConnection(str(found.hostname), found.port, timeout=10)
+    connection.request("GET" if body is None else "POST", f"{path}?{found.query}", body=body, headers=headers)
+    return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [("127.0.0.1", ["127.0.0.1", "LocalHost", "localhost:80"]), ("LOCALHOST", ["localhost"]), ("::1", ["[::1]"])],
+)
+def test_only_the_hosts_own_names_are_answered(bundle_path: Path, tmp_path: Path, host: str, names: list[str]) -> None:
+    if host == "::1" and not has_ipv6():
+        pytest.skip("this computer has no IPv6")
+    with served(started(bundle_path, np.zeros(1600, np.int16), tmp_path), host) as address:
+        assert answered(address) == 200
+        assert [answered(address, Host=name) for name in names] == [200] * len(names)
+        for name in ("elsewhere.example", f"{host}.elsewhere.example", "[", ""):
+            assert answered(address, Host=name) == 403
+        assert answered(address, "/save", "{}", Host="elsewhere.example") == 403
+        assert answered(re.sub("token=.*", "", address), "/save", "{}") == 403
+        for odd in ('{"thresholds": {"left": 1e999}}', "[" * 100_000):
+            assert answered(address, "/what-if", odd) == 400
+
+
+def test_a_page_that_comes_later_is_told_the_newest_half_minute_and_that_all_is_over(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    def told(address: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(address.replace("/?", "/stream?"), timeout=10) as stream:
+            return [json.loads(line[6:]) for line in stream.read().splitlines() if line]
+
+    places = Places(moments=tmp_path, bundle=tmp_path)
+    page = Dashboard(kws.load(bundle_path), iter(blocks_of(np.zeros(400 * 1600, np.int16))), "a test", places, None)
+    with served(page) as address:
+        assert told(address)[-1] == {"ended": "a test is over"}
+        *blocks, over = told(address)
+        assert [block["start"] for block in blocks] == [1600 * index for index in range(102, 401)]
+        assert over == {"ended": "a test is over"}
+
+
+def test_a_page_that_does_not_read_keeps_nobody_waiting_and_one_that_goes_is_no_error(
+    bundle_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def without_end() -> Iterator[Block]:
+        while True:
+            yield Block(sound=np.zeros(16_000, np.int16))
+            time.sleep(0.001)
+
+    page = Dashboard(kws.load(bundle_path), without_end(), "a test", Places(moments=tmp_path, bundle=tmp_path), None)
+    with closing(socket.socket()) as slow, served(page) as address:
+        found = urlsplit(address)
+        for connection in (slow, socket.socket()):
+            connection.connect((found.hostname, found.port))
+            connection.send(f"GET /stream?{found.query} HTTP/1.1\r\nHost: {found.netloc}\r\n\r\n".encode())
+        time.sleep(0.5)  # both are full
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()  # by a reset
+        time.sleep(0.2)
+        stopped_s = time.monotonic()
+    assert time.monotonic() - stopped_s < 5.0
+    assert not caplog.messages
 
 
 def test_a_word_at_the_end_of_a_recording_is_told_before_it_is_over(

@@ -161,3 +161,8 @@ def test_every_window_and_every_event_lands_in_exactly_one_place(windows, events
         assert not any(w.start_sample <= event.sample_index <= w.end_sample + SECOND for w in truth.windows)
     order.shuffle(spotted)
     assert match_events(spotted, truth).hits == matching.hits
+
+
+def test_a_rate_of_little_audio_is_told_in_seconds() -> None:
+    assert str(Rate(count=1, hours=3.4 / 3600)).startswith("1058.82 /h (1 in 3.4 s, 95 % ")
+    assert str(Rate(count=0, hours=1.5)).startswith("0.00 /h (0 in 1.50 h, 95 % 0.00-")

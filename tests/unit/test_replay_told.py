@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a replay tells: on the terminal, in JUnit, and mistake by mistake."""
 
+import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from random_bundles import speech_like
 from replay_fixtures import LISTENING, Scripted, event, result_of
 from rich.console import Console
@@ -18,8 +21,10 @@ from kws.harness.mistakes import mistakes
 from kws.harness.replay import replay
 from kws.harness.result import ReplayResult
 from kws.harness.verdict import Gate, Verdict
-from kws.report.junit import junit_xml
-from kws.report.terminal import column_heads, print_replay
+from kws.report.junit import junit_xml, write_junit
+from kws.report.markdown import verdict_markdown
+from kws.report.page import replay_page, write_page
+from kws.report.terminal import column_heads, print_replay, print_verdict
 
 
 def test_junit_fails_where_the_command_does_and_tells_the_rest(result: ReplayResult) -> None:
@@ -35,6 +40,43 @@ def test_junit_fails_where_the_command_does_and_tells_the_rest(result: ReplayRes
     properties = {entry.get("name"): entry.get("value") for entry in suite.findall("properties/property")}
     assert properties["bundle_crc32"] == f"{result.bundle.crc32:08x}"
     assert properties["complete"] == "true"
+
+
+ODD_NAMES = (
+    "[/]", "[/b].wav", "[red]x[/red].wav", "\x1b[31m.wav", "bell\x07.wav", "caf\udce9.wav", "\uffff.wav",
+    "]]>&<b>\"'.wav", "|pipe`\nline.wav", "\u202egpj.wav",
+)  # fmt: skip
+"""As a file system has them: markup of all kinds, control characters, bytes of another encoding."""
+
+
+@pytest.mark.parametrize("num_recordings", [1, len(ODD_NAMES)])
+def test_whatever_recordings_are_called_everything_is_told(
+    result: ReplayResult, tmp_path: Path, num_recordings: int
+) -> None:
+    outcomes = [
+        replace(result.outcomes[0], recording=replace(result.outcomes[0].recording, name=name, expected=None))
+        for name in ODD_NAMES[:num_recordings]
+    ]
+    odd = replace(result, outcomes=tuple(outcomes), unheard={"[/gone]": "[/gone]: \x00"})
+    odd = replace(odd, identity=replace(odd.identity, board="[/dev]"), bundle=replace(odd.bundle, name="[/x].kws"))
+    verdict = Verdict(result=odd, gates=(Gate(name="heard", problem="[/gone]"),))
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_replay(odd, console)
+    print_verdict(verdict, console, all_in=Path("[/out]"))
+    text = console.export_text()
+    assert all(name in text for name in ("[/]", "[/dev]", "[/x].kws", "[/gone]"))
+    write_junit(tmp_path / "r.xml", verdict)
+    suite = ElementTree.parse(tmp_path / "r.xml").getroot()
+    names = [case.get("name") for case in suite.iterfind("testcase[@classname='kws.recordings']")]
+    shown = {"\x1b[31m.wav": "\\x1b[31m.wav", "bell\x07.wav": "bell\\x07.wav", "caf\udce9.wav": "caf\\xdce9.wav",
+             "\uffff.wav": "\\xffff.wav"}  # fmt: skip
+    assert names == [*(shown.get(name, name) for name in ODD_NAMES[:num_recordings]), "[/gone]"]
+    write_page(tmp_path / "r.html", replay_page(odd, gates=verdict.gates, audio=False))
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    told = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert [one["name"] for one in told["recordings"]][:num_recordings] == list(ODD_NAMES[:num_recordings])
+    for row in verdict_markdown(verdict, "[/]|").splitlines():
+        assert not row.startswith("|") or len(re.findall(r"(?<!\\)\|", row)) == 3
 
 
 def test_the_terminal_shows_confusion_and_figures_in_80_columns(result: ReplayResult) -> None:

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from random_bundles import speech_like
 
+from kws import report
 from kws.audio import write_wav
 from kws.harness.result import ReplayResult
 from kws.harness.run import ReplayRequest, run_replay
@@ -72,6 +73,29 @@ def test_the_page_draws_what_the_board_said(result: ReplayResult) -> None:
         sound, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(entry["sounds"][0][1])), dtype="int16")
         assert rate_hz == 16000
         assert np.array_equal(sound, outcome.recording.load(16000))
+
+
+def luminance(colour: str) -> float:
+    parts = np.array([int(colour[index : index + 2], 16) for index in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_texts_and_lines_stand_out_from_what_is_behind_them(scheme: int) -> None:
+    """WCAG 2.2: texts 4.5 to 1, what else one must see 3 to 1; events and words are written in their hue."""
+    css = (Path(report.__file__).parent / "assets/style.css").read_text()
+    colours = dict(
+        re.findall(r"--([\w-]+): (#\w{6})", css.split("@media screen and (prefers-color-scheme: dark)")[scheme])
+    )
+    behind = luminance(colours["card"]) + 0.05
+    contrasts = {}
+    for name, colour in colours.items():
+        ratio = (luminance(colour) + 0.05) / behind
+        contrasts[name] = max(ratio, 1 / ratio)
+    texts = {"ink", "soft", "accent", "good", "bad", *(f"hue-{number}" for number in (0, *range(2, 12)))}
+    assert {name: round(contrasts[name], 2) for name in texts if contrasts[name] < 4.5} == {}
+    assert {name: round(contrasts[name], 2) for name in ("wave", "window", "hue-1") if contrasts[name] < 3.0} == {}
 
 
 def test_the_page_sets_each_recording_beside_its_baseline(result: ReplayResult) -> None:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.cli import VERBS, build_app
-from kws.errors import EvaluationError
+from kws.errors import AudioError, EvaluationError
+from kws.harness.run import ReplayRequest, run_replay
 from kws.suite.run import RunOptions, run_suite
 from kws.suite.suite import read_suite
 
@@ -67,9 +68,10 @@ def test_what_cannot_be_heard_is_a_failing_case_with_its_reason_and_the_rest_is_
     result = json.loads((folder / "out/suite/result.json").read_text())
     assert (result["complete"], len(result["recordings"]), list(result["unheard"])) == (False, 3, [BROKEN, "long.wav"])
     messages = {
-        name: str(failure.get("message")) for name, case in cases(folder).items() for failure in case.iter("failure")
+        name: str(error.get("message")) for name, case in cases(folder).items() for error in case.findall("error")
     }
-    assert set(messages) == {BROKEN, "long.wav", "heard"}
+    assert set(messages) == {BROKEN, "long.wav"}
+    assert cases(folder)["heard"].find("failure") is not None
     assert "not readable as audio" in messages[BROKEN]
     assert "its truth reaches to 91 s" in messages["long.wav"]
     for file in ("summary.md", "report.html"):
@@ -112,3 +114,34 @@ def test_one_that_is_taken_away_while_the_run_goes_is_named_and_the_rest_is_hear
     result = run_suite(suite, RunOptions(log=folder / "log.jsonl"), on_measured=take_away)
     assert "no such file" in result.unheard["clips/left/1.wav"]
     assert len(result.outcomes) == 2
+
+
+def test_a_replay_goes_past_what_cannot_be_heard_names_it_everywhere_and_exits_with_2(folder: Path) -> None:
+    files = ["--json", "r.json", "--junit", "r.xml", "--report", "r.html"]
+    done = CliRunner().invoke(build_app({"replay": VERBS["replay"]}), ["replay", "random.kws", "clips", *files])
+    assert done.exit_code == 2
+    assert "could not be heard (1)" in done.output
+    result = json.loads(Path("r.json").read_text())
+    assert (result["complete"], len(result["recordings"])) == (False, 3)
+    assert list(result["unheard"]) == ["right/1.wav"]
+    suite = ElementTree.parse("r.xml").getroot()
+    assert suite.get("errors") == "1"
+    error = suite.find("testcase[@name='right/1.wav']/error")
+    assert error is not None
+    assert "not readable as audio" in str(error.get("message"))
+    assert "right/1.wav" in Path("r.html").read_text()
+
+
+@pytest.mark.parametrize("board", ["host", "native"])
+def test_a_replay_of_which_nothing_can_be_heard_still_writes_what_was_asked_for(folder: Path, board: str) -> None:
+    asked = ["replay", "random.kws", BROKEN, "--board", board, "--report", "r.html"]
+    done = CliRunner().invoke(build_app({"replay": VERBS["replay"]}), asked)
+    assert done.exit_code == 2
+    assert "1.wav that could not be" in Path("r.html").read_text()
+
+
+def test_in_python_a_replay_goes_past_it_only_when_told(folder: Path) -> None:
+    with pytest.raises(AudioError, match="not readable as audio"):
+        run_replay(ReplayRequest(paths="clips", bundle="random.kws"))
+    result = run_replay(ReplayRequest(paths="clips", bundle="random.kws", keep_going=True))
+    assert "1 could not be heard" in repr(result)

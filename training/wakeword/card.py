@@ -109,7 +109,7 @@ def _tiles(report: CalibrationReport, point: PointReport) -> list[Tile]:
         ),
         Tile(name="false accepts", value=f"~{point.promise.wanted_fa_per_hour:g} /h", note="estimate, not measured")
         if rate is None
-        else Tile(name="false accepts", value=f"{rate.per_hour:.2f} /h", note=f"{rate.count} in {rate.hours:.2f} h"),
+        else Tile(name="false accepts", value=f"{rate.per_hour:.2f} /h", note=f"{rate.count} in {rate.duration}"),
     ]
     own = report.missed.get(YOUR_RECORDINGS, {}).get(f"{CARD_SNR_DB:g} dB")
     if own is not None:

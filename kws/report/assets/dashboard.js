@@ -39,7 +39,7 @@ function hear(message) {
   if (!live.isHeld && !live.isDue) { live.isDue = true; setTimeout(showDue, 80); }
 }
 
-const duration = (hours) => (hours < 0.1 ? `${Math.round(3600 * hours)} s` : `${hours.toFixed(2)} h`);
+const duration = (hours) => (hours < 0.1 ? `${(3600 * hours).toFixed(1)} s` : `${hours.toFixed(2)} h`);
 
 // Draws at its own pace, however fast the sound comes: an emulated board may be faster than time.
 function showDue() {
@@ -137,7 +137,7 @@ byId("label").value = Object.keys(known.thresholds)[0];
 byId("hold").addEventListener("click", () => hold(!live.isHeld));
 byId("in").addEventListener("click", () => plot.zoom(0.5, plot.view[1]));
 byId("out").addEventListener("click", () => plot.zoom(2, plot.view[1]));
-byId("save").addEventListener("click", () => doAndTell("said", "/save", { label: byId("label").value, from_s: plot.view[0], to_s: plot.view[1] }));
+byId("save").addEventListener("click", () => plot.isOpen && doAndTell("said", "/save", { label: byId("label").value, from_s: plot.view[0], to_s: plot.view[1] }));
 byId("write").addEventListener("click", () => doAndTell("wrote", "/bundle", { thresholds: chosen() }));
 const original = { ...known.thresholds };
 byId("back").addEventListener("click", () => {

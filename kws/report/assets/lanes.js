@@ -68,7 +68,7 @@ function paintPeak(g, plot) {
 function paintSpectrogram(g, plot, ratio) {
   const [top, bottom] = plot.lanes.sound, rate_hz = plot.common.rate_hz, rows = Math.round(bottom - top);
   const bins = Array.from({ length: rows }, (_, row) => binOfRow(row, rows, rate_hz)), levels = new Float32Array(FFT / 2);
-  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const isDark = matchMedia("screen and (prefers-color-scheme: dark)").matches;
   g.fillStyle = css("--page"); g.fillRect(LEFT_PX, top, plot.lanes.right - LEFT_PX, rows);
   for (const piece of plot.recording.pieces) {
     const length_s = piece.samples.length / rate_hz;

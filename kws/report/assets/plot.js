@@ -4,8 +4,8 @@
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const clock = (s, digits) => {
-  const minutes = Math.floor(Math.abs(s) / 60), rest = (Math.abs(s) - 60 * minutes).toFixed(digits);
-  return (s < 0 ? "−" : "") + (minutes ? `${minutes}:${rest.padStart(digits ? digits + 3 : 2, "0")}` : rest);
+  const rounded = Number(Math.abs(s).toFixed(digits)), minutes = Math.floor(rounded / 60), rest = (rounded - 60 * minutes).toFixed(digits);
+  return (s < 0 && rounded ? "−" : "") + (minutes ? `${minutes}:${rest.padStart(digits ? digits + 3 : 2, "0")}` : rest);
 };
 
 // The packed arrays of page_data.py: wave low and high, posteriors label by label, steps from decision to decision.
@@ -67,7 +67,7 @@ class Plot {
       this.zoom(Math.exp(e.deltaY / 200), this.timeAt(e.offsetX));
     }, { passive: false });
     new ResizeObserver(() => this.draw()).observe(this.canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    for (const look of ["(prefers-color-scheme: dark)", "print"]) matchMedia(look).addEventListener("change", () => this.draw());
   }
 
   width() { return Math.max(50, this.canvas.clientWidth - LEFT_PX - RIGHT_PX); }
