@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kws: hears words. The one header to include; the only include path needed is this folder.
  *
- * Add the files that core/sources.txt names to your project (C11, no library but memcpy and memset) and a bundle
- * NAME.kws, as an array or in flash of its own, aligned to 16 bytes. No heap, no globals, no floating point. Then:
+ * Add the files that core/sources.txt names to your project (C11, no library but memcpy, memset and memcmp) and a
+ * bundle NAME.kws, as an array or in flash of its own, aligned to 16 bytes. No heap, no globals, no floating point. Then:
  *
  *     static kws_bundle_t bundle;
  *     static kws_pipeline_t pipeline;
@@ -15,7 +15,7 @@
  *     for (;;) kws_pipeline_feed(&pipeline, samples, wait_for_microphone(samples)); // calls on_event when it hears one
  *
  * Any number of samples at a time, mono, 16 bits, at the rate that pipeline.features_config.sample_rate_hz says;
- * kws_bundle_label(&bundle, event->label_index) is the word. Never call it from an interrupt: it takes milliseconds.
+ * kws_bundle_label(&bundle, event->label) is the word. Never call it from an interrupt: it takes milliseconds.
  * examples/embed is this as a whole program, in C and in C++. */
 #ifndef KWS_H
 #define KWS_H
