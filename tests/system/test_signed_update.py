@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,17 @@ def board(program: Path, tmp_path: Path) -> Iterator[Link]:
 def running(link: Link) -> int:
     link.begin_session(pack("reset", operating_point=-1, wanted=0))  # gives up an update that was refused
     return int(link.greet().bundle_crc32)
+
+
+def test_a_key_that_takes_the_place_of_another_is_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file may be older than the firmware that was built with the other."""
+    monkeypatch.setattr("kws.places.build_folder", lambda: tmp_path / "build")
+    for name in ("first", "second"):
+        public = new_key(tmp_path / f"{name}.key")
+        os.utime(public, (1e9, 1e9))
+        public.rename(tmp_path / "update.pub")
+        build = build_firmware("native", target="kws", update_key=tmp_path / "update.pub")
+        assert bytes.fromhex((tmp_path / "update.pub").read_text()) in (build / "kws.elf").read_bytes(), name
 
 
 def test_a_board_says_that_it_wants_signatures(board: Link) -> None:
