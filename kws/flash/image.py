@@ -59,7 +59,7 @@ def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None =
     """Return a bundle where the firmware looks for it first, with that of commands, if there is one, right behind it.
 
     In front of it come blocks of ones, on boards that take updates over their serial line: without them an update that
-    was made before would go on running.
+    was made before would go on running. A model that reaches into the last page of its slot has them behind it.
 
     Raises
     ------
@@ -76,10 +76,11 @@ def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None =
         )
     if commands is None and len(data) < flash.room_bytes:
         data += _NO_COMMANDS
-    starts = [max(end - _BLANK_BYTES, flash.address + len(data)) for end in flash.slot_ends]
-    blanks = [
-        Image(name="no update", address=start, data=b"\xff" * (end - start))
-        for start, end in zip(starts, flash.slot_ends, strict=True)
-    ]
+    blanks = []
+    for end in flash.slot_ends:
+        if flash.address + len(data) > end - _BLANK_BYTES:  # one image: two in a page would be no whole blocks
+            data = data.ljust(end - flash.address, b"\xff")
+        else:
+            blanks.append(Image(name="no update", address=end - _BLANK_BYTES, data=b"\xff" * _BLANK_BYTES))
     name = f"model {bundle.name}" + (f" and {commands.name}" if commands else "")
     return [*blanks, Image(name=name, address=flash.address, data=data)]

@@ -84,6 +84,22 @@ def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -
     assert len(model_images(bundle_path, "netduinoplus2", build_firmware("netduinoplus2") / "kws.elf")) == 1
 
 
+def test_a_model_that_ends_in_the_last_page_of_its_slot_leaves_every_block_aligned(
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The XIAO's bootloader passes over blocks at addresses that are no multiple of 256, and waits for them for ever."""
+    pair = bundle_path.read_bytes() * 2
+    slot = -(-(len(pair) + 64) // 4096) * 4096
+    assert slot - 4096 < len(pair) < slot - 64
+    symbols = {"kws_bundle_start": 0x80000, "kws_bundle_end": 0x80000 + 2 * slot}
+    monkeypatch.setattr("kws.device.slots.linker_symbols", lambda _elf: symbols)
+    images = model_images(bundle_path, "xiao_nrf52840_sense", Path("kws.elf"), commands=bundle_path)
+    assert all(address % 256 == 0 for address, _, _ in from_uf2(to_uf2(images, FAMILY)))
+    memory = memory_of(images)
+    assert bytes(memory[0x80000 + at] for at in range(slot)) == pair.ljust(slot, b"\xff")
+    assert bytes(memory[0x80000 + slot + at] for at in range(slot - 4096, slot)) == b"\xff" * 4096
+
+
 # -- the drive of the XIAO's bootloader -----------------------------------------------------------------------------
 
 
