@@ -87,7 +87,7 @@ def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -
 def test_a_model_that_ends_in_the_last_page_of_its_slot_leaves_every_block_aligned(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The XIAO's bootloader passes over blocks at addresses that are no multiple of 256, and waits for them for ever."""
+    """The XIAO's bootloader passes over blocks at addresses that are no multiple of 256, and never restarts."""
     pair = bundle_path.read_bytes() * 2
     slot = -(-(len(pair) + 64) // 4096) * 4096
     assert slot - 4096 < len(pair) < slot - 64
