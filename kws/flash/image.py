@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
+from kws.cascade import Cascade
+from kws.device.sizes import linker_symbols
 from kws.device.slots import bundle_flash
 from kws.errors import BoardRefusedError, DeviceError
 
@@ -64,11 +66,19 @@ def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None =
     Raises
     ------
     BoardRefusedError
-        If it is larger than the flash set aside for it.
+        If it is larger than the flash set aside for it, or needs more memory than the firmware leaves.
     BundleError
         If it is no bundle.
+    ConfigError
+        If it and that of commands listen at different rates.
     """
-    data = bytes(Bundle.load(bundle).data) + (b"" if commands is None else bytes(Bundle.load(commands).data))
+    bundles = [Bundle.load(path) for path in (bundle, commands) if path is not None]
+    arena_bytes = Cascade(*bundles).arena_bytes if commands is not None else bundles[0].arena_bytes
+    symbols = linker_symbols(elf)
+    room_bytes = symbols["kws_arena_end"] - symbols["kws_arena_start"]
+    if arena_bytes > room_bytes:
+        raise BoardRefusedError(f"{bundle}: needs {arena_bytes} bytes of memory, but the board has {room_bytes} for it")
+    data = b"".join(bytes(part.data) for part in bundles)
     flash = bundle_flash(board, elf)
     if len(data) > flash.room_bytes:
         raise BoardRefusedError(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from random_bundles import random_bundle
 from serial.tools.list_ports_common import ListPortInfo
 from typer.testing import CliRunner
 
@@ -25,6 +26,7 @@ from kws.cli import build_app
 from kws.device.build import build_firmware
 from kws.device.sizes import binutil
 from kws.errors import BoardNotFoundError, BoardRefusedError, ConfigError, DeviceError, ProtocolError
+from kws.features import FeaturesConfig
 from kws.flash import Image, firmware_image, ways
 from kws.flash.image import model_images
 from kws.flash.samba import Samba, flash_samba
@@ -74,6 +76,19 @@ def test_a_model_too_large_for_its_flash_is_refused(bundle_path: Path) -> None:
             model_images(bundle_path, "xiao_nrf52840_sense", elf)
 
 
+def test_a_model_that_the_board_could_not_start_is_refused(bundle_path: Path, tmp_path: Path) -> None:
+    elf = build_firmware("xiao_nrf52840_sense", target="kws") / "kws.elf"
+    random_bundle(features=FeaturesConfig(sample_rate_hz=8000)).save(tmp_path / "slow.kws")
+    with pytest.raises(ConfigError, match=r"16000 Hz and .*slow\.kws at 8000 Hz: expected one rate"):
+        model_images(bundle_path, "xiao_nrf52840_sense", elf, commands=tmp_path / "slow.kws")
+    need = Bundle.load(bundle_path).arena_bytes
+    with pytest.MonkeyPatch.context() as patch:
+        arena = {"kws_arena_start": 0, "kws_arena_end": need - 16}
+        patch.setattr("kws.flash.image.linker_symbols", lambda _elf: arena)
+        with pytest.raises(BoardRefusedError, match=rf"needs {need} bytes of memory, but the board has {need - 16}"):
+            model_images(bundle_path, "xiao_nrf52840_sense", elf)
+
+
 def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -> None:
     elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
     *blanks, model = model_images(bundle_path, "nrf52840dk", elf)
@@ -93,7 +108,8 @@ def test_a_model_that_ends_in_the_last_page_of_its_slot_leaves_every_block_align
     assert slot - 4096 < len(pair) < slot - 64
     symbols = {"kws_bundle_start": 0x80000, "kws_bundle_end": 0x80000 + 2 * slot}
     monkeypatch.setattr("kws.device.slots.linker_symbols", lambda _elf: symbols)
-    images = model_images(bundle_path, "xiao_nrf52840_sense", Path("kws.elf"), commands=bundle_path)
+    elf = build_firmware("xiao_nrf52840_sense", target="kws") / "kws.elf"
+    images = model_images(bundle_path, "xiao_nrf52840_sense", elf, commands=bundle_path)
     assert all(address % 256 == 0 for address, _, _ in from_uf2(to_uf2(images, FAMILY)))
     memory = memory_of(images)
     assert bytes(memory[0x80000 + at] for at in range(slot)) == pair.ljust(slot, b"\xff")
