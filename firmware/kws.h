@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kws: hears words. The one header to include; the only include path needed is this folder.
  *
- * Add the files that core/sources.txt names to your project (C11, no library but memcpy and memset) and a bundle
- * NAME.kws, as an array or in flash of its own, aligned to 16 bytes. No heap, no globals, no floating point. Then:
+ * Add the files that core/sources.txt names to your project (C11, no library but memcpy, memset and memcmp) and a
+ * bundle NAME.kws, as an array or in flash of its own, aligned to 16 bytes. No heap, no globals, no floating point. Then:
  *
  *     static kws_bundle_t bundle;
  *     static kws_pipeline_t pipeline;

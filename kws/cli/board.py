@@ -17,7 +17,8 @@ def list_boards() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kws.flash.found import found_ports, found_probes, known_boards
+    from kws.flash.found import found_ports, known_boards
+    from kws.flash.ways import found_probes
 
     console = Console()
     table = Table("board", "chip", "runs here as", "flashed by", box=None, pad_edge=False)

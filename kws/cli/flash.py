@@ -28,6 +28,7 @@ def flash(
     model_only: Annotated[bool, typer.Option("--model-only", help="Leave the firmware that is on it.")] = False,
     port: Annotated[str | None, typer.Option(help="Serial port of its bootloader; found when omitted.")] = None,
     drive: Annotated[Path | None, typer.Option(help="Folder of its bootloader's drive; found when omitted.")] = None,
+    probe: Annotated[str | None, typer.Option(help="Serial number of the debug probe, when there are several.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build, and say what would be done.")] = False,
     list_boards: Annotated[bool, typer.Option("--list", help="Show the boards and how each is flashed.")] = False,
 ) -> None:
@@ -52,17 +53,23 @@ def flash(
         raise ConfigError(
             "--commands: expected the bundle of the wake word in front: kws flash WAKE.kws --commands ..."
         )
-    flashing.way_of(board)
+    if model_only and update_key is not None:
+        raise ConfigError(
+            "--update-key: is a part of the firmware, which --model-only leaves as it is; give one of them"
+        )
+    ways.checked_way(board, port=port, drive=drive, probe=probe)
     elf = build_firmware(board, target="kws", update_key=update_key) / "kws.elf"
     images = [] if model_only else [flashing.firmware_image(elf)]
     images += image.model_images(bundle, board, elf, commands=commands) if bundle is not None else []
     for line in ways.plan(board, images):
         console.print(line, highlight=False)
     if not dry_run:
-        _flash(board, images, port, drive, console)
+        _flash(board, images, port, drive, probe, console)
 
 
-def _flash(board: str, images: list[Image], port: str | None, drive: Path | None, console: Console) -> None:
+def _flash(
+    board: str, images: list[Image], port: str | None, drive: Path | None, probe: str | None, console: Console
+) -> None:
     from kws.flash import ways
     from kws.progress import Progress
 
@@ -73,6 +80,7 @@ def _flash(board: str, images: list[Image], port: str | None, drive: Path | None
             images,
             port=port,
             drive=drive,
+            probe=probe,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"{board} runs; a terminal on its serial port shows what it hears", highlight=False)

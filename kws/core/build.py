@@ -25,8 +25,9 @@ PROTOCOL = ROOT / "firmware" / "protocol"
 MSVC = sys.platform == "win32" and "GCC" not in sys.version
 """Whether extensions are compiled by Microsoft's compiler, as they are unless this Python itself is MinGW's."""
 STANDARD = "/std:c11" if MSVC else "-std=c11"
-FLAGS = [STANDARD, "/O2"] if MSVC else [STANDARD, "-O3", "-Wall"]
-"""Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them."""
+FLAGS = [STANDARD, "/O2"] if MSVC else [STANDARD, "-O3", "-g0", "-Wall"]
+"""Strict warnings as errors are CMake's job (firmware/CMakeLists.txt); cffi's generated file would not pass them.
+No debug information: it names folders of the machine that builds a wheel, and is two thirds of its library."""
 DOOR_HEADERS = [
     "nn/layout.h",
     *(

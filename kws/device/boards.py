@@ -20,7 +20,7 @@ from kws.device.build import board_names
 from kws.device.chips import emulated_chip, start_chip
 from kws.device.launch import Child, is_process, qemu_machine, start_native, start_qemu
 from kws.device.link import Link
-from kws.errors import BoardNotFoundError, BoardRefusedError, DeviceError
+from kws.errors import BoardNotFoundError, BoardRefusedError, ConfigError, DeviceError
 
 DEFAULT_BAUD = int(lib.KWS_SERIAL_BAUD)
 DEFAULT_TIMEOUT_S = 10.0
@@ -104,6 +104,11 @@ def open_link(
     """Open the line to a board that may have no bundle, or one that it cannot run; arguments as for `open_board`.
 
     At the end the board goes back to what it does without a host, and what was started is ended.
+
+    Raises
+    ------
+    ConfigError
+        If a bundle is given for a board that is not emulated.
     """
     child: Child | None = None
     if is_process(spec):
@@ -112,6 +117,8 @@ def open_link(
         child = start_qemu(spec, bundle)
     elif emulated_chip(spec) is not None:
         child = start_chip(spec, bundle)
+    elif bundle is not None:
+        raise ConfigError(f"{spec} is no emulated board: it has a bundle of its own, and is not given {bundle}")
     try:
         link = Link(open_port(child.url if child else spec, baud, timeout_s), spec, timeout_s)
         try:

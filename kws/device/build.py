@@ -163,7 +163,8 @@ def _check_key(board: str, key: Path) -> None:
 def _build_name(source: Path, update_key: Path | None) -> str:
     """Of the build folder of a board; neither two boards of one name outside the tree nor two keys share it."""
     parts = [] if source.parent == FIRMWARE / "boards" else [str(source)]
-    parts += [str(update_key.resolve())] if update_key else []
+    if update_key:  # and what it holds: CMake looks at the time of the file, which one that is moved there brings along
+        parts.append(f"{update_key.resolve()} {update_key.read_text(encoding='utf-8')}")
     return "-".join([source.name, *(hashlib.sha256(part.encode()).hexdigest()[:8] for part in parts)])
 
 

@@ -19,6 +19,7 @@ from kws.bundle import Bundle
 from kws.core import ffi, lib
 from kws.device.protocol import pack
 from kws.errors import BundleError, ConfigError
+from kws.files import written_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -39,8 +40,20 @@ class Signature:
     """Ed25519, 64 bytes."""
 
     def save(self, path: Path) -> None:
-        """Write it as two lines of text."""
-        path.write_text(f"version {self.version}\nsignature {self.signature.hex()}\n", encoding="ascii")
+        """Write it as two lines of text, as a whole or not at all.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be written.
+        """
+        try:
+            with written_whole(path) as part:
+                part.write_text(f"version {self.version}\nsignature {self.signature.hex()}\n", encoding="ascii")
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be written ({error.strerror}); sign a copy in a folder of your own"
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> Signature:
@@ -49,9 +62,13 @@ class Signature:
         Raises
         ------
         BundleError
-            If it is something else.
+            If it is something else, or cannot be read.
         """
-        found = _TEXT.fullmatch(path.read_text(encoding="utf-8", errors="replace"))
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read ({error.strerror}); sign the bundle again") from error
+        found = _TEXT.fullmatch(text)
         if found is None or not 1 <= int(found[1]) <= MAX_VERSION:
             raise BundleError(f"{path}: expected the two lines that 'kws sign bundle' writes; sign the bundle again")
         return cls(version=int(found[1]), signature=bytes.fromhex(found[2]))
@@ -75,7 +92,7 @@ def load_signature(bundle: Path) -> Signature | None:
         If what lies beside it is no signature.
     """
     path = signature_path(bundle)
-    return Signature.load(path) if path.is_file() else None
+    return Signature.load(path) if path.exists() else None
 
 
 def sign_bundle(bundle: Bundle, key: Path, version: int) -> Signature:
@@ -114,7 +131,8 @@ def new_key(path: Path) -> Path:
     Raises
     ------
     ConfigError
-        If one of the files is there: what was signed with it could not be followed any more.
+        If one of the files is there: what was signed with it could not be followed any more. If the path ends in
+        ``.pub``: the public key would take the place of the secret one.
     ToolMissingError
         If ``cryptography`` is not installed.
     """
@@ -123,6 +141,11 @@ def new_key(path: Path) -> Path:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     public = path.with_suffix(".pub")
+    if path.suffix.lower() == public.suffix:
+        raise ConfigError(
+            f"{path}: expected the name of the secret key, {path.with_suffix('.key')} for example; the "
+            "public one goes beside it, with .pub"
+        )
     for file in (path, public):
         if file.exists():
             raise ConfigError(f"{file} is there, and keys are not overwritten; name another file, or move it away")

@@ -20,6 +20,7 @@ FORMATS: Mapping[str, str] = {"c": "kws", "arduino": "src", "zephyr": "kws"}
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _BYTES_PER_LINE = 20
+_NAME_CHARACTERS = 59
 _SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 
 
@@ -104,8 +105,11 @@ def _arrays(bundle: Bundle) -> dict[str, bytes]:
 
 
 def plain_name(bundle: Bundle) -> str:
-    """Return the name of the bundle's file with letters, digits and underscores only: what every build system takes."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", Path(bundle.name).stem).strip("_") or "words"
+    """Return the name of the bundle's file with letters, digits and underscores only: what every build system takes.
+
+    It is cut so that ``kws_`` and it are no longer than the 63 characters of an Arduino library's name.
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "_", Path(bundle.name).stem).strip("_")[:_NAME_CHARACTERS].strip("_") or "words"
 
 
 def _words(bundle: Bundle, library: PurePosixPath, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -114,12 +118,32 @@ def _words(bundle: Bundle, library: PurePosixPath, files: Mapping[str, bytes]) -
         "NAME": plain_name(bundle),
         "VERSION": VERSION,
         "CRC": f"{bundle.crc32:08x}",
-        "LABELS": ", ".join(" ".join(label.split()) for label in bundle.labels),
+        "LABELS": ", ".join(" ".join(label.split()) for label in _keywords(bundle)),
+        "RATE": str(Features(bundle.front_end).sample_rate_hz),
+        "AXES": _axes(bundle),
         "FLASH": f"{len(bundle.data):,}",
         "ARENA": f"{bundle.arena_bytes:,}",
         "LIBRARY": str(library),
         "SOURCES": "\n".join(f"    {name}" for name in sources),
     }
+
+
+def _keywords(bundle: Bundle) -> list[str]:
+    """Return the labels that can fire: neither silence nor unknown is heard."""
+    point = bundle.decision.operating_points[bundle.decision.default_operating_point]
+    return [label for label, threshold in zip(bundle.labels, point.thresholds, strict=True) if threshold > 0]
+
+
+def _axes(bundle: Bundle) -> str:
+    """Return a paragraph of the README: how the axes of a sensor come in one stream. Empty for a sound."""
+    stored = bundle.metadata.get("machine")
+    if not isinstance(stored, dict) or stored.get("axes", 1) == 1:
+        return ""
+    return (
+        "\n**Its samples are no sound of one microphone**, as in the example, but "
+        f"{stored['axes']} axes in turn: {stored.get('block_samples')} samples of the\nfirst, as many of the next, and "
+        f"so on; each axis is read {stored.get('sample_rate_hz')} times a second.\n"
+    )
 
 
 def _filled(template: Path, words: Mapping[str, str]) -> dict[str, bytes]:

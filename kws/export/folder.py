@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from kws.errors import ConfigError
+from kws.files import written_whole
 
 LIST = "kws_export.sha256"
 """Names what was written, so that it can be replaced: the format of ``sha256sum``."""
@@ -29,16 +30,29 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in earlier:
             (folder / name).unlink(missing_ok=True)
-        # The list comes first: an export that was interrupted can be run again.
+            _remove_empty((folder / name).parent, folder)
+        # The list comes first, and each file is there as a whole: an export that was interrupted can be run again.
         lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
-        (folder / LIST).write_text("".join(lines), encoding="utf-8", newline="\n")
+        _write(folder / LIST, "".join(lines).encode())
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
+            _write(folder / name, data)
     except OSError as error:
         raise ConfigError(
             f"--out {folder}: cannot be written ({error.strerror}); choose a folder of your own"
         ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    with written_whole(path) as part:
+        part.write_bytes(data)
+
+
+def _remove_empty(inner: Path, folder: Path) -> None:
+    """Remove folders that an earlier export made and nobody uses, from the inside out."""
+    while inner != folder and inner.is_dir() and not any(inner.iterdir()):
+        inner.rmdir()
+        inner = inner.parent
 
 
 def _listed(folder: Path) -> dict[str, str]:

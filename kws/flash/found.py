@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from serial.tools import list_ports
 
@@ -83,13 +81,3 @@ def board_with(usb: str) -> str:
         if usb and usb in (argument.upper() for argument in way_of(board).arguments):
             return board
     return ""
-
-
-def found_probes() -> list[str] | None:
-    """Return the debug probes that are plugged in, in words; None when pyOCD, which knows them, is not installed."""
-    if find_spec("pyocd") is None:
-        return None
-    from pyocd.core.helpers import ConnectHelper
-
-    logging.getLogger("pyocd").setLevel(logging.ERROR)
-    return [f"{probe.description} ({probe.unique_id})" for probe in ConnectHelper.get_all_connected_probes(False)]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws.bundle import Bundle
+from kws.cascade import Cascade
+from kws.device.sizes import linker_symbols
 from kws.device.slots import bundle_flash
 from kws.errors import BoardRefusedError, DeviceError
 
@@ -59,16 +61,24 @@ def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None =
     """Return a bundle where the firmware looks for it first, with that of commands, if there is one, right behind it.
 
     In front of it come blocks of ones, on boards that take updates over their serial line: without them an update that
-    was made before would go on running.
+    was made before would go on running. A model that reaches into the last page of its slot has them behind it.
 
     Raises
     ------
     BoardRefusedError
-        If it is larger than the flash set aside for it.
+        If it is larger than the flash set aside for it, or needs more memory than the firmware leaves.
     BundleError
         If it is no bundle.
+    ConfigError
+        If it and that of commands listen at different rates.
     """
-    data = bytes(Bundle.load(bundle).data) + (b"" if commands is None else bytes(Bundle.load(commands).data))
+    bundles = [Bundle.load(path) for path in (bundle, commands) if path is not None]
+    arena_bytes = Cascade(*bundles).arena_bytes if commands is not None else bundles[0].arena_bytes
+    symbols = linker_symbols(elf)
+    room_bytes = symbols["kws_arena_end"] - symbols["kws_arena_start"]
+    if arena_bytes > room_bytes:
+        raise BoardRefusedError(f"{bundle}: needs {arena_bytes} bytes of memory, but the board has {room_bytes} for it")
+    data = b"".join(bytes(part.data) for part in bundles)
     flash = bundle_flash(board, elf)
     if len(data) > flash.room_bytes:
         raise BoardRefusedError(
@@ -76,10 +86,11 @@ def model_images(bundle: Path, board: str, elf: Path, *, commands: Path | None =
         )
     if commands is None and len(data) < flash.room_bytes:
         data += _NO_COMMANDS
-    starts = [max(end - _BLANK_BYTES, flash.address + len(data)) for end in flash.slot_ends]
-    blanks = [
-        Image(name="no update", address=start, data=b"\xff" * (end - start))
-        for start, end in zip(starts, flash.slot_ends, strict=True)
-    ]
+    blanks = []
+    for end in flash.slot_ends:
+        if flash.address + len(data) > end - _BLANK_BYTES:  # one image: two in a page would be no whole blocks
+            data = data.ljust(end - flash.address, b"\xff")
+        else:
+            blanks.append(Image(name="no update", address=end - _BLANK_BYTES, data=b"\xff" * _BLANK_BYTES))
     name = f"model {bundle.name}" + (f" and {commands.name}" if commands else "")
     return [*blanks, Image(name=name, address=flash.address, data=data)]

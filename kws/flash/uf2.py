@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from kws.errors import BoardNotFoundError, DeviceError
+from kws.errors import BoardNotFoundError, ConfigError, DeviceError
 from kws.flash.image import Image
 
 _BLOCK_BYTES, _PAYLOAD_BYTES = 512, 256
@@ -64,16 +64,26 @@ def drives() -> list[Path]:
 
 
 def find_drive(label: str, places: Sequence[Path] | None = None) -> Path | None:
-    """Return the drive of a bootloader: by its label, or by the board that its ``INFO_UF2.TXT`` names."""
+    """Return the drive of a bootloader: by its label, or by the board that its ``INFO_UF2.TXT`` names.
+
+    Raises
+    ------
+    ConfigError
+        If there are several: the wrong one would be flashed.
+    """
     wanted = label.lower().replace("-", "")
+    found: dict[Path, Path] = {}  # on some systems one drive is in two of the places
     for folder in drives() if places is None else places:
         try:
             info = (folder / INFO).read_text(encoding="ascii", errors="replace")
         except OSError:
             continue
         if folder.name.lower() == label.lower() or wanted in info.lower().replace("-", ""):
-            return folder
-    return None
+            found.setdefault(folder.resolve(), folder)
+    if len(found) > 1:
+        names = ", ".join(map(str, found.values()))
+        raise ConfigError(f"there are {len(found)} drives {label}: {names}; name one with --drive")
+    return next(iter(found.values()), None)
 
 
 def wait_for_drive(label: str, *, timeout_s: float, find: Callable[[str], Path | None] = find_drive) -> Path:

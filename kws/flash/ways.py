@@ -12,12 +12,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import serial
@@ -28,7 +30,7 @@ from kws.device.build import board_names, board_setting, find_tool
 from kws.errors import BoardNotFoundError, ConfigError, DeviceError
 from kws.flash.image import Image
 from kws.flash.samba import flash_samba
-from kws.flash.uf2 import find_drive, flash_uf2, wait_for_drive
+from kws.flash.uf2 import INFO, find_drive, flash_uf2, wait_for_drive
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -81,11 +83,49 @@ def _usb_ids(text: str) -> tuple[int, int]:
 
 
 def find_port(ids: str) -> str | None:
-    """Return the serial port of a USB device by ``VENDOR:PRODUCT``; None when it is not plugged in."""
-    for port in list_ports.comports():
-        if (port.vid, port.pid) == _usb_ids(ids):
-            return str(port.device)
-    return None
+    """Return the serial port of a USB device by ``VENDOR:PRODUCT``; None when it is not plugged in.
+
+    Raises
+    ------
+    ConfigError
+        If there are several: the wrong one would be flashed.
+    """
+    found = sorted(str(port.device) for port in list_ports.comports() if (port.vid, port.pid) == _usb_ids(ids))
+    if len(found) > 1:
+        raise ConfigError(
+            f"there are {len(found)} boards (USB {ids}): {', '.join(found)}; leave one plugged in, or bring the one "
+            "into its bootloader (reset twice quickly) and name that (--port or --drive)"
+        )
+    return found[0] if found else None
+
+
+def found_probes() -> list[str] | None:
+    """Return the debug probes that are plugged in, in words; None when pyOCD, which knows them, is not installed."""
+    if find_spec("pyocd") is None:
+        return None
+    from pyocd.core.helpers import ConnectHelper
+
+    logging.getLogger("pyocd").setLevel(logging.ERROR)
+    return [f"{probe.description} ({probe.unique_id})" for probe in ConnectHelper.get_all_connected_probes(False)]
+
+
+_OPTIONS = {"port": ("samba",), "drive": ("uf2",), "probe": ("pyocd", "openocd")}
+"""Which way each option of `flash` says more about."""
+
+
+def checked_way(board: str, **options: object) -> Way:
+    """Return how a board is flashed, when the options given (``port``, ``drive``, ``probe``; None: not given) are its.
+
+    Raises
+    ------
+    ConfigError
+        If the board does not say, or an option is of another way: it would be passed over in silence.
+    """
+    way = way_of(board)
+    for name, value in options.items():
+        if value is not None and way.name not in _OPTIONS[name]:
+            raise ConfigError(f"--{name} {value}: {board} is not flashed so, but by {way.describe()}")
+    return way
 
 
 def ask_for_bootloader(port: str) -> None:
@@ -96,7 +136,7 @@ def ask_for_bootloader(port: str) -> None:
         time.sleep(0.1)
 
 
-def probe_command(way: Way, images: Sequence[Image], folder: Path) -> list[str]:
+def probe_command(way: Way, images: Sequence[Image], folder: Path, probe: str | None = None) -> list[str]:
     """Return the command that writes, verifies and restarts through a debug probe; images become files in a folder."""
     files = []
     for number, image in enumerate(images):
@@ -116,12 +156,14 @@ def probe_command(way: Way, images: Sequence[Image], folder: Path) -> list[str]:
             way.arguments[0],
             "--erase",
             "sector",
+            *(["--uid", probe] if probe else []),
             *targets,
         ]
     steps = "; ".join(f"flash write_image erase {{{path}}} {address:#x} bin" for path, address in files)
     checks = "; ".join(f"verify_image {{{path}}} {address:#x} bin" for path, address in files)
     script = f"init; reset halt; {steps}; {checks}; reset run; shutdown"
-    return [find_tool("openocd"), "-f", way.arguments[0], "-c", script]
+    chosen = ["-c", f"adapter serial {{{probe}}}"] if probe else []
+    return [find_tool("openocd"), "-f", way.arguments[0], *chosen, "-c", script]
 
 
 def plan(board: str, images: Sequence[Image]) -> list[str]:
@@ -137,6 +179,7 @@ def flash(
     *,
     port: str | None = None,
     drive: Path | None = None,
+    probe: str | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> None:
     """Flash images onto a board that is connected.
@@ -149,6 +192,8 @@ def flash(
         Of its bootloader (``samba``); found by its USB ids when omitted.
     drive : path, optional
         Of its bootloader (``uf2``); found when omitted.
+    probe : str, optional
+        Serial number of the debug probe (``pyocd``, ``openocd``), of several.
     on_progress : callable, optional
 
     Raises
@@ -156,25 +201,33 @@ def flash(
     BoardNotFoundError
         If it is not connected.
     ConfigError
-        If there is no way onto it.
+        If there is no way onto it, an option is of another way, or it is not clear which of several boards is meant.
     DeviceError
         If flashing fails.
     ToolMissingError
         If what talks to the probe is not installed.
     """
-    way = way_of(board)
+    way = checked_way(board, port=port, drive=drive, probe=probe)
     if way.name == "uf2":
         label, family, application = way.arguments
+        if drive is not None and find_drive(label, [drive]) is None:
+            raise ConfigError(f"--drive {drive}: expected the drive of {label}'s bootloader, whose {INFO} names it")
         if drive is None and find_drive(label) is None and (running := find_port(application)):
             ask_for_bootloader(running)
         flash_uf2(drive or wait_for_drive(label, timeout_s=_BOOTLOADER_S), images, int(family, 16), on_progress)
     elif way.name == "samba":
         base, bootloader, application = way.arguments
-        with serial.serial_for_url(port or _bootloader_port(bootloader, application), baudrate=921600) as line:
-            flash_samba(line, images, int(base, 16), on_progress)
+        port = port or _bootloader_port(bootloader, application)
+        try:
+            with serial.serial_for_url(port, baudrate=921600) as line:
+                flash_samba(line, images, int(base, 16), on_progress)
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise DeviceError(f"{port}: {error}; reset the board twice quickly and try again") from error
     else:
+        if way.name == "pyocd" and probe is None and len(probes := found_probes() or []) > 1:
+            raise ConfigError(f"there are {len(probes)} debug probes: {', '.join(probes)}; name one with --probe")
         with tempfile.TemporaryDirectory(prefix="kws-flash-") as folder:
-            _run_probe(probe_command(way, images, Path(folder)))
+            _run_probe(probe_command(way, images, Path(folder), probe))
         on_progress(1, 1)
 
 
@@ -193,7 +246,7 @@ def _bootloader_port(bootloader: str, application: str) -> str:
 
 
 def _run_probe(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stdout + done.stderr).strip().splitlines()
         raise DeviceError(

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +63,21 @@ def heard_by_python() -> str:
 def test_embedding_example_hears_what_python_hears(language: str, embed: Path) -> None:
     samples, _ = soundfile.read(ROOT / "examples" / "stream.flac", dtype="int16")
     assert compilers.run("host", embed / f"embed_{language}", [], samples.tobytes()) == heard_by_python()
+
+
+def test_embedding_example_takes_the_bundle_anew_when_it_changes(tmp_path: Path) -> None:
+    bundle, build, cmake = tmp_path / "my words.kws", tmp_path / "build", find_tool("cmake")
+    for name, command in (
+        ("speech_commands_12", [cmake, "-S", EMBED, "-B", build, "-G", "Ninja", f"-DKWS_BUNDLE={bundle}",
+                                f"-DCMAKE_MAKE_PROGRAM={find_tool('ninja')}"]),
+        ("wake_computer_50", [cmake, "--build", build, "--target", "bundle"]),
+    ):  # fmt: skip
+        data = (places.models() / f"{name}.kws").read_bytes()
+        bundle.write_bytes(data)
+        os.utime(bundle, (time.time() + 5, time.time() + 5))  # later than the build, whatever the clock of the disk
+        subprocess.run(command, check=True, capture_output=True)
+        array = re.findall(r"0x(..),", (build / "bundle.c").read_text())
+        assert bytes(int(byte, 16) for byte in array) == data
 
 
 @cache

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from random_bundles import random_bundle
 
 from kws import places
 from kws.bundle import Bundle
 from kws.device.build import find_tool
 from kws.errors import ConfigError
 from kws.export import FORMATS, export
+from kws.features import FeaturesConfig
 from kws.pipeline import Pipeline
 from kws.version import VERSION
 
@@ -89,6 +92,37 @@ def test_the_same_bundle_gives_the_same_bytes_without_a_path_of_this_machine(pla
 def test_the_arrays_are_the_bundle(place: Path) -> None:
     text = (place / "c" / "kws" / "kws_bundle_data.c").read_text()
     assert bytes(int(byte, 16) for byte in re.findall(r"0x(..),", text)) == MODEL.read_bytes()
+
+
+def test_a_long_name_is_cut_to_what_the_library_manager_takes(tmp_path: Path) -> None:
+    export(Bundle(MODEL.read_bytes(), name="hey nova " * 20 + ".kws"), "arduino", tmp_path)
+    name = (tmp_path / "library.properties").read_text().splitlines()[0].removeprefix("name=")
+    assert name == "kws_" + ("hey_nova_" * 20)[:59]
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}", name)
+
+
+@pytest.mark.parametrize(("layout", "axes"), [("c", 1), ("c", 3), ("arduino", 3), ("zephyr", 3)])
+def test_the_readme_says_what_a_bundle_of_another_rate_is_fed(layout: str, axes: int, tmp_path: Path) -> None:
+    bundle = random_bundle(features=FeaturesConfig(sample_rate_hz=9600, mel_high_hz=4800.0))
+    machine = {"axes": axes, "block_samples": 512, "sample_rate_hz": 3200}
+    export(bundle.replace(metadata={"machine": machine}), layout, tmp_path)
+    told = (tmp_path / "README.md").read_text()
+    assert "9600 a second" in " ".join(told.split())
+    assert "16000" not in told
+    assert ("-r 9600 -c 1" in told) == (layout == "c")
+    in_turn = (
+        f"{axes} axes in turn: 512 samples of the first, as many of the next, and so on; each axis is read 3200 times"
+    )
+    assert (in_turn in " ".join(told.split())) == (axes > 1)
+
+
+def test_the_header_of_the_library_shows_names_that_are_there() -> None:
+    """The comment of ``kws.h`` is code to copy; it is in no program that is compiled."""
+    comment, _, _ = (places.firmware() / "kws.h").read_text().partition("#ifndef")
+    members = set(re.findall(r"event->(\w+)", comment))
+    declared = (places.firmware() / "core" / "kws_detection.h").read_text()
+    assert members
+    assert all(re.search(rf"\b{member};", declared) for member in members), members
 
 
 # ---- compiled and run ----
@@ -183,7 +217,9 @@ def test_the_arduino_library_is_as_specified(place: Path) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", fields["version"])
     assert fields["version"] == VERSION
     assert fields["category"] in CATEGORIES
-    assert fields["sentence"].endswith("stop, go.")
+    assert fields["sentence"] == "Hears words: yes, no, up, down, left, right, on, off, stop, go.", (
+        "nor silence, unknown"
+    )
     assert all((folder / "src" / header).is_file() for header in fields["includes"].split(","))
     assert not (folder / "utility").exists(), "beside src it would not be compiled"
     for sketch in folder.glob("examples/*"):
@@ -213,10 +249,24 @@ def test_an_export_is_replaced_and_files_beside_it_stay(tmp_path: Path) -> None:
     (tmp_path / "mine.c").write_text("mine")
     export(Bundle.load(MODEL), "c", tmp_path)
     assert not (tmp_path / "Kconfig").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.is_dir() and not any(path.iterdir())]
     assert (tmp_path / "mine.c").read_text() == "mine"
     for line in (tmp_path / "kws_export.sha256").read_text().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
+
+
+def test_an_export_that_was_interrupted_can_be_run_again(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # as a disk that is full in the middle of the array
+    try:
+        with pytest.raises(ConfigError, match="cannot be written"):
+            export(Bundle.load(MODEL), "c", folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    names = export(Bundle.load(MODEL), "c", folder)
+    assert sorted(tree(folder)) == sorted([*names, "kws_export.sha256"])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 import serial
+from random_bundles import random_bundle
+from serial.tools.list_ports_common import ListPortInfo
 from typer.testing import CliRunner
 
 from kws.bundle import Bundle
@@ -24,6 +26,7 @@ from kws.cli import build_app
 from kws.device.build import build_firmware
 from kws.device.sizes import binutil
 from kws.errors import BoardNotFoundError, BoardRefusedError, ConfigError, DeviceError, ProtocolError
+from kws.features import FeaturesConfig
 from kws.flash import Image, firmware_image, ways
 from kws.flash.image import model_images
 from kws.flash.samba import Samba, flash_samba
@@ -73,6 +76,19 @@ def test_a_model_too_large_for_its_flash_is_refused(bundle_path: Path) -> None:
             model_images(bundle_path, "xiao_nrf52840_sense", elf)
 
 
+def test_a_model_that_the_board_could_not_start_is_refused(bundle_path: Path, tmp_path: Path) -> None:
+    elf = build_firmware("xiao_nrf52840_sense", target="kws") / "kws.elf"
+    random_bundle(features=FeaturesConfig(sample_rate_hz=8000)).save(tmp_path / "slow.kws")
+    with pytest.raises(ConfigError, match=r"16000 Hz and .*slow\.kws at 8000 Hz: expected one rate"):
+        model_images(bundle_path, "xiao_nrf52840_sense", elf, commands=tmp_path / "slow.kws")
+    need = Bundle.load(bundle_path).arena_bytes
+    with pytest.MonkeyPatch.context() as patch:
+        arena = {"kws_arena_start": 0, "kws_arena_end": need - 16}
+        patch.setattr("kws.flash.image.linker_symbols", lambda _elf: arena)
+        with pytest.raises(BoardRefusedError, match=rf"needs {need} bytes of memory, but the board has {need - 16}"):
+            model_images(bundle_path, "xiao_nrf52840_sense", elf)
+
+
 def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -> None:
     elf = build_firmware("nrf52840dk", target="kws") / "kws.elf"
     *blanks, model = model_images(bundle_path, "nrf52840dk", elf)
@@ -81,6 +97,23 @@ def test_a_model_that_is_flashed_makes_earlier_updates_void(bundle_path: Path) -
     assert [blank.address + len(blank.data) for blank in blanks] == [0xC0000, 0x100000]
     assert all(blank.data == b"\xff" * 4096 for blank in blanks)
     assert len(model_images(bundle_path, "netduinoplus2", build_firmware("netduinoplus2") / "kws.elf")) == 1
+
+
+def test_a_model_that_ends_in_the_last_page_of_its_slot_leaves_every_block_aligned(
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The XIAO's bootloader passes over blocks at addresses that are no multiple of 256, and never restarts."""
+    pair = bundle_path.read_bytes() * 2
+    slot = -(-(len(pair) + 64) // 4096) * 4096
+    assert slot - 4096 < len(pair) < slot - 64
+    symbols = {"kws_bundle_start": 0x80000, "kws_bundle_end": 0x80000 + 2 * slot}
+    monkeypatch.setattr("kws.device.slots.linker_symbols", lambda _elf: symbols)
+    elf = build_firmware("xiao_nrf52840_sense", target="kws") / "kws.elf"
+    images = model_images(bundle_path, "xiao_nrf52840_sense", elf, commands=bundle_path)
+    assert all(address % 256 == 0 for address, _, _ in from_uf2(to_uf2(images, FAMILY)))
+    memory = memory_of(images)
+    assert bytes(memory[0x80000 + at] for at in range(slot)) == pair.ljust(slot, b"\xff")
+    assert bytes(memory[0x80000 + slot + at] for at in range(slot - 4096, slot)) == b"\xff" * 4096
 
 
 # -- the drive of the XIAO's bootloader -----------------------------------------------------------------------------
@@ -125,6 +158,26 @@ def test_a_drive_is_known_by_its_label_or_by_the_board_it_names(tmp_path: Path, 
     (renamed / "INFO_UF2.TXT").write_text("Board-ID: nRF52840-SeeedXiaoSense-v1\r\n")
     assert find_drive("XiaoSense", [renamed]) == renamed
     assert find_drive("FEATHER", [renamed]) is None
+
+
+def test_two_drives_are_not_guessed_between(tmp_path: Path, drive: Path) -> None:
+    (tmp_path / "media").symlink_to(tmp_path)
+    assert find_drive("XIAO-SENSE", [drive, tmp_path / "media" / drive.name]) == drive, "one drive in two places"
+    other = tmp_path / "XIAO-SENSE1"
+    other.mkdir()
+    (other / "INFO_UF2.TXT").write_text("Board-ID: nRF52840-SeeedXiaoSense-v1\r\n")
+    with pytest.raises(ConfigError, match=rf"2 drives XIAO-SENSE: {drive}, {other}; name one with --drive"):
+        find_drive("XIAO-SENSE", [drive, other])
+
+
+def test_a_folder_that_is_no_bootloaders_drive_is_not_flashed(tmp_path: Path, drive: Path) -> None:
+    image = Image(name="x", address=0x27000, data=b"1")
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ConfigError, match=rf"--drive {folder}: expected the drive of XIAO-SENSE's bootloader"):
+            ways.flash("xiao_nrf52840_sense", [image], drive=folder)
+    assert not (tmp_path / "kws.uf2").exists()
+    ways.flash("xiao_nrf52840_sense", [image], drive=drive)
+    assert (drive / "kws.uf2").stat().st_size == 512
 
 
 def test_a_drive_that_never_comes_is_said_with_what_to_press() -> None:
@@ -236,6 +289,26 @@ def test_another_bootloader_is_refused(version: bytes, error: type[Exception], w
         Samba(line, 0x10000)
 
 
+def test_a_port_that_is_none_is_said_in_words() -> None:
+    with pytest.raises(DeviceError, match=r"/nowhere: .*No such file or directory.*; reset the board twice"):
+        ways.flash("nano33ble_sense", [], port="/nowhere")
+
+
+def test_two_boards_are_not_guessed_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plug_in(*names: str) -> None:
+        ports = [ListPortInfo(name) for name in names]
+        for port in ports:
+            port.vid, port.pid = 0x2341, 0x805A
+        monkeypatch.setattr("serial.tools.list_ports.comports", lambda: ports)
+
+    plug_in("/dev/ttyACM0")
+    assert ways.find_port("2341:805A") == "/dev/ttyACM0"
+    assert ways.find_port("2341:005A") is None
+    plug_in("/dev/ttyACM1", "/dev/ttyACM0")
+    with pytest.raises(ConfigError, match=r"2 boards \(USB 2341:805A\): /dev/ttyACM0, /dev/ttyACM1; leave one"):
+        ways.flash("nano33ble_sense", [])
+
+
 # -- debug probes ---------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +345,19 @@ def test_the_installed_openocd_understands_its_command_line(tmp_path: Path) -> N
     listed = known.stdout + known.stderr
     names.remove("flash write_image")  # there only with a flash bank, which takes a real chip
     assert all(re.search(rf"^ *{name}\b", listed, re.MULTILINE) for name in names), listed
+
+
+def test_a_probe_is_chosen_by_its_serial_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image(name="firmware", address=0, data=bytes(64))
+    for board, words in (("nrf52840dk", "No connected debug probe matches unique ID '0123AB'"),
+                         ("stm32f407g_disc1", "Error: open failed")):  # fmt: skip
+        command = ways.probe_command(ways.way_of(board), [image], tmp_path, "0123AB")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode != 0
+        assert words in done.stdout + done.stderr
+    monkeypatch.setattr(ways, "found_probes", lambda: ["J-Link (1)", "J-Link (2)"])
+    with pytest.raises(ConfigError, match=r"2 debug probes: J-Link \(1\), J-Link \(2\); name one with --probe"):
+        ways.flash("nrf52840dk", [image])
 
 
 # -- the command ----------------------------------------------------------------------------------------------------
@@ -312,3 +398,19 @@ def test_the_list_names_every_board_that_can_be_flashed() -> None:
 def test_a_board_without_a_way_is_refused_with_those_that_have_one() -> None:
     with pytest.raises(ConfigError, match=r"boards that have one: .*nrf52840dk"):
         run("--board", "native", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("board", "option", "words"),
+    [
+        ("nrf52840dk", ("--port", "COM3"), "--port COM3: nrf52840dk is not flashed so, but by debug probe"),
+        ("nano33ble_sense", ("--drive", "media"), "--drive media: nano33ble_sense is not flashed so, but by SAM-BA"),
+        ("xiao_nrf52840_sense", ("--probe", "1"), "--probe 1: xiao_nrf52840_sense is not flashed so, but by copy"),
+        ("nrf52840dk", ("--model-only", "--update-key", "x.pub"), "which --model-only leaves as it is"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    bundle_path: Path, board: str, option: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        run(bundle_path, "--board", board, *option, "--dry-run")

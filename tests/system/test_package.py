@@ -142,6 +142,15 @@ def test_one_wheel_serves_every_python_and_holds_one_name(wheel: Path) -> None:
     assert {"kws/training/__init__.py", "kws/datasets/__init__.py", "kws/firmware/CMakeLists.txt"} <= set(names)
 
 
+def test_no_wheel_names_folders_of_the_machine_that_built_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            assert str(ROOT).encode() not in data, name
+            if name.endswith(".so"):
+                assert b"firmware/core" not in data, name
+
+
 def test_every_tracked_file_of_the_firmware_and_of_what_training_reads_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,17 @@ def board(program: Path, tmp_path: Path) -> Iterator[Link]:
 def running(link: Link) -> int:
     link.begin_session(pack("reset", operating_point=-1, wanted=0))  # gives up an update that was refused
     return int(link.greet().bundle_crc32)
+
+
+def test_a_key_that_takes_the_place_of_another_is_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file may be older than the firmware that was built with the other."""
+    monkeypatch.setattr("kws.places.build_folder", lambda: tmp_path / "build")
+    for name in ("first", "second"):
+        public = new_key(tmp_path / f"{name}.key")
+        os.utime(public, (1e9, 1e9))
+        public.rename(tmp_path / "update.pub")
+        build = build_firmware("native", target="kws", update_key=tmp_path / "update.pub")
+        assert bytes.fromhex((tmp_path / "update.pub").read_text()) in (build / "kws.elf").read_bytes(), name
 
 
 def test_a_board_says_that_it_wants_signatures(board: Link) -> None:
@@ -153,3 +165,20 @@ def test_keys_and_signatures_that_are_none_are_refused_by_name(keys: Path, tmp_p
         build_firmware("netduinoplus2", update_key=keys / "update.pub")
     assert (keys / "update.key").stat().st_mode & 0o077 == 0, "only its owner may read it"
     assert isinstance(sign_bundle(OLD, keys / "update.key", 1), Signature)
+
+
+@pytest.mark.parametrize("name", ["update.pub", "update.PUB"])
+def test_the_public_key_never_takes_the_place_of_the_secret_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}: expected the name of the secret key, .*update.key for example"):
+        new_key(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_signature_that_cannot_be_written_or_read_is_said_in_words(keys: Path, tmp_path: Path) -> None:
+    path = signature_path(tmp_path / "new.kws")
+    path.mkdir()
+    with pytest.raises(ConfigError, match=r"new.kws.sig: cannot be written \(Is a directory\)"):
+        sign_bundle(NEW, keys / "update.key", 1).save(path)
+    with pytest.raises(BundleError, match=r"new.kws.sig: cannot be read \(Is a directory\)"):
+        load_signature(tmp_path / "new.kws")
+    assert list(tmp_path.iterdir()) == [path], "nothing is left of what was not written"

@@ -27,7 +27,7 @@ from kws.device.launch import start_native
 from kws.device.link import Link
 from kws.device.protocol import pack
 from kws.device.update import UpdateSteps, update_board
-from kws.errors import BoardRefusedError, DeviceError
+from kws.errors import BoardRefusedError, ConfigError, DeviceError
 from kws.flash.image import model_images
 
 OLD, NEW, NEXT = (random_bundle(seed=seed) for seed in (1, 3, 4))
@@ -105,6 +105,11 @@ def test_bytes_that_come_while_flash_is_erased_are_counted_and_the_next_ones_are
     finally:
         link.port.close()
         child.stop()
+
+
+def test_a_real_board_is_given_no_bundle_before_an_update(old_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"/nowhere is no emulated board: .* and is not given .*old.kws"):
+        open_link("/nowhere", bundle=old_path).__enter__()
 
 
 def test_an_update_given_up_leaves_the_board_with_what_it_had(native: Link) -> None:
