@@ -229,9 +229,13 @@ static uint8_t begins_with_data0(const uint8_t *setup)
 {
     const bool is_bare = setup[6] == 0u && setup[7] == 0u;
     const bool configures = setup[0] == 0x00u && setup[1] == 9u && setup[2] <= 1u;
-    const bool sets_interface = (setup[0] & 0xE0u) == 0u && setup[1] == 11u && setup[2] == 0u;
+    const bool sets_interface =
+        (setup[0] & 0xE0u) == 0u && setup[1] == 11u && setup[2] == 0u && setup[4] <= 1u;
     const bool clears_halt = setup[0] == 0x02u && setup[1] == 1u && setup[2] == 0u && is_endpoint(setup[4]);
-    return !is_bare ? 0u : configures || sets_interface ? DATA : clears_halt ? setup[4] : 0u;
+    if (!is_bare || !(configures || sets_interface || clears_halt)) {
+        return 0u;
+    }
+    return clears_halt ? setup[4] : sets_interface && setup[4] == 0u ? 0x81u : DATA;
 }
 
 static void ask(const uint8_t *setup)
@@ -277,7 +281,7 @@ static void ask_anything(void)
         setup[7] = (uint8_t)(random_u32() % 2u);
     }
     if (random_u32() % 4u == 0u) {
-        setup[4] = (uint8_t[]){0x81, 0x82, 0x02}[random_u32() % 3u];
+        setup[4] = (uint8_t[]){0x81, 0x82, 0x02, 0x00, 0x01}[random_u32() % 5u];
         setup[6] = setup[7] = 0u;
     }
     if (setup[1] == 0x20u && random_u32() % 2u == 0u) {

@@ -47,8 +47,10 @@ typedef struct {
     uint32_t quiet_left;  /* samples until the receiver may rest: no host has spoken */
     bool updating;        /* a bundle is being written: none is open */
     bool has_host;        /* it speaks the protocol: no lines of text */
-    uint32_t heard_s;     /* uptime when a packet came last, or, while waits_for_sound, the last rest */
-    uint32_t wanted;      /* KWS_WANTED_... */
+    bool port_was_open;   /* when it was last looked at */
+    uint32_t
+        heard_s; /* uptime when a packet came last, its port closed, or, while waits_for_sound, the last rest */
+    uint32_t wanted; /* KWS_WANTED_... */
     uint32_t poll_token;
     uint32_t told_allowed; /* samples that the host knows it may send */
     uint32_t audio_crc32;  /* of the samples consumed */

@@ -78,9 +78,13 @@ static bool silence_is_allowed(const app_t *app)
 
 void listen_unless_host_speaks(app_t *app)
 {
+    const bool open = board_serial_is_open();
+    if (app->port_was_open && !open) {
+        app->heard_s = app->uptime_s; /* however long the host had been silent before */
+    }
+    app->port_was_open = open;
     const uint32_t silent_s = app->uptime_s - app->heard_s;
-    const bool gone = board_serial_is_open() ? silent_s > KWS_HOST_SILENCE_S && !silence_is_allowed(app)
-                                             : silent_s > CLOSED_S;
+    const bool gone = open ? silent_s > KWS_HOST_SILENCE_S && !silence_is_allowed(app) : silent_s > CLOSED_S;
     if (app->has_host && gone) {
         listen_alone(app);
     }

@@ -199,7 +199,9 @@ void UARTE0_IRQHandler(void)
         UARTE0_ERRORSRC = source;
         if ((source & UARTE0_ERRORSRC_OVERRUN) != 0u) { /* lost by the chip, counted or not */
             ++overruns;
-            begin_anew();
+            if (!rests) {
+                begin_anew();
+            }
         }
     }
     if (take(&UARTE0_EVENTS_ENDTX)) {

@@ -161,11 +161,20 @@ static void begin_with_data0(uint32_t endpoint_address)
     USBD_DTOGGLE = USBD_DTOGGLE_VALUE_DATA0 | endpoint_address;
 }
 
+static void begin_interface_with_data0(uint32_t interface)
+{
+    if (interface == USB_CONTROL_INTERFACE) {
+        begin_with_data0(USB_IN | USB_NOTICE_ENDPOINT);
+    } else {
+        begin_with_data0(USB_IN | DATA);
+        begin_with_data0(DATA);
+    }
+}
+
 static void begin_all_with_data0(void)
 {
-    begin_with_data0(USB_IN | USB_NOTICE_ENDPOINT);
-    begin_with_data0(USB_IN | DATA);
-    begin_with_data0(DATA);
+    begin_interface_with_data0(USB_CONTROL_INTERFACE);
+    begin_interface_with_data0(USB_DATA_INTERFACE);
 }
 
 static void configure(void)
@@ -210,7 +219,7 @@ static void on_setup(void)
         wanted |= CONTROL_STATUS;
         break;
     case USB_INTERFACE:
-        begin_all_with_data0();
+        begin_interface_with_data0(setup.index);
         wanted |= CONTROL_STATUS;
         break;
     case USB_UNHALTED:

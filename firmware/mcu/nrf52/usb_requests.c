@@ -25,13 +25,13 @@ uint8_t usb_line_coding[8] __attribute__((aligned(4)));
 static const uint8_t CONFIGURATION_BYTES[75] = {
     9, CONFIGURATION, 75, 0, 2, THE_CONFIGURATION, 0, 0x80, 50,  /* two interfaces, 100 mA */
     8, 11, 0, 2, 2, 2, 0, 0,                                     /* they belong together */
-    9, 4, 0, 0, 1, 2, 2, 0, 0,                                   /* control: abstract control model */
+    9, 4, USB_CONTROL_INTERFACE, 0, 1, 2, 2, 0, 0,               /* control: abstract control model */
     5, 0x24, 0, 0x10, 0x01,                                      /* class: header, version 1.10 */
     5, 0x24, 1, 0, 1,                                            /* class: call management */
     4, 0x24, 2, 2,                                               /* class: line coding and state */
     5, 0x24, 6, 0, 1,                                            /* class: union of 0 and 1 */
     7, 5, USB_IN | USB_NOTICE_ENDPOINT, 3, 8, 0, 16,             /* interrupt in */
-    9, 4, 1, 0, 2, 10, 0, 0, 0,                                  /* data */
+    9, 4, USB_DATA_INTERFACE, 0, 2, 10, 0, 0, 0,                 /* data */
     7, 5, USB_IN | USB_DATA_ENDPOINT, 2, USB_PACKET_BYTES, 0, 0, /* bulk in */
     7, 5, USB_DATA_ENDPOINT, 2, USB_PACKET_BYTES, 0, 0,          /* bulk out */
 };
@@ -164,7 +164,9 @@ usb_answer_t usb_request(const usb_setup_t *setup, const uint8_t **data, uint32_
         return to_host ? USB_SEND : USB_REFUSED;
     case CLEAR_FEATURE: return clear_feature(setup);
     case SET_INTERFACE:
-        return to_host || setup->length > 0u || setup->value_low > 0u ? USB_REFUSED : USB_INTERFACE;
+        return to_host || setup->length > 0u || setup->value_low > 0u || setup->index > USB_DATA_INTERFACE
+                   ? USB_REFUSED
+                   : USB_INTERFACE;
     default: return USB_REFUSED;
     }
 }

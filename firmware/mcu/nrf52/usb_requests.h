@@ -8,9 +8,11 @@
 
 enum {
     USB_PACKET_BYTES = 64,
-    USB_NOTICE_ENDPOINT = 1, /* in; there because the class wants it, and stays silent */
-    USB_DATA_ENDPOINT = 2,   /* in and out */
-    USB_IN = 0x80            /* of an endpoint's address */
+    USB_CONTROL_INTERFACE = 0, /* its endpoint: the notices */
+    USB_DATA_INTERFACE = 1,    /* its endpoints: the data, both ways */
+    USB_NOTICE_ENDPOINT = 1,   /* in; there because the class wants it, and stays silent */
+    USB_DATA_ENDPOINT = 2,     /* in and out */
+    USB_IN = 0x80              /* of an endpoint's address */
 };
 
 typedef struct {
@@ -24,7 +26,7 @@ typedef enum {
     USB_SEND,       /* the answer's data */
     USB_RECEIVE,    /* the line coding comes */
     USB_CONFIGURED, /* nothing but a status, and usb_configuration says whether the endpoints work from now on */
-    USB_INTERFACE,  /* the same, and all endpoints begin with DATA0 */
+    USB_INTERFACE,  /* the same, and the endpoints of interface setup.index begin with DATA0 */
     USB_UNHALTED,   /* the same, and the endpoint at `index` begins with DATA0 */
     USB_LINE_STATE, /* the same; value_low bit 0: the port is open */
     USB_NOTHING,    /* the chip answers by itself */
