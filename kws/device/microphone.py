@@ -165,5 +165,5 @@ def collect_sound(link: Link, collector: Collector, num_samples: int) -> Microph
         elif time.monotonic() - heard_at > link.timeout_s:
             raise BoardTimeoutError(
                 f"{link.name} gave no sound for {link.timeout_s:g} s after {sound.position} samples; is its microphone "
-                "wired as its README says?"
+                "wired as its README says, or was this computer silent for a minute?"
             )

@@ -107,7 +107,7 @@ def moments(
         if time.monotonic() - heard_at > link.timeout_s:
             raise BoardTimeoutError(
                 f"{link.name} gave no sound for {link.timeout_s:g} s after {reader.position} samples; is its "
-                "microphone wired as its README says?"
+                "microphone wired as its README says, or was this computer silent for a minute?"
             )
 
 
