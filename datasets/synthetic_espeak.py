@@ -61,7 +61,7 @@ _FEMALE_FROM = 1.08
 """Vocal tracts so short get espeak-ng's female voicing."""
 _CLAUSE = re.compile(r"((?:\[\[.*?\]\]|[^,.!?;:])+)([,.!?;:]*)")
 """Words, phonemes in double brackets among them, and the punctuation after them."""
-_MARKS = "'’-–—,.!?;:…\"“”()¡¿"
+_MARKS = "'’‘‚´-‐‑–—,.!?;:…\"“”„«»()¡¿"
 """Read as a pause or not at all."""
 _SPEAK_TIMEOUT_S = 300.0
 _WAV_HEADER_BYTES = 44
@@ -293,9 +293,10 @@ def _check_text(text: str) -> None:
     named = [
         char for char in text if not (char.isalnum() or char.isspace() or char in _MARKS or unicodedata.combining(char))
     ]
-    if named := [*named, *re.findall(r"\.(?=\w)", text)]:
+    if named := [*named, *re.findall(r"(?<=\w\w)\.(?=\w)|\.(?=\w\w)", text)]:
         raise SpeechEngineError(
-            f"{text!r} holds {named[0]!r}: the voices would say its name; write what is to be said in letters"
+            f"{text!r} holds {named[0]!r}: the voices would say its name, or words that you may not mean; "
+            "write out what is to be said"
         )
 
 

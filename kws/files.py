@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import os
+import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from kws.errors import ConfigError
 
+_ABANDONED_S = 24 * 3600
 _CANNOT_BE_PROMISED = (errno.EOPNOTSUPP, errno.EINVAL)
 """What file systems say that give no room in advance."""
 StrPath = str | os.PathLike[str]
@@ -83,12 +86,17 @@ def open_array(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> n
     return rows
 
 
-@contextmanager
+@contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give the name of a file beside ``path`` to write, which takes its place in the end; on any failure it is removed.
 
     Each call gives a name of its own, so that two processes may make the same file at once. It ends as ``path`` does.
+    What a process left that was killed meanwhile is removed by whoever writes the file a day later.
     """
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.{8 * '[0-9a-f]'}{glob.escape(path.suffix)}"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
     part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield part

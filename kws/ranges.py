@@ -30,6 +30,8 @@ Share = Annotated[float, Within(0.0, 1.0)]
 """Of a whole, or a probability."""
 Part = Annotated[float, Within(0.0, 0.99)]
 """A share that leaves something."""
+Rate = Annotated[float, Within(1e-9)]
+"""A learning rate: one of zero teaches nothing."""
 Factor = Annotated[float, Within(0.1, 10.0)]
 Decibels = Annotated[float, Within(-200.0, 200.0)]
 MAX_SEED = 2**31 - 1

@@ -38,10 +38,9 @@ from kws.textfile import read_text
 LONGEST_WORD_S = 30.0
 """A longer window is none of one word: the times are in another unit, or lines are mixed up."""
 TRACK_SUFFIX = ".txt"
-_COLUMNS = {
-    **{"path": "file", "word": "label"},
-    **{"start": "start_s", "end": "end_s", "onset": "start_s", "offset": "end_s"},
-}
+_COLUMNS = {"path": "file", "word": "label", "start": "start_s", "end": "end_s"}
+_ONSETS = {"onset": "start_s", "offset": "end_s"}
+"""So are times called where there are no others."""
 _TIMES = (("start_s", "end_s"), ("start_ms", "end_ms"))
 _LIKE_A_TIME = re.compile(
     r"((word|time|t|speech|segment)_?)?(start|begin|onset|end|stop|finish|offset|[xt]min|[xt]max)"
@@ -239,11 +238,13 @@ def _read_csv(path: Path, text: str) -> dict[str, list[_Line]]:
     delimiter = told[1] if told else _delimiter(text)
     rows = _csv_rows(path, rest if told else text, delimiter)
     header = [_column(cell) for cell in next(rows, (0, []))[1]]
+    if set(_ONSETS) <= set(header) and not _has_times(header):
+        header = [_ONSETS.get(name, name) for name in header]
     if "file" not in header or "label" not in header or len(set(header)) != len(header):
         raise EvaluationError(
             f"{path}: {_FORMATS} and got something else (first line: {', '.join(header)[:80] or 'empty'})"
         )
-    if not any(set(pair) <= set(header) for pair in _TIMES):
+    if not _has_times(header):
         _refuse_other_times(path, header)
     found: dict[str, list[_Line]] = {}
     for number, cells in rows:
@@ -261,6 +262,10 @@ def _read_csv(path: Path, text: str) -> dict[str, list[_Line]]:
             raise EvaluationError(f"{where}: times without a label; say which word it is")
         found.setdefault(row["file"], []).append(_Line(where=where, word=word, times_s=times_s))
     return found
+
+
+def _has_times(header: Sequence[str]) -> bool:
+    return any(set(pair) <= set(header) for pair in _TIMES)
 
 
 def _refuse_other_times(path: Path, header: Sequence[str]) -> None:

@@ -76,6 +76,7 @@ CSV_FORMS = {
     "Excel, Unicode text": "file\tlabel\tstart_s\tend_s\r\nthree.wav\tyes\t0.5\t1.5\r\n".encode("utf-16"),
     "other order, more columns": b"Start_S,END_S,who,Label,File\n0.5,1.5,ann,yes,three.wav\n",
     "milliseconds": b"path,word,start_ms,end_ms\nthree.wav,yes,500,1500\n",
+    "onsets beside times": b"file,label,start_s,end_s,onset,offset\nthree.wav,yes,0.5,1.5,7,9\n",
     "times as sound event detection names them": b"file,label,onset,offset\nthree.wav,yes,0.5,1.5\n",
     "spaces, quotes, blank lines": b'\nfile, label ,start_s,end_s\n\n"three.wav", yes, 0.5 ," 1.5"\n\n',
     "a folder of Windows": HEAD.encode() + b"C:\\takes\\x\\..\\three.wav,no,1,2\r\nthree.wav,yes,0.5,1.5\r\n",

@@ -116,6 +116,11 @@ def test_what_cannot_be_spoken_is_refused(engine: EspeakEngine, text: str, messa
         engine.pronounce(text)
 
 
+@pytest.mark.parametrize("text", ["don‘t go", "it‑is me", "„hey nova“", "U.S.A.", "o.k. nova", "hey 2.0"])
+def test_marks_that_are_read_as_they_are_meant_are_not_refused(engine: EspeakEngine, text: str) -> None:
+    assert engine.pronounce(text).phonemes
+
+
 def test_phonemes_of_many_texts_come_in_order(engine: EspeakEngine) -> None:
     assert engine.phonemes_of(["go", "hey nova"]) == [["g", "'oU"], ["h", "'eI", "n", "'oU", "v", "@"]]
 

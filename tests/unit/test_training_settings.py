@@ -164,6 +164,8 @@ def test_impossible_proportions_are_refused(data: dict[str, object], says: str) 
         {"data": {"validation_silence_fraction": 1.0}},
         {"model": {"blocks": [{"filters": 0}]}},
         {"optimizer": {"batch_clips": 0}},
+        {"recipe": {"masking": {"time_mask_frames": -3}}},
+        {"recipe": {"polish": {"learning_rate": 0.0}}},
         {"recipe": {"shares": {"keywords": 1.5, "unknown": -0.5}}},
     ],
 )

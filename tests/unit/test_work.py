@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +44,17 @@ def test_a_file_that_two_make_at_once_is_whole_whoever_ends_first(tmp_path: Path
         np.save(slow, np.arange(4))
     assert np.load(path).tolist() == [0, 1, 2, 3]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path) -> None:
+    path, old, new = (tmp_path / name for name in ("takes.npy", ".takes.0123abcd.npy", ".takes.4567abcd.npy"))
+    for left in (old, new):
+        left.write_bytes(b"half of")
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (two_days_ago, two_days_ago))
+    with written_whole(path) as part:
+        np.save(part, np.arange(3))
+    assert sorted(tmp_path.iterdir()) == [new, path]
 
 
 def test_a_file_that_could_not_be_finished_leaves_nothing_and_the_one_before(tmp_path: Path) -> None:

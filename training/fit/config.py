@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from kws import places
-from kws.ranges import Part, Positive, Share, Width, Within
+from kws.ranges import Part, Positive, Rate, Share, Width, Within
 
 Size = Literal["micro", "small", "full"]
 TRUNK_FILES: dict[str, Path] = {
@@ -59,7 +59,7 @@ class OptimizerConfig:
 
     epochs: Positive = 36
     batch_clips: Positive = 100
-    learning_rate: Annotated[float, Within(1e-9)] = 2e-3
+    learning_rate: Rate = 2e-3
     warmup_epochs: Width = 1.0
     final_learning_rate: Width = 1e-5
     weight_decay: Width = 1e-4

@@ -62,9 +62,9 @@ class SpeechConfig:
     """How many like-sounding English words."""
     near_mutations: NotNegative = 80
     """How many invented words a phoneme or three away."""
-    near_takes: Positive = 1800
+    near_takes: NotNegative = 1800
     """Takes of like-sounding words, invented words and parts of the phrase, all together."""
-    sentences: Positive = 600
+    sentences: NotNegative = 600
     """Takes of a few random English words in a row, for voices; hours of real speech are in the negatives."""
 
 
@@ -94,7 +94,7 @@ class ScenesConfig:
 class ExamplesConfig(ScenesConfig, SurroundingsConfig):
     """How many scenes of each kind there are, how they are drawn, and what is done to them in each batch."""
 
-    colour_db: float = 7.0
+    colour_db: Width = 7.0
     """People's microphones differ by more than clips of Speech Commands need, and some are muffled."""
     per_epoch: Positive = 24000
     """Scenes drawn from all of them in an epoch."""
@@ -139,7 +139,10 @@ class WordDecisionConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no bundle can hold, before a word is trained for it."""
-        check_rates(self.fa_per_hour)
+        try:
+            check_rates(self.fa_per_hour)
+        except ConfigError as error:
+            raise ValueError(str(error).replace("--fa-per-hour", "fa_per_hour")) from error
         if self.default_fa_per_hour not in self.fa_per_hour:
             raise ValueError(
                 f"fa_per_hour: expected {self.default_fa_per_hour} among them, got {list(self.fa_per_hour)}"

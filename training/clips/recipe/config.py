@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from kws.ranges import NotNegative, Positive, Share, Width, Within
+from kws.ranges import NotNegative, Positive, Rate, Share, Width, Within
 from kws.training.augment.clips import ClipAcousticsConfig
 from kws.training.augment.features import ColourConfig, MaskConfig
 
@@ -44,10 +44,10 @@ class SyntheticConfig:
 class MaskingConfig(MaskConfig, ColourConfig):
     """What is done to features when a batch is made."""
 
-    colour_db: float = 1.0
-    gain_db: float = 1.5
-    time_mask_frames: int = 5
-    feature_mask_width: int = 4
+    colour_db: Width = 1.0
+    gain_db: Width = 1.5
+    time_mask_frames: NotNegative = 5
+    feature_mask_width: NotNegative = 4
     shift_frames: NotNegative = 0
     """Half of the clips are moved by up to so many frames, their first or last frame repeated."""
     mixup_alpha: Width = 0.0
@@ -63,7 +63,7 @@ class TeacherConfig:
     blocks_per_stage: Positive = 2
     epochs: Positive = 30
     batch_clips: Positive = 256
-    learning_rate: float = 2e-3
+    learning_rate: Rate = 2e-3
     weight_decay: Width = 0.05
     masking: MaskingConfig = field(default_factory=lambda: MaskingConfig(mixup_alpha=0.4))
 
@@ -78,7 +78,7 @@ class ListenerConfig:
     """Per fold, each from another start."""
     hidden: Positive = 192
     epochs: Positive = 12
-    learning_rate: float = 1e-3
+    learning_rate: Rate = 1e-3
     dropped_above: Share = 0.5
     """Pieces of negatives in which the heads find keywords so likely are not drawn: films do say "no"."""
 
@@ -101,7 +101,7 @@ class PolishConfig:
     """Epochs after the others, with a small step size, mostly on clips without augmentation."""
 
     epochs: Positive = 6
-    learning_rate: float = 5e-4
+    learning_rate: Rate = 5e-4
     plain_share: Share = 0.6
     """Share of clips in a batch that are as they were recorded, spoken or spliced."""
 
