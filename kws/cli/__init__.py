@@ -144,5 +144,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if defects.wants_traceback(asked):
             raise
+        if defects.is_older_core(error):
+            told = "kws: the compiled core is older than this code; run 'make core', or 'pip install -e .' again"
+            typer.secho(told, fg=typer.colors.RED, err=True)
+            raise SystemExit(2) from None
         defects.tell(error, given)
         raise SystemExit(defects.EXIT_CODE) from None

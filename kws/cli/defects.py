@@ -25,6 +25,11 @@ def wants_traceback(arguments: Sequence[str]) -> bool:
     return OPTION in arguments or os.environ.get(VARIABLE, "") not in ("", "0")
 
 
+def is_older_core(error: Exception) -> bool:
+    """Whether the compiled core lacks what the code beside it knows: a checkout that was pulled and not built again."""
+    return isinstance(error, AttributeError) and "library 'kws.core._core' has no" in str(error)
+
+
 def tell(error: Exception, arguments: Sequence[str]) -> None:
     """Print what happened where, and what to attach to a report."""
     what = traceback.format_exception_only(error)[-1].strip()

@@ -2,24 +2,17 @@
 /* fuzz_usb BYTES SEED: the serial port over the nRF52840's USB (mcu/nrf52/serial_usb.c) against a host that asks and
  * sends anything, resets the bus and pulls the cable, and a chip that takes its time.
  *
- * The driver is the one that is flashed; its registers are memory at their addresses, and what the chip does with them is
- * here. The chip's rules are checked (one DMA at a time, no packet over 64 bytes, none overwritten before the host took
- * it), and that every byte arrives once and in order, both ways. In the end the port must work as on the first day. */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#include <string.h>
-#include <sys/mman.h>
-
+ * The driver is the one that is flashed; the chip is usb_chip.c. Its rules are checked, and that every byte arrives once
+ * and in order, both ways. In the end the port must work as on the first day. */
 #include "board_nrf52.h"
 #include "check.h"
-#include "cortex_m.h"
 #include "nrf52840.h"
 #include "random.h"
 #include "serial.h"
+#include "usb_chip.h"
 #include "usb_requests.h"
 
 enum {
-    DATA = USB_DATA_ENDPOINT,
-    QUEUE_BYTES = 4096, /* a power of two */
     SETUP_BYTES = 8,
     LINE_CODING_BYTES = 7,
     STEPS_TO_SETTLE = 10000
@@ -29,192 +22,6 @@ const nrf52_board_t nrf52_board = {.name =
                                        "a board whose name is longer than a string descriptor has room for",
                                    .usb_vendor = 0x2886,
                                    .usb_product = 0x8045};
-
-uint32_t cortex_m_interrupts_off(void)
-{
-    return 0u;
-}
-void cortex_m_interrupts_restore(uint32_t state)
-{
-    (void)state;
-}
-void cortex_m_enable_interrupt(uint32_t number)
-{
-    CHECK_EQUAL(number, USBD_IRQ);
-}
-void cortex_m_wake(void)
-{
-}
-void cortex_m_reset(void)
-{
-    CHECK(false); /* this board has no bootloader to go to */
-    abort();
-}
-
-/* ---- bytes that must arrive ---- */
-
-typedef struct {
-    uint8_t bytes[QUEUE_BYTES];
-    uint32_t written, read;
-} queue_t;
-
-static queue_t to_host, to_board;
-
-static void push(queue_t *queue, uint8_t byte)
-{
-    CHECK(queue->written - queue->read < QUEUE_BYTES);
-    queue->bytes[queue->written++ % QUEUE_BYTES] = byte;
-}
-
-static void expect(queue_t *queue, const uint8_t *bytes, uint32_t num_bytes)
-{
-    for (uint32_t i = 0u; i < num_bytes; ++i) {
-        CHECK(queue->read != queue->written);
-        CHECK_EQUAL(bytes[i], queue->bytes[queue->read++ % QUEUE_BYTES]);
-    }
-}
-
-/* ---- the chip ---- */
-
-static struct {
-    enum {
-        NO_DMA,
-        DMA_IN,
-        DMA_OUT
-    } dma;
-    uint32_t endpoint;                /* of the DMA */
-    bool in_full, out_full;           /* data packets: for the host to take, for the device to fetch */
-    bool control_full, control_wants; /* the same of endpoint 0: IN to take, OUT asked for */
-    uint8_t out[USB_PACKET_BYTES];
-    uint32_t out_bytes;
-    bool is_open; /* the port, as far as the driver has been told */
-    bool refused; /* the last request */
-} chip;
-
-static unsigned long num_fuzzed; /* bytes from the host */
-
-void USBD_IRQHandler(void);
-
-static const uint8_t *memory_at(uint32_t address)
-{
-    return (const uint8_t *)(uintptr_t)address;
-}
-
-/* What an IN transfer sends must be what was written to the port. */
-static void begin_in(uint32_t endpoint)
-{
-    CHECK_EQUAL(chip.dma, NO_DMA);
-    CHECK(USBD_EPIN_MAXCNT(endpoint) <= USB_PACKET_BYTES);
-    CHECK(endpoint != DATA || !chip.in_full);
-    chip.dma = DMA_IN;
-    chip.endpoint = endpoint;
-}
-
-static void begin_out(uint32_t endpoint)
-{
-    CHECK_EQUAL(chip.dma, NO_DMA);
-    CHECK(endpoint != DATA || chip.out_full);
-    chip.dma = DMA_OUT;
-    chip.endpoint = endpoint;
-}
-
-static bool take(volatile uint32_t *task)
-{
-    const bool begun = *task != 0u;
-    *task = 0u;
-    return begun;
-}
-
-/* After each call of the driver: which tasks it began. */
-static void look(void)
-{
-    for (uint32_t endpoint = 0u; endpoint <= DATA; endpoint += DATA) {
-        if (take(&USBD_TASKS_STARTEPIN(endpoint))) {
-            begin_in(endpoint);
-        }
-        if (take(&USBD_TASKS_STARTEPOUT(endpoint))) {
-            begin_out(endpoint);
-        }
-    }
-    if (take(&USBD_TASKS_EP0RCVOUT)) {
-        chip.control_wants = true;
-    }
-    chip.refused = take(&USBD_TASKS_EP0STALL) || chip.refused;
-    if (take(&USBD_TASKS_EP0STATUS) || chip.refused) {
-        chip.control_full = chip.control_wants = false;
-    }
-}
-
-static void interrupt(volatile uint32_t *event)
-{
-    *event = 1u;
-    USBD_IRQHandler();
-    USBD_EPDATASTATUS = 0u; /* the driver has written the ones that it saw */
-    look();
-}
-
-static void end_in(void)
-{
-    const uint32_t count = USBD_EPIN_MAXCNT(chip.endpoint);
-    uint8_t packet[USB_PACKET_BYTES];
-    memcpy(packet, memory_at(USBD_EPIN_PTR(chip.endpoint)), count);
-    if (chip.endpoint == DATA) {
-        expect(&to_host, packet, count);
-        chip.in_full = true;
-    } else {
-        chip.control_full = true;
-    }
-    chip.dma = NO_DMA;
-    interrupt(&USBD_EVENTS_ENDEPIN(chip.endpoint));
-}
-
-static void end_out(void)
-{
-    const uint32_t wanted = USBD_EPOUT_MAXCNT(chip.endpoint);
-    uint8_t *at = (uint8_t *)(uintptr_t)USBD_EPOUT_PTR(chip.endpoint);
-    if (chip.endpoint == DATA) {
-        CHECK_EQUAL(wanted, chip.out_bytes);
-        memcpy(at, chip.out, wanted);
-        for (uint32_t i = 0u; i < wanted; ++i) {
-            push(&to_board, chip.out[i]);
-        }
-        chip.out_full = false;
-    } else {
-        for (uint32_t i = 0u; i < wanted; ++i) {
-            at[i] = (uint8_t)random_u32(); /* a line coding */
-        }
-        num_fuzzed += wanted;
-    }
-    USBD_EPOUT_AMOUNT(chip.endpoint) = wanted;
-    chip.dma = NO_DMA;
-    interrupt(&USBD_EVENTS_ENDEPOUT(chip.endpoint));
-}
-
-static void end_dma(void)
-{
-    if (chip.dma == DMA_IN) {
-        end_in();
-    } else if (chip.dma == DMA_OUT) {
-        end_out();
-    }
-}
-
-/* What was written and not sent is gone, but for the packet that has left the ring already. */
-static void close_port(void)
-{
-    const bool leaves = chip.dma == DMA_IN && chip.endpoint == DATA;
-    const uint32_t left = leaves ? USBD_EPIN_MAXCNT(DATA) : 0u;
-    chip.is_open = false;
-    CHECK(to_host.written - to_host.read >= left);
-    to_host.written = to_host.read + left;
-}
-
-static void forget_everything(void)
-{
-    chip.dma = NO_DMA;
-    close_port();
-    chip.in_full = chip.out_full = chip.control_full = chip.control_wants = false;
-}
 
 /* ---- the host ---- */
 
@@ -235,7 +42,7 @@ static uint8_t begins_with_data0(const uint8_t *setup)
     if (!is_bare || !(configures || sets_interface || clears_halt)) {
         return 0u;
     }
-    return clears_halt ? setup[4] : sets_interface && setup[4] == 0u ? 0x81u : DATA;
+    return clears_halt ? setup[4] : sets_interface && setup[4] == 0u ? 0x81u : USB_DATA_ENDPOINT;
 }
 
 static void ask(const uint8_t *setup)
@@ -247,19 +54,19 @@ static void ask(const uint8_t *setup)
     USBD_DTOGGLE = 0u;
     if (setup[0] == 0x21u && setup[1] == 0x22u) {
         if ((setup[2] & 1u) == 0u) {
-            close_port();
+            chip_close_port();
         }
         chip.is_open = (setup[2] & 1u) != 0u;
     }
-    interrupt(&USBD_EVENTS_EP0SETUP);
+    chip_interrupt(&USBD_EVENTS_EP0SETUP);
     const uint8_t begun = begins_with_data0(setup);
     CHECK_EQUAL(USBD_DTOGGLE, begun == 0u ? 0u : USBD_DTOGGLE_VALUE_DATA0 | begun);
     CHECK(chip.refused || setup[1] != 3u || (setup[0] & 0x60u) != 0u); /* no endpoint lets itself be halted */
     const bool configures = begun != 0u && setup[1] == 9u;
     if (configures && setup[2] == 0u) {
-        close_port();
+        chip_close_port();
     }
-    if (configures && !(chip.dma == DMA_OUT && chip.endpoint == DATA)) {
+    if (configures && !(chip.dma == DMA_OUT && chip.endpoint == USB_DATA_ENDPOINT)) {
         chip.out_full = false; /* configured anew: ready for a first packet */
     }
     num_fuzzed += SETUP_BYTES;
@@ -302,9 +109,9 @@ static void send_packet(uint32_t num_bytes)
     num_fuzzed += num_bytes;
     chip.out_bytes = num_bytes;
     chip.out_full = true;
-    USBD_SIZE_EPOUT(DATA) = num_bytes;
+    USBD_SIZE_EPOUT(USB_DATA_ENDPOINT) = num_bytes;
     USBD_EPDATASTATUS = USBD_EPDATASTATUS_EPOUT2;
-    interrupt(&USBD_EVENTS_EPDATA);
+    chip_interrupt(&USBD_EVENTS_EPDATA);
 }
 
 static void take_packet(void)
@@ -312,7 +119,7 @@ static void take_packet(void)
     if (chip.in_full) {
         chip.in_full = false;
         USBD_EPDATASTATUS = USBD_EPDATASTATUS_EPIN2;
-        interrupt(&USBD_EVENTS_EPDATA);
+        chip_interrupt(&USBD_EVENTS_EPDATA);
     }
 }
 
@@ -320,14 +127,14 @@ static void go_on_with_control(void)
 {
     if (chip.control_full || chip.control_wants) {
         chip.control_full = chip.control_wants = false;
-        interrupt(&USBD_EVENTS_EP0DATADONE);
+        chip_interrupt(&USBD_EVENTS_EP0DATADONE);
     }
 }
 
 static void reset_bus(void)
 {
-    forget_everything();
-    interrupt(&USBD_EVENTS_USBRESET);
+    chip_forget_everything();
+    chip_interrupt(&USBD_EVENTS_USBRESET);
 }
 
 /* ---- the main loop of the board ---- */
@@ -336,10 +143,10 @@ static void read_some(uint32_t max_bytes)
 {
     uint8_t bytes[256];
     const uint32_t count = nrf52_serial_read(bytes, max_bytes);
-    look();
+    chip_look();
     CHECK_EQUAL(nrf52_serial_is_open(), chip.is_open);
     CHECK(count <= max_bytes);
-    expect(&to_board, bytes, count);
+    usb_expect(&to_board, bytes, count);
 }
 
 static void write_some(uint32_t num_bytes)
@@ -351,17 +158,17 @@ static void write_some(uint32_t num_bytes)
     for (uint32_t i = 0u; i < num_bytes; ++i) {
         bytes[i] = (uint8_t)random_u32();
         if (chip.is_open) {
-            push(&to_host, bytes[i]);
+            usb_push(&to_host, bytes[i]);
         }
     }
     nrf52_serial_write(bytes, num_bytes);
-    look();
+    chip_look();
 }
 
 static void plug(bool in)
 {
     if (!in) {
-        forget_everything();
+        chip_forget_everything();
     }
     POWER_USBREGSTATUS = in ? POWER_USBREGSTATUS_OUTPUTRDY : 0u;
     USBD_EVENTCAUSE = USBD_EVENTCAUSE_READY;
@@ -394,7 +201,7 @@ static void do_anything(void)
             plug(true);
         }
         break;
-    default: end_dma(); break;
+    default: chip_end_dma(); break;
     }
 }
 
@@ -402,7 +209,7 @@ static void do_anything(void)
 static void settle(void)
 {
     for (uint32_t i = 0u; i < STEPS_TO_SETTLE; ++i) {
-        end_dma();
+        chip_end_dma();
         take_packet();
         go_on_with_control();
         read_some(64u);
@@ -421,7 +228,7 @@ static uint8_t configuration(void)
     ask(get);
     CHECK_EQUAL(chip.endpoint, 0u);
     CHECK_EQUAL(USBD_EPIN_MAXCNT(0), 1u);
-    const uint8_t answer = *memory_at(USBD_EPIN_PTR(0));
+    const uint8_t answer = *chip_memory_at(USBD_EPIN_PTR(0));
     settle();
     return answer;
 }
@@ -455,22 +262,12 @@ static void work_as_on_the_first_day(void)
     }
 }
 
-static void map(uint32_t address, uint32_t num_bytes)
-{
-    void *at = (void *)(uintptr_t)address;
-    CHECK(mmap(at, num_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-               0) == at);
-}
-
 int main(int argc, char **argv)
 {
     CHECK_EQUAL(argc, 3);
     const unsigned long wanted = strtoul(argv[1], NULL, 10);
     random_state = (uint32_t)strtoul(argv[2], NULL, 10) | 1u;
-    map(0x10000000u, 0x1000u); /* FICR */
-    map(0x40000000u, 0x1000u); /* POWER */
-    map(0x40027000u, 0x1000u); /* USBD */
-    map(0x4006E000u, 0x1000u); /* anomalies */
+    chip_start(random_state);
     nrf52_serial_init(0u);
     plug(true);
     while (num_fuzzed < wanted) {

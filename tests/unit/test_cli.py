@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from kws.audio import write_wav
 from kws.bundle import Bundle
 from kws.cli import VERBS, build_app, main
+from kws.core import lib
 from kws.datasets.synthetic import Pronunciation
 from kws.training.wakeword.config import WordConfig
 from kws.training.wakeword.show import show_pronunciation
@@ -102,7 +103,7 @@ def test_whoever_interrupts_is_told_so_and_by_the_code_of_shells(
     assert capsys.readouterr().err.strip() == "kws: interrupted"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("verb", [["--version"], ["listen", str(BUNDLE), str(STREAM)]])
 def test_a_full_disk_behind_stdout_is_no_defect_of_ours(verb: list[str], unbuffered: str) -> None:
@@ -150,6 +151,18 @@ def test_numbers_are_finite(command: str, value: str) -> None:
     done = CliRunner().invoke(build_app(), [*words, f"{option}={value}"])
     assert done.exit_code == 2
     assert f"Invalid value for '{option}'" in done.stderr
+
+
+def test_a_core_that_was_not_built_again_after_a_pull_is_no_defect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AttributeError) as missing:
+        _ = lib.KWS_OF_TOMORROW
+    monkeypatch.setattr("kws.cli.VERBS", fails_with(missing.value))
+    with pytest.raises(SystemExit) as stopped:
+        main(["defective", "x"])
+    assert stopped.value.code == 2
+    assert "run 'make core'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("asked", ["option", "variable"])
